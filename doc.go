@@ -1,0 +1,28 @@
+// Package eddy is the reading order of this repository.
+//
+// Eddy finds the failures that no single component causes: it takes
+// OpenTelemetry and change events and names the combination of conditions that
+// explains the failures.
+//
+// Each line below is one package and what it adds to the data on its way from
+// a span on the wire to a sentence on a page. A package imports only packages
+// above it; arch_test.go fails otherwise, so the list stays true. To read the
+// program, read this list, then pipeline.Step, then the stage you came for.
+//
+//	attr                       names the attributes that services emit and Eddy reads
+//	internal/access            knows who may do what, by token and role
+//	internal/telemetry         is a span, a log record, a metric point, a change, a window of time
+//	internal/ingest            turns OTLP requests and change events into telemetry, redacted and journaled
+//	internal/request           assembles spans into requests with an outcome
+//	internal/graph             folds requests into who depends on whom, and on which shared resources
+//	internal/condition         keeps which states are in force, and stamps requests with them
+//	internal/interaction       finds the conditions, alone or together, that explain failures
+//	internal/incident          opens, groups and closes what people are told about
+//	internal/pipeline          carries one window through the stages above
+//	internal/store             is what a backend must do, and one that does it in memory
+//	internal/store/duckdb      answers the store's questions in DuckDB SQL
+//	internal/web               serves the API and the embedded pages
+//	internal/app               wires all this together, and stops it in order
+//	internal/demo              is a shop of real services on loopback, under load, with a twist
+//	cmd/eddy                   parses the command line and calls app
+package eddy
