@@ -1,0 +1,44 @@
+# A menu for people; "make" prints it. What a change must pass is .ci/run, which
+# does not need make.
+
+# What a target may be told: make demo ARGS="--story single", make bench BENCH=Mine.
+ARGS      ?=
+PKG       ?= ./...
+BENCH     ?= .
+BENCHTIME ?= 1s
+COUNT     ?= 1
+FUZZTIME  ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test race bench fuzz update lint
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## a shop under load, a twist, and the sentence that names it (ARGS="--story single")
+	@bin/eddy demo $(ARGS)
+
+build: ## bin/eddy; the first time takes a few minutes, most of it for DuckDB
+	@[ -x bin/eddy ] || echo "building bin/eddy; the first time takes a few minutes, most of it for DuckDB" >&2
+	@. ./.ci/env && go build -o bin/eddy ./cmd/eddy
+
+test: ## go test ./... (PKG=./internal/web for one package)
+	@. ./.ci/env && go test $(PKG)
+
+race: ## the same under the race detector
+	@. ./.ci/env && go test -race -shuffle=on $(PKG)
+
+bench: ## the benchmarks of the hot paths (BENCH=regexp BENCHTIME=1s COUNT=1)
+	@. ./.ci/env && go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -benchmem \
+		$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+fuzz: ## every fuzz target, one after the other (FUZZTIME=30 seconds each)
+	@.ci/fuzz $(FUZZTIME)
+
+update: ## rewrite the golden files, then show which ones changed
+	@. ./.ci/env && EDDY_UPDATE=1 go test $(PKG)
+	@git status --short -- '*/testdata/*'
+
+lint: ## all linters; run it before a commit
+	@.ci/lint
+	@go tool -modfile=tools/golangci.mod golangci-lint run ./...
