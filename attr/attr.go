@@ -1,0 +1,160 @@
+// Package attr names the attributes that services emit and Eddy reads.
+//
+// The names are those of OpenTelemetry's semantic conventions, and eddy.* where
+// the conventions have none. Eddy accepts names of older conventions on input
+// (Current maps them) and writes only the current ones. The package imports
+// nothing, so that services may use it without taking on Eddy.
+package attr
+
+// Resource attributes: who emits.
+const (
+	ServiceName       = "service.name"
+	ServiceNamespace  = "service.namespace"
+	ServiceVersion    = "service.version"
+	ServiceInstanceID = "service.instance.id"
+
+	DeploymentEnvironmentName = "deployment.environment.name"
+	DeploymentID              = "deployment.id"
+	DeploymentName            = "deployment.name"
+	DeploymentStatus          = "deployment.status"
+
+	CloudRegion           = "cloud.region"
+	CloudAvailabilityZone = "cloud.availability_zone"
+
+	HostName = "host.name"
+	HostID   = "host.id"
+
+	K8SClusterName    = "k8s.cluster.name"
+	K8SNamespaceName  = "k8s.namespace.name"
+	K8SNodeName       = "k8s.node.name"
+	K8SPodName        = "k8s.pod.name"
+	K8SPodUID         = "k8s.pod.uid"
+	K8SDeploymentName = "k8s.deployment.name"
+	K8SReplicaSetName = "k8s.replicaset.name"
+
+	ContainerImageTags    = "container.image.tags"
+	ProcessRuntimeVersion = "process.runtime.version"
+	VCSRefHeadRevision    = "vcs.ref.head.revision"
+)
+
+// Attributes of HTTP and of the network.
+const (
+	HTTPRequestMethod      = "http.request.method"
+	HTTPResponseStatusCode = "http.response.status_code"
+	HTTPRoute              = "http.route"
+	HTTPRequestResendCount = "http.request.resend_count"
+	URLFull                = "url.full"
+	URLPath                = "url.path"
+	URLQuery               = "url.query"
+	URLScheme              = "url.scheme"
+	URLTemplate            = "url.template"
+	ServerAddress          = "server.address"
+	ServerPort             = "server.port"
+	ClientAddress          = "client.address"
+	NetworkPeerAddress     = "network.peer.address"
+	NetworkPeerPort        = "network.peer.port"
+	NetworkProtocolName    = "network.protocol.name"
+	NetworkProtocolVersion = "network.protocol.version"
+	UserAgentOriginal      = "user_agent.original"
+	ServicePeerName        = "service.peer.name"
+	ServicePeerNamespace   = "service.peer.namespace"
+)
+
+// Attributes of databases, and the metrics of their connection pools.
+const (
+	DBSystemName         = "db.system.name"
+	DBNamespace          = "db.namespace"
+	DBCollectionName     = "db.collection.name"
+	DBOperationName      = "db.operation.name"
+	DBQueryText          = "db.query.text"
+	DBQuerySummary       = "db.query.summary"
+	DBResponseStatusCode = "db.response.status_code"
+
+	DBClientConnectionCount    = "db.client.connection.count"
+	DBClientConnectionMax      = "db.client.connection.max"
+	DBClientConnectionState    = "db.client.connection.state"
+	DBClientConnectionPoolName = "db.client.connection.pool.name"
+)
+
+// Attributes of messaging.
+const (
+	MessagingSystem                 = "messaging.system"
+	MessagingOperationName          = "messaging.operation.name"
+	MessagingOperationType          = "messaging.operation.type"
+	MessagingDestinationName        = "messaging.destination.name"
+	MessagingDestinationTemplate    = "messaging.destination.template"
+	MessagingDestinationPartitionID = "messaging.destination.partition.id"
+	MessagingConsumerGroupName      = "messaging.consumer.group.name"
+	MessagingMessageID              = "messaging.message.id"
+	MessagingServicebusDeliveries   = "messaging.servicebus.message.delivery_count"
+	MessagingPubsubDeliveryAttempt  = "messaging.gcp_pubsub.message.delivery_attempt"
+)
+
+// Attributes of remote procedure calls. RPCService has no current name: newer
+// instrumentations put it into RPCMethod.
+const (
+	RPCSystemName = "rpc.system.name"
+	RPCMethod     = "rpc.method"
+	RPCService    = "rpc.service"
+	RPCStatusCode = "rpc.status_code"
+)
+
+// Attributes of errors.
+const (
+	ErrorType           = "error.type"
+	ExceptionType       = "exception.type"
+	ExceptionMessage    = "exception.message"
+	ExceptionStacktrace = "exception.stacktrace"
+)
+
+// Attributes of feature flags, and the names of the events that carry them:
+// a log event in current conventions, a span event in older ones.
+const (
+	FeatureFlagKey           = "feature_flag.key"
+	FeatureFlagVariant       = "feature_flag.result.variant"
+	FeatureFlagValue         = "feature_flag.result.value"
+	FeatureFlagReason        = "feature_flag.result.reason"
+	FeatureFlagProviderName  = "feature_flag.provider.name"
+	FeatureFlagContextID     = "feature_flag.context.id"
+	FeatureFlagSetID         = "feature_flag.set.id"
+	FeatureFlagVersion       = "feature_flag.version"
+	FeatureFlagErrorMessage  = "feature_flag.error.message"
+	EventFeatureFlag         = "feature_flag.evaluation"
+	EventFeatureFlagOlder    = "feature_flag"
+	EventException           = "exception"
+	EventName                = "event.name"
+	eventFeatureFlagEvaluate = "feature_flag.evaluate"
+)
+
+// Names that Eddy defines. A change may be sent as a log record with the event
+// name EventChange and the attributes eddy.change.*; a phase announcement as a
+// log record with EventPhase and eddy.phase.*.
+const (
+	EventChange     = "eddy.change"
+	ChangeID        = "eddy.change.id"
+	ChangeKind      = "eddy.change.kind"
+	ChangeEntity    = "eddy.change.entity"
+	ChangeInstance  = "eddy.change.instance"
+	ChangeDimension = "eddy.change.dimension"
+	ChangeValue     = "eddy.change.value"
+	ChangePrevious  = "eddy.change.previous"
+	ChangeEnds      = "eddy.change.ends"
+	ChangeSource    = "eddy.change.source"
+	ChangeActor     = "eddy.change.actor"
+	ChangeSummary   = "eddy.change.summary"
+	ChangeURL       = "eddy.change.url"
+
+	EventPhase   = "eddy.phase"
+	PhaseName    = "eddy.phase.name"
+	PhaseEpoch   = "eddy.phase.epoch"
+	PhaseSubject = "eddy.phase.subject"
+	PhaseRole    = "eddy.phase.role"
+	PhaseReason  = "eddy.phase.reason"
+
+)
+
+// IsFlagEvent reports whether an event of this name carries the evaluation of
+// a feature flag, in current or older conventions.
+func IsFlagEvent(name string) bool {
+	return name == EventFeatureFlag || name == EventFeatureFlagOlder || name == eventFeatureFlagEvaluate
+}
