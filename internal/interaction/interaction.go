@@ -1,5 +1,21 @@
 // Package interaction finds the conditions, alone or together, that explain
 // failures.
+//
+// Mine looks for the smallest sets of conditions that say which requests fail.
+// Requests are compared only with others of the same short time and the same
+// entry, so what changes slowly, or differs from place to place, cannot pass
+// for a cause. Sets are ranked by how much they tell about the failures, at a
+// price per condition; the best one that passes its tests is taken, its
+// requests are put aside, and the rest is searched again, so what only went
+// along with a cause is not reported beside it. How often a table without a
+// cause yields a finding is bounded by Options.Alpha, counting every set that
+// could have been found, and each element of a set must be shown to be needed.
+//
+// The search looks at a bounded sample and a bounded number of sets; what it
+// finds is tested and counted on all rows. When a bound is hit the result says
+// so. When nothing passes, the verdict is NoExplanation, with what is missing.
+//
+// Mine is a pure function, safe to call concurrently.
 package interaction
 
 import (
@@ -60,8 +76,9 @@ const (
 
 // A Result is what mining one table gave.
 type Result struct {
-	// Verdict is that of the first finding, or NoExplanation, or empty when
-	// nothing failed.
+	// Verdict is that of the first finding; NoExplanation when there is none, or
+	// when the findings account for less than a fifth of the failures; empty
+	// when nothing failed.
 	Verdict Verdict `json:"verdict"`
 	Rows    int     `json:"rows"`   // observations
 	Failed  int     `json:"failed"` // of them
@@ -70,8 +87,8 @@ type Result struct {
 	// Coincident are states that were in force when failures were, of which
 	// this data cannot say more.
 	Coincident []condition.Condition `json:"coincident,omitempty"`
-	// Explained is the share of the failures above the base risk that the
-	// findings cover, 0 to 1.
+	// Explained is the share of all failures that the findings account for
+	// beyond what was to be expected without them, 0 to 1.
 	Explained float64 `json:"explained"`
 	// Missing says, in sentences, what would be needed to say more, and how
 	// small an effect this data could have shown.
@@ -89,8 +106,13 @@ type Finding struct {
 	Grade string `json:"grade,omitempty"`
 	// Aliases are conditions that this data cannot tell from one of the set.
 	Aliases []AliasOf `json:"aliases"`
+	// Where are the locations that the failures keep to, although the whole set
+	// was in force elsewhere too; empty if they do not. Cells then count the
+	// requests there.
+	Where []condition.Condition `json:"where,omitempty"`
 	// Cells are what happened with all of the conditions, with all but one, and
-	// with none of them: the whole set first, then the others by how many hold.
+	// so on to none of them: the whole set first, then the others by how many
+	// hold. Sets of four or more leave out the cells between.
 	Cells []Cell `json:"cells"`
 	// Coverage is the share of all failures that happened while the whole set
 	// was in force, 0 to 1.

@@ -1,0 +1,118 @@
+package interaction
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+const (
+	// alike is the share of the observations with either condition that must
+	// have both, for the two to be compared.
+	alike = 0.8
+	// apart is the p at which one of two alike conditions explains more.
+	apart = 0.01
+)
+
+// aliases lists the conditions that cannot be told from those of a set: of its
+// elements' classes, and near aliases whose discordant observations do not
+// decide between the two.
+func (m *miner) aliases(f *Finding, set []int32) {
+	for _, k := range set {
+		for _, id := range m.classes.list[k].others {
+			f.Aliases = append(f.Aliases, AliasOf{m.table.Conditions[id], m.condition(k), 0})
+		}
+	}
+	for i, k := range set {
+		rest := slices.Delete(slices.Clone(set), i, i+1)
+		for _, p := range m.pairs(k, rest) {
+			if p.undecided() {
+				f.Aliases = append(f.Aliases, AliasOf{m.condition(p.other), m.condition(k),
+					int(p.first.total() + p.second.total())})
+			}
+		}
+	}
+	slices.SortStableFunc(f.Aliases, func(a, b AliasOf) int { return cmp.Compare(a.Discordant, b.Discordant) })
+}
+
+// A parallel compares an element of a set with another class, among the
+// observations that have the rest of the set.
+type parallel struct {
+	other         int32
+	both, neither sum
+	first, second sum // only the element, only the other
+}
+
+// pairs finds the classes that nearly coincide with class k among the entries
+// that have all of rest.
+func (m *miner) pairs(k int32, rest []int32) []parallel {
+	x := m.exact
+	x.need(append(slices.Clone(rest), k))
+	n := len(m.classes.list)
+	with, without := make([]sum, n), make([]sum, n) // by other class: with k, without it
+	var has, lacks sum
+	for w := range x.alive {
+		v := ^uint64(0)
+		if r := len(x.l.entries) - w*64; r < 64 {
+			v = 1<<r - 1
+		}
+		for _, c := range rest {
+			v &= x.class[c][w]
+		}
+		for ; v != 0; v &= v - 1 {
+			b := bits.TrailingZeros64(v)
+			e := &x.l.entries[w*64+b]
+			list, all := without, &lacks
+			if x.class[k][w]>>b&1 == 1 {
+				list, all = with, &has
+			}
+			all.add(e)
+			for _, id := range e.conditions {
+				if c := m.classes.of[id]; c >= 0 && m.classes.list[c].first == id {
+					list[c].add(e)
+				}
+			}
+		}
+	}
+	var out []parallel
+	for c := range m.classes.list {
+		if int32(c) == k || slices.Contains(rest, int32(c)) {
+			continue
+		}
+		p := parallel{int32(c), with[c], lacks.minus(without[c]), has.minus(with[c]), without[c]}
+		union := p.both.total() + p.first.total() + p.second.total()
+		if union > 0 && float64(p.both.total()) >= alike*float64(union) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (s sum) minus(o sum) sum {
+	return sum{s.failed - o.failed, s.ok - o.ok, s.units - o.units, s.w - o.w, s.w2 - o.w2}
+}
+
+// undecided reports whether the discordant observations leave open which of the
+// two matters. Where each occurs without the other, they are compared with each
+// other; where only the element does, it must do harm alone; where only the
+// other does, that must do less harm than both.
+func (p parallel) undecided() bool {
+	switch {
+	case p.first.total() > 0 && p.second.total() > 0:
+		return riskier(p.first, p.second) > apart
+	case p.first.total() > 0:
+		return riskier(p.first, p.neither) > apart
+	case p.second.total() > 0:
+		return riskier(p.both, p.second) > apart
+	}
+	return true
+}
+
+// riskier is the p at which a fails more often than b.
+func riskier(a, b sum) float64 {
+	n, f, all := float64(a.total()), float64(a.failed+b.failed), float64(a.total()+b.total())
+	if f == 0 {
+		return 1
+	}
+	return tail(min(n, f), float64(a.failed), n*f/all)
+}

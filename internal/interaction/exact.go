@@ -1,0 +1,221 @@
+package interaction
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// An exact view counts sets of classes over all entries of a ledger, as far as
+// they are alive. Bits are laid out as the ledger is, and are made for a class
+// when it is first needed.
+type exact struct {
+	l     *ledger
+	c     *classes
+	alive []uint64
+	class map[int32][]uint64
+}
+
+func newExact(l *ledger, c *classes) *exact {
+	x := &exact{l: l, c: c, class: make(map[int32][]uint64)}
+	x.alive = make([]uint64, (len(l.entries)+63)/64)
+	for i := range l.entries {
+		x.alive[i/64] |= 1 << (i % 64)
+	}
+	return x
+}
+
+// need makes the bits of the classes that have none yet, in one pass.
+func (x *exact) need(ks []int32) {
+	wanted := make([][]uint64, len(x.c.list))
+	any := false
+	for _, k := range ks {
+		if x.class[k] == nil {
+			wanted[k] = make([]uint64, len(x.alive))
+			x.class[k] = wanted[k]
+			any = true
+		}
+	}
+	if !any {
+		return
+	}
+	for i := range x.l.entries {
+		for _, id := range x.l.entries[i].conditions {
+			if k := x.c.of[id]; k >= 0 && wanted[k] != nil {
+				wanted[k][i/64] |= 1 << (i % 64)
+			}
+		}
+	}
+}
+
+// A sum is what some entries count.
+type sum struct {
+	failed, ok int64
+	units      int64   // of successes, in tests
+	w, w2      float64 // of successes, for risks, in the unit of weights
+}
+
+func (s *sum) add(e *entry) {
+	s.failed += e.failed
+	s.ok += e.ok
+	s.units += e.units
+	s.w += e.weight
+	s.w2 += e.weight2
+}
+
+func (s sum) plus(o sum) sum {
+	return sum{s.failed + o.failed, s.ok + o.ok, s.units + o.units, s.w + o.w, s.w2 + o.w2}
+}
+
+// total is how many observations there are.
+func (s sum) total() int64 { return s.failed + s.ok }
+
+// risk is the share that failed.
+func (s sum) risk(typical float64) proportion {
+	return risk(float64(s.failed), s.w/weightUnit, s.w2/weightUnit/weightUnit, typical)
+}
+
+// A cross is a table of counts by which elements of a set hold: element i is
+// bit i of the index.
+type cross struct {
+	order  int
+	cells  []sum   // over all strata
+	strata [][]sum // by stratum
+}
+
+// whole is the index of the cell where all elements hold.
+func (t *cross) whole() int { return 1<<t.order - 1 }
+
+// cross counts the cells of set. With everything it counts entries that an
+// earlier finding explains as well.
+func (x *exact) cross(set []int32, everything bool) *cross {
+	x.need(set)
+	t := &cross{order: len(set), cells: make([]sum, 1<<len(set))}
+	rows := make([][]uint64, len(set))
+	for i, k := range set {
+		rows[i] = x.class[k]
+	}
+	t.strata = make([][]sum, len(x.l.start)-1)
+	all := make([]sum, len(t.strata)<<len(set))
+	for s := range t.strata {
+		t.strata[s], all = all[:1<<len(set)], all[1<<len(set):]
+	}
+	for w, v := range x.alive {
+		if everything {
+			v = ^uint64(0)
+			if rest := len(x.l.entries) - w*64; rest < 64 {
+				v = 1<<rest - 1
+			}
+		}
+		for ; v != 0; v &= v - 1 {
+			b := bits.TrailingZeros64(v)
+			cell := 0
+			for i := range rows {
+				cell |= int(rows[i][w]>>b&1) << i
+			}
+			e := &x.l.entries[w*64+b]
+			t.strata[e.stratum][cell].add(e)
+		}
+	}
+	for _, s := range t.strata {
+		for i := range s {
+			t.cells[i] = t.cells[i].plus(s[i])
+		}
+	}
+	return t
+}
+
+// remove takes the entries that have all of set out of what is alive.
+func (x *exact) remove(set []int32) {
+	x.need(set)
+	for w := range x.alive {
+		v := x.alive[w]
+		for _, k := range set {
+			v &= x.class[k][w]
+		}
+		x.alive[w] &^= v
+	}
+}
+
+// A contrastTest compares the failures in one group of cells with those in
+// another, within strata.
+type contrastTest struct {
+	observed, expected, possible float64 // failures in the first group
+	n, failed, total             float64 // of the first; of both
+}
+
+// compare tests the cells for which in is true against those for which out is.
+func (x *exact) compare(t *cross, in, out func(cell int) bool) contrastTest {
+	var c contrastTest
+	scale := float64(x.l.scale)
+	for _, s := range t.strata {
+		var a, b sum
+		for cell := range s {
+			if in(cell) {
+				a = a.plus(s[cell])
+			} else if out(cell) {
+				b = b.plus(s[cell])
+			}
+		}
+		f := float64(a.failed + b.failed)
+		if f == 0 {
+			continue
+		}
+		n := float64(a.failed) + float64(a.units)/scale
+		all := f + float64(a.units+b.units)/scale
+		c.observed += float64(a.failed)
+		c.expected += n * f / all
+		c.possible += min(n, f)
+		c.n += n
+		c.failed += f
+		c.total += all
+	}
+	return c
+}
+
+func (c contrastTest) p() float64 { return tail(c.possible, c.observed, c.expected) }
+
+func (c contrastTest) deviance() float64 {
+	return deviance(c.observed, c.expected, c.n, c.failed, c.total)
+}
+
+// excess is how many failures in the whole set would not have been expected at
+// the risk of the rest of the traffic of the same stratum.
+func (x *exact) excess(t *cross) float64 {
+	var total float64
+	whole := t.whole()
+	var rest sum
+	for i, s := range t.cells {
+		if i != whole {
+			rest = rest.plus(s)
+		}
+	}
+	overall := rest.risk(x.l.typical).risk
+	for _, s := range t.strata {
+		in := s[whole]
+		if in.total() == 0 {
+			continue
+		}
+		var out sum
+		for i := range s {
+			if i != whole {
+				out = out.plus(s[i])
+			}
+		}
+		r := overall
+		if out.total() > 0 {
+			r = out.risk(x.l.typical).risk
+		}
+		total += float64(in.failed) - r*(float64(in.failed)+in.w/weightUnit)
+	}
+	return total
+}
+
+// sorted returns the distinct elements of the sets, ascending.
+func sorted(sets []candidate) []int32 {
+	var ks []int32
+	for _, c := range sets {
+		ks = append(ks, c.set...)
+	}
+	slices.Sort(ks)
+	return slices.Compact(ks)
+}

@@ -1,0 +1,99 @@
+package interaction
+
+import "math"
+
+const (
+	// necessity is the p at which an element of a set counts as needed. All of
+	// a set's elements must reach it, so there is no multiplicity in it.
+	necessity = 1e-3
+	// fewRows is below how many observations a cell says nothing by itself.
+	fewRows = 20
+)
+
+// A judgement is what all rows say about a set that the search proposed.
+type judgement struct {
+	set      []int32
+	table    *cross
+	test     contrastTest
+	p        float64 // adjusted for all sets that were possible
+	excess   float64
+	score    float64
+	unneeded []int // elements not shown to be needed
+	thin     []int // elements without which there are too few observations
+}
+
+// judge counts a set on all rows that are alive and tests it: against the rest
+// of the traffic, at the level of its order, and against what each element's
+// absence leaves (an intersection-union test).
+func (m *miner) judge(set []int32) judgement {
+	j := judgement{set: set, table: m.exact.cross(set, false)}
+	whole := j.table.whole()
+	j.test = m.exact.compare(j.table, func(c int) bool { return c == whole }, func(int) bool { return true })
+	j.p = min(1, j.test.p()*m.tests[len(set)])
+	j.score = j.test.deviance() - m.price*float64(len(set))
+	j.excess = m.exact.excess(j.table)
+	if len(set) == 1 {
+		return j
+	}
+	for i := range set {
+		without := whole &^ (1 << i)
+		if j.table.cells[without].total() < fewRows {
+			j.thin = append(j.thin, i)
+		}
+		t := m.exact.compare(j.table, func(c int) bool { return c == whole }, func(c int) bool { return c == without })
+		if t.p() > necessity {
+			j.unneeded = append(j.unneeded, i)
+		}
+	}
+	return j
+}
+
+// holds reports whether the set passed all tests.
+func (m *miner) holds(j judgement) bool {
+	return j.p <= m.options.Alpha && len(j.unneeded) == 0 && j.excess > 0 && j.score > 0
+}
+
+// verdict says what kind of explanation the set is, and how strong.
+//
+// The contrast is that of sufficient causes: the risk of the whole set less
+// the risks with one element missing. Above zero it proves that some requests
+// fail under all of the elements that fail under no fewer (VanderWeele and
+// Robins 2008); above the background too, that they fail only together. Its
+// excess over the sum of the parts' excesses makes it super-additive at least.
+func (m *miner) verdict(j judgement, t *cross) (v Verdict, grade string) {
+	k := len(j.set)
+	if k == 1 {
+		return SingleCause, ""
+	}
+	if len(j.thin) > 0 {
+		return Joint, ""
+	}
+	whole := t.whole()
+	value := func(cell int) proportion { return t.cells[cell].risk(m.ledger.typical) }
+	parts := []part{{1, value(whole)}}
+	for i := range k {
+		parts = append(parts, part{-1, value(whole &^ (1 << i))})
+	}
+	for _, g := range []struct {
+		background float64
+		grade      string
+	}{{-1, "only together"}, {0, "interaction"}, {float64(k - 1), "super-additive"}} {
+		if _, low := contrast(append(parts, part{g.background, value(0)})...); low > 0 {
+			return Interact, g.grade
+		}
+	}
+	return Joint, ""
+}
+
+// difference is the risk of the whole set less the highest with an element
+// missing, or for a single cause less that of the rest.
+func (m *miner) difference(t *cross) float64 {
+	whole := t.whole()
+	worst := 0.0
+	for i := range t.order {
+		if c := t.cells[whole&^(1<<i)]; c.total() > 0 {
+			worst = math.Max(worst, c.risk(m.ledger.typical).risk)
+		}
+	}
+	return t.cells[whole].risk(m.ledger.typical).risk - worst
+}

@@ -1,0 +1,142 @@
+package interaction
+
+import (
+	"math"
+	"slices"
+
+	"example.test/eddy/internal/condition"
+)
+
+// An entry of the ledger stands for all rows of one stratum with the same
+// conditions.
+type entry struct {
+	conditions []condition.ID
+	stratum    int32
+	failed     int64
+	ok         int64
+	// units is what the successes count in tests, in 1/scale of an observation.
+	units int64
+	// weight and weight2 are the sums of the successes' weights, in 1/64, and
+	// of their squares: whole numbers, so that sums do not depend on order.
+	weight, weight2 float64
+}
+
+// A ledger is a table reduced to its distinct rows, in the order of strata.
+type ledger struct {
+	entries []entry
+	start   []int // where each stratum's entries begin, and the end of the last
+	scale   int64
+	total   int64 // observations
+	failed  int64 // of them
+	typical float64
+}
+
+// weightUnit is the precision to which weights are kept.
+const weightUnit = 64
+
+// reduce merges the rows of t that are alike.
+func reduce(t Table, g grouping) *ledger {
+	l := &ledger{}
+	rows := make([]int32, len(t.Rows)) // rows by stratum
+	at := make([]int, g.strata+1)
+	for _, s := range g.stratum {
+		at[s+1]++
+	}
+	for s := range g.strata {
+		at[s+1] += at[s]
+	}
+	next := slices.Clone(at)
+	for i, s := range g.stratum {
+		rows[next[s]] = int32(i)
+		next[s]++
+	}
+	seen := make(map[uint64]int)
+	for s := range g.strata {
+		l.start = append(l.start, len(l.entries))
+		clear(seen)
+		for _, i := range rows[at[s]:at[s+1]] {
+			if t.Rows[i].Total > 0 {
+				l.add(t.Rows[i], int32(s), seen)
+			}
+		}
+	}
+	l.start = append(l.start, len(l.entries))
+	l.normalise()
+	return l
+}
+
+func (l *ledger) add(r Row, stratum int32, seen map[uint64]int) {
+	h := hashIDs(r.Conditions)
+	i, ok := seen[h]
+	for ok && !slices.Equal(l.entries[i].conditions, r.Conditions) {
+		h = mix(h) // another set with the same hash: look where it would be instead
+		i, ok = seen[h]
+	}
+	if !ok {
+		i = len(l.entries)
+		seen[h] = i
+		l.entries = append(l.entries, entry{conditions: r.Conditions, stratum: stratum})
+	}
+	w := r.Weight
+	if w == 0 {
+		w = 1
+	}
+	w = max(1, math.Round(w*weightUnit))
+	e := &l.entries[i]
+	n := r.Total - r.Failed
+	e.failed += int64(r.Failed)
+	e.ok += int64(n)
+	e.weight += w * float64(n)
+	e.weight2 += w * w * float64(n)
+	l.total += int64(r.Total)
+	l.failed += int64(r.Failed)
+}
+
+// normalise sets what successes count in tests. Within a stratum their weights
+// are scaled so that they add up to Kish's effective number, which for equal
+// weights is how many there are: the retrospective test, valid however many
+// successes were sampled away.
+func (l *ledger) normalise() {
+	l.scale = 1
+	var all, count float64
+	factor := make([]float64, len(l.start)-1)
+	for s := range factor {
+		var n, w, w2 float64
+		for _, e := range l.entries[l.start[s]:l.start[s+1]] {
+			n, w, w2 = n+float64(e.ok), w+e.weight, w2+e.weight2
+		}
+		all, count = all+w, count+n
+		if w2 > 0 {
+			factor[s] = w / w2
+			if math.Abs(w*w/w2-n) > 1e-6*n {
+				l.scale = 16
+			}
+		}
+	}
+	l.typical = 1
+	if count > 0 {
+		l.typical = all / count / weightUnit
+	}
+	for i := range l.entries {
+		e := &l.entries[i]
+		e.units = int64(math.Round(e.weight * factor[e.stratum] * float64(l.scale)))
+	}
+}
+
+// hashIDs hashes a set of conditions by content (FNV-1a over whole numbers,
+// then mixed).
+func hashIDs(ids []condition.ID) uint64 {
+	h := uint64(14695981039346656037)
+	for _, id := range ids {
+		h = (h ^ uint64(id)) * 1099511628211
+	}
+	return mix(h)
+}
+
+// mix is the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,220 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A miner holds what the steps of one run share.
+type miner struct {
+	options Options
+	table   Table
+	groups  grouping
+	ledger  *ledger
+	classes *classes
+	exact   *exact
+	fails   *board
+	oks     *board
+	tests   []float64 // by order: how many tests a set's p is adjusted for
+	price   float64   // of naming one condition, in deviance
+	cut     bool      // the search hit its bound
+}
+
+// Mine finds the sets of conditions that explain the failures in t.
+//
+// It is pure: the same table, in whatever order its rows are, and the same
+// options give the same result. When ctx ends it returns its error. An error
+// names the first row or option that is not as documented.
+func Mine(ctx context.Context, t Table, o Options) (Result, error) {
+	if err := o.Validate(); err != nil {
+		return Result{}, fmt.Errorf("options: %w", err)
+	}
+	if err := check(t); err != nil {
+		return Result{}, fmt.Errorf("table: %w", err)
+	}
+	m := &miner{options: o.withDefaults(), table: t}
+	m.groups = group(t, m.options)
+	m.ledger = reduce(t, m.groups)
+	r := Result{
+		Rows: int(m.ledger.total), Failed: int(m.ledger.failed),
+		Findings: []Finding{}, Missing: []string{},
+	}
+	switch {
+	case r.Failed == 0:
+		return r, nil
+	case r.Failed == r.Rows:
+		r.Verdict = NoExplanation
+		r.Missing = append(r.Missing, "Everything failed: without requests that did not fail there is nothing to compare with.")
+		return r, nil
+	}
+	m.prepare()
+	found, err := m.rounds(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	m.report(&r, found)
+	return r, nil
+}
+
+// prepare finds the classes and lays out the sample that the search works on.
+func (m *miner) prepare() {
+	o := m.options
+	least := max(5, int64(math.Ceil(o.MinShare*float64(m.ledger.failed))))
+	if m.ledger.failed < 20 {
+		least = max(2, min(least, m.ledger.failed/2))
+	}
+	m.classes = classify(m.table, m.ledger, m.groups, least)
+	m.classes.settle(m.table, m.groups)
+	m.exact = newExact(m.ledger, m.classes)
+	m.tests = combinations(m.classes.sizes, o.MaxOrder)
+	distinct := 0
+	for _, n := range m.classes.sizes {
+		distinct += n
+	}
+	m.price = 2 * math.Log(float64(distinct)+1)
+	for k := range m.tests {
+		m.tests[k] = max(1, m.tests[k]) * float64(o.MaxOrder)
+	}
+
+	var kept []int32 // strata in which something failed; the others say nothing
+	var fails, oks []int32
+	var failCounts, okCounts []int64
+	for s := range len(m.ledger.start) - 1 {
+		from, to := m.ledger.start[s], m.ledger.start[s+1]
+		failed := slices.ContainsFunc(m.ledger.entries[from:to], func(e entry) bool { return e.failed > 0 })
+		if !failed {
+			continue
+		}
+		kept = append(kept, int32(s))
+		for i := from; i < to; i++ {
+			e := &m.ledger.entries[i]
+			if e.failed > 0 {
+				fails, failCounts = append(fails, int32(i)), append(failCounts, e.failed)
+			}
+			if e.units > 0 {
+				oks, okCounts = append(oks, int32(i)), append(okCounts, e.units)
+			}
+		}
+	}
+	// Failures and successes are sampled apart; counts of the successes are in
+	// units of the scale, which leaves their shares as they are.
+	fails, failCounts = m.sample(fails, failCounts, 1)
+	oks, okCounts = m.sample(oks, okCounts, m.ledger.scale)
+	m.fails = newBoard(m.ledger, m.classes, kept, fails, failCounts)
+	m.oks = newBoard(m.ledger, m.classes, kept, oks, okCounts)
+}
+
+// sample keeps at most about Options.Sample of the entries: those that count
+// more than a threshold, and of the others each with the chance that its count
+// bears to the threshold, which it then counts (threshold sampling: Duffield,
+// Lund and Thorup 2005). Which ones depends on their content and the seed, not
+// on the order of rows. Counts come back in units of the threshold, rounded.
+func (m *miner) sample(entries []int32, counts []int64, unit int64) ([]int32, []int64) {
+	if len(entries) <= m.options.Sample && unit == 1 {
+		return entries, counts
+	}
+	threshold := float64(unit)
+	if len(entries) > m.options.Sample {
+		threshold = m.threshold(counts)
+	}
+	var keptEntries []int32
+	var keptCounts []int64
+	for i, e := range entries {
+		n := float64(counts[i]) / threshold
+		whole := math.Floor(n)
+		u := float64(mix(m.content(e))>>11) / (1 << 53)
+		if u < n-whole {
+			whole++
+		}
+		if whole > 0 {
+			keptEntries, keptCounts = append(keptEntries, e), append(keptCounts, int64(whole))
+		}
+	}
+	return keptEntries, keptCounts
+}
+
+// content hashes what an entry is: its conditions and its stratum.
+func (m *miner) content(e int32) uint64 {
+	x := &m.ledger.entries[e]
+	return hashIDs(x.conditions) ^ mix(m.options.Seed+uint64(x.stratum)<<32)
+}
+
+// threshold is the t at which the sum of min(1, count/t) is the sample's size.
+func (m *miner) threshold(counts []int64) float64 {
+	ascending := slices.Clone(counts)
+	slices.Sort(ascending)
+	size := m.options.Sample
+	var below float64 // sum of the counts up to here
+	for i, c := range ascending {
+		below += float64(c)
+		above := len(ascending) - i - 1 // counted whole
+		if above >= size {
+			continue
+		}
+		if t := below / float64(size-above); above == 0 || t <= float64(ascending[i+1]) {
+			return max(t, 1)
+		}
+	}
+	return 1
+}
+
+// rounds peels off one finding after the other: the best set that holds is
+// taken, all rows that have it are put aside, and the rest is searched again.
+// What only went along with an earlier finding is at the base risk there.
+func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
+	limit := make([]float64, m.options.MaxOrder+1)
+	for k := m.options.MaxOrder; k > 0; k-- {
+		limit[k] = m.options.Alpha / m.tests[k]
+		if k < m.options.MaxOrder {
+			limit[k] = max(limit[k], limit[k+1])
+		}
+	}
+	s := &search{
+		ctx: ctx, fails: m.fails, oks: m.oks, classes: m.classes,
+		order: m.options.MaxOrder, price: m.price, limit: limit,
+	}
+	var found []judgement
+	for len(found) < m.options.Top {
+		best := s.run()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m.cut = m.cut || s.cut
+		j, ok := m.first(best)
+		if !ok {
+			break
+		}
+		found = append(found, j)
+		m.fails.remove(j.set)
+		m.oks.remove(j.set)
+		m.exact.remove(j.set)
+	}
+	return found, nil
+}
+
+// first returns the best candidate that holds on all rows.
+func (m *miner) first(best []candidate) (judgement, bool) {
+	const together = 24 // judged before they are ranked by their true scores
+	if len(best) > keepBest {
+		best = best[:keepBest]
+	}
+	for len(best) > 0 {
+		n := min(together, len(best))
+		m.exact.need(sorted(best[:n]))
+		var held []judgement
+		for _, c := range best[:n] {
+			if j := m.judge(c.set); m.holds(j) {
+				held = append(held, j)
+			}
+		}
+		if len(held) > 0 {
+			return slices.MinFunc(held, func(a, b judgement) int {
+				return compareCandidates(candidate{a.set, a.score}, candidate{b.set, b.score})
+			}), true
+		}
+		best = best[n:]
+	}
+	return judgement{}, false
+}

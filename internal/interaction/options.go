@@ -1,0 +1,89 @@
+package interaction
+
+import (
+	"fmt"
+	"time"
+)
+
+// Options say how to mine. The zero value means the defaults.
+type Options struct {
+	// MaxOrder is how many conditions a set may have, 1 to 5; default 3.
+	MaxOrder int
+	// Alpha is the share of tables without any cause in which a finding is
+	// tolerated, above 0 and below 1; default 0.05.
+	Alpha float64
+	// Bucket is how long a stratum of time is; default 10 s. Comparisons are
+	// made within a stratum, so what changes more slowly cannot mislead.
+	Bucket time.Duration
+	// Top is how many findings are looked for; default 5.
+	Top int
+	// Seed decides which successes the search samples and how labels are
+	// permuted. The same table and seed give the same result.
+	Seed uint64
+	// MinShare is the share of the failures that a set must cover to be looked
+	// at, above 0 and at most 1; default 0.03.
+	MinShare float64
+	// Sample is how many distinct rows without failures, and how many with,
+	// the search looks at; default 32768. Findings are always verified, and
+	// counted, on all rows.
+	Sample int
+	// Location are the dimensions that say where a request came in. They are
+	// strata: failures at one entry are compared with successes at the same
+	// entry, and a location is never a cause by itself. Nil means "entry"; an
+	// empty slice means that the table has no such column.
+	Location []string
+	// Permutations is how many times labels are permuted within strata when
+	// failures are few and a set is nearly, but not, significant by the
+	// bound over all sets; default 199.
+	Permutations int
+}
+
+// Validate reports the first field that is out of range.
+func (o Options) Validate() error {
+	switch {
+	case o.MaxOrder < 0 || o.MaxOrder > 5:
+		return fmt.Errorf("max order %d: want 1 to 5", o.MaxOrder)
+	case o.Alpha < 0 || o.Alpha >= 1 || o.Alpha != o.Alpha:
+		return fmt.Errorf("alpha %v: want above 0 and below 1", o.Alpha)
+	case o.Bucket < 0:
+		return fmt.Errorf("bucket %v: want a positive duration", o.Bucket)
+	case o.Top < 0:
+		return fmt.Errorf("top %d: want at least 1", o.Top)
+	case o.MinShare < 0 || o.MinShare > 1 || o.MinShare != o.MinShare:
+		return fmt.Errorf("min share %v: want above 0 and at most 1", o.MinShare)
+	case o.Sample < 0:
+		return fmt.Errorf("sample %d: want at least 1", o.Sample)
+	case o.Permutations < 0:
+		return fmt.Errorf("permutations %d: want at least 1", o.Permutations)
+	}
+	return nil
+}
+
+// withDefaults returns o with the zero fields filled in.
+func (o Options) withDefaults() Options {
+	if o.MaxOrder == 0 {
+		o.MaxOrder = 3
+	}
+	if o.Alpha == 0 {
+		o.Alpha = 0.05
+	}
+	if o.Bucket == 0 {
+		o.Bucket = 10 * time.Second
+	}
+	if o.Top == 0 {
+		o.Top = 5
+	}
+	if o.MinShare == 0 {
+		o.MinShare = 0.03
+	}
+	if o.Sample == 0 {
+		o.Sample = 1 << 15
+	}
+	if o.Location == nil {
+		o.Location = []string{"entry"}
+	}
+	if o.Permutations == 0 {
+		o.Permutations = 199
+	}
+	return o
+}

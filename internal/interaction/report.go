@@ -1,0 +1,202 @@
+package interaction
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"example.test/eddy/internal/condition"
+)
+
+// enough is the share of the failures that findings must account for, for them
+// to be the explanation.
+const enough = 0.2
+
+// report writes the result: the findings, what was merely there, and what is
+// missing.
+func (m *miner) report(r *Result, found []judgement) {
+	var explained float64
+	for i, j := range found {
+		f := m.finding(j)
+		f.Rank = i + 1
+		r.Findings = append(r.Findings, f)
+		explained += j.excess
+	}
+	m.exemplify(r.Findings)
+	r.Explained = min(1, max(0, explained/float64(r.Failed)))
+	r.Verdict = NoExplanation
+	if r.Explained >= enough && len(r.Findings) > 0 {
+		r.Verdict = r.Findings[0].Verdict
+	}
+	m.coincidences(r)
+	m.missing(r)
+}
+
+// condition is the one that findings name for class k.
+func (m *miner) condition(k int32) condition.Condition {
+	return m.table.Conditions[m.classes.list[k].first]
+}
+
+// finding says in full what was found about a set, counted on all rows.
+func (m *miner) finding(j judgement) Finding {
+	set := slices.Clone(j.set)
+	slices.SortFunc(set, func(a, b int32) int { return condition.Compare(m.condition(a), m.condition(b)) })
+	f := Finding{
+		Excess: round(j.excess), P: j.p,
+		Aliases: []AliasOf{}, For: []string{}, Against: []string{}, Missing: []string{},
+	}
+	for _, k := range set {
+		f.Conditions = append(f.Conditions, m.condition(k))
+	}
+	t := m.exact.cross(set, true)
+	f.Coverage = round(float64(t.cells[t.whole()].failed) / float64(m.ledger.failed))
+	if at := m.where(t); at != nil {
+		t = t.restrict(func(s int) bool { return slices.Contains(at, m.groups.at[s]) })
+		for _, loc := range at {
+			for _, id := range m.groups.places[loc] {
+				f.Where = append(f.Where, m.table.Conditions[id])
+			}
+		}
+		slices.SortFunc(f.Where, condition.Compare)
+		f.Where = slices.Compact(f.Where)
+	}
+	f.Cells = m.cells(set, t)
+	f.Difference = round(m.difference(t))
+	f.Verdict, f.Grade = m.verdict(j, t)
+	m.aliases(&f, set)
+	m.argue(&f, j, t)
+	return f
+}
+
+// restrict returns the table with only the strata for which keep is true.
+func (t *cross) restrict(keep func(stratum int) bool) *cross {
+	out := &cross{order: t.order, cells: make([]sum, len(t.cells)), strata: make([][]sum, len(t.strata))}
+	for s, cells := range t.strata {
+		out.strata[s] = make([]sum, len(cells))
+		if !keep(s) {
+			continue
+		}
+		copy(out.strata[s], cells)
+		for i := range cells {
+			out.cells[i] = out.cells[i].plus(cells[i])
+		}
+	}
+	return out
+}
+
+// where returns the locations that hold nearly all failures of the whole set,
+// when much of the traffic that had the set was elsewhere; else nil.
+func (m *miner) where(t *cross) []int32 {
+	type at struct {
+		location int32
+		failed   int64
+		total    int64
+	}
+	per := make([]at, len(m.groups.places))
+	var all at
+	for s, cells := range t.strata {
+		c := cells[t.whole()]
+		a := &per[m.groups.at[s]]
+		a.failed, a.total = a.failed+c.failed, a.total+c.total()
+		all.failed, all.total = all.failed+c.failed, all.total+c.total()
+	}
+	for i := range per {
+		per[i].location = int32(i)
+	}
+	slices.SortFunc(per, func(a, b at) int {
+		return cmp.Or(cmp.Compare(b.failed, a.failed), cmp.Compare(a.location, b.location))
+	})
+	var out []int32
+	var some at
+	for _, a := range per {
+		if float64(some.failed) >= 0.95*float64(all.failed) {
+			break
+		}
+		some.failed, some.total = some.failed+a.failed, some.total+a.total
+		out = append(out, a.location)
+	}
+	if float64(some.total) > 0.9*float64(all.total) {
+		return nil
+	}
+	for _, loc := range out {
+		if len(m.groups.places[loc]) == 0 {
+			return nil // the pool of small locations has no name
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// cells lists the cells of a set: element i is bit i.
+func (m *miner) cells(set []int32, t *cross) []Cell {
+	var out []Cell
+	for _, i := range cellOrder(len(set)) {
+		c := Cell{Holds: []string{}, Total: int(t.cells[i].total()), Failed: int(t.cells[i].failed)}
+		for e, k := range set {
+			if i>>e&1 == 1 {
+				c.Holds = append(c.Holds, m.condition(k).String())
+			}
+		}
+		p := t.cells[i].risk(m.ledger.typical)
+		low, high := p.interval()
+		c.Risk, c.Low, c.High = round(p.risk), round(low), round(high)
+		out = append(out, c)
+	}
+	return out
+}
+
+// cellOrder lists the cells of a set of k elements by how many hold, most
+// first; between all but one and none, only for sets of up to three.
+func cellOrder(k int) []int {
+	var out []int
+	for i := range 1 << k {
+		if n := bits.OnesCount(uint(i)); k <= 3 || n >= k-1 || n == 0 {
+			out = append(out, i)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		// Among equals, those with the first elements come first.
+		return cmp.Or(cmp.Compare(bits.OnesCount(uint(b)), bits.OnesCount(uint(a))),
+			cmp.Compare(bits.Reverse(uint(b)), bits.Reverse(uint(a))))
+	})
+	return out
+}
+
+// round keeps six digits after the point, so that results do not show noise of
+// floating point.
+func round(x float64) float64 { return float64(int64(x*1e6+copysign(0.5, x))) / 1e6 }
+
+func copysign(a, b float64) float64 {
+	if b < 0 {
+		return -a
+	}
+	return a
+}
+
+// argue writes the evidence of a finding.
+func (m *miner) argue(f *Finding, j judgement, t *cross) {
+	whole := t.cells[t.whole()]
+	p := whole.risk(m.ledger.typical)
+	low, high := p.interval()
+	f.For = append(f.For, fmt.Sprintf("%s of %s requests with %s failed: %s (%s to %s).",
+		count(int(whole.failed)), count(int(whole.total())), list(f.Conditions, phrase),
+		percent(p.risk), percent(low), percent(high)))
+	f.For = append(f.For, fmt.Sprintf("%.0f failures more than at the risk of other traffic of the same time; a set as striking by chance: %s.",
+		j.excess, probability(j.p)))
+	if len(j.set) > 1 {
+		for i := range t.order {
+			c := t.cells[t.whole()&^(1<<i)]
+			r := c.risk(m.ledger.typical)
+			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
+				count(int(c.failed)), count(int(c.total())), percent(r.risk)))
+		}
+	}
+	for i := range t.order {
+		if c := t.cells[t.whole()&^(1<<i)]; t.order > 1 && c.total() < fewRows {
+			f.Missing = append(f.Missing, fmt.Sprintf(
+				"Whether %s is needed is not testable: only %s had the rest without it.",
+				phrase(f.Conditions[i]), plural(int(c.total()), "request")))
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package interaction
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"example.test/eddy/internal/condition"
+)
+
+// Sentence says what f found, for people. subject is who fails, as the
+// sentence's subject ("Checkout"); if it is empty the sentence is about the
+// requests. outcome is "failed" or "slow".
+func Sentence(f Finding, subject, outcome string) string {
+	w := words{does: subject + " fails for ", do: "fail", short: "do", noun: "failures"}
+	if outcome == "slow" {
+		w = words{does: subject + " is slow for ", do: "are slow", short: "are", noun: "slow requests"}
+	}
+	of := "the"
+	if subject == "" {
+		w.does = ""
+	} else {
+		of = possessive(subject)
+	}
+	if len(f.Cells) == 0 || len(f.Conditions) == 0 || f.Verdict == NoExplanation {
+		return fmt.Sprintf("No combination of the conditions on record explains %s %s.", of, w.noun)
+	}
+	var others []Cell // with one element missing
+	for _, c := range f.Cells[1:] {
+		if len(c.Holds) == len(f.Conditions)-1 {
+			others = append(others, c)
+		}
+	}
+	whole := f.Cells[0]
+	switch len(f.Conditions) {
+	case 1:
+		return w.single(whole, f.Conditions[0], others)
+	case 2:
+		head := percent(whole.Risk)
+		return fmt.Sprintf("%s when %s meets %s. %s", w.of(head),
+			phrase(f.Conditions[0]), phrase(f.Conditions[1]), pair(f, others))
+	}
+	return fmt.Sprintf("%s when %s are in force together. With any one of them missing it is %s.",
+		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others))
+}
+
+// words are how a sentence speaks of one outcome.
+type words struct {
+	does  string // the subject and what it does, if there is a subject
+	do    string // what requests do
+	short string // the same without the verb
+	noun  string
+}
+
+// of says how many requests do it.
+func (w words) of(share string) string {
+	if w.does == "" {
+		return share + " of requests " + w.do
+	}
+	return w.does + share + " of requests"
+}
+
+// single says what one condition does.
+func (w words) single(whole Cell, c condition.Condition, others []Cell) string {
+	verb := "with"
+	if c.Dimension == "service.version" && c.Entity != "" {
+		verb = "that meet"
+	}
+	share := percent(whole.Risk) + rate(whole)
+	rest := "Of the others " + worst(others) + " " + w.short + "."
+	if w.does == "" {
+		return fmt.Sprintf("%s of requests %s %s %s. %s", share, verb, phrase(c), w.do, rest)
+	}
+	return fmt.Sprintf("%s%s of requests %s %s. %s", w.does, share, verb, phrase(c), rest)
+}
+
+// pair says what either condition of two does without the other.
+func pair(f Finding, others []Cell) string {
+	if len(others) != 2 {
+		return ""
+	}
+	risks := percent(others[0].Risk) + ", " + percent(others[1].Risk)
+	if f.Verdict == Interact {
+		return "Neither alone does (" + risks + ")."
+	}
+	return "With only one of them it is less: " + risks + "."
+}
+
+// rate gives the interval and number behind a risk, in brackets.
+func rate(c Cell) string {
+	return fmt.Sprintf(" (%s to %s, n=%s)", percent(c.Low), percent(c.High), count(c.Total))
+}
+
+// worst is the highest risk of the cells that have observations.
+func worst(cells []Cell) string {
+	high, seen := 0.0, false
+	for _, c := range cells {
+		if c.Total > 0 {
+			high, seen = max(high, c.Risk), true
+		}
+	}
+	if !seen {
+		return "not known"
+	}
+	return percent(high)
+}
+
+func atMost(cells []Cell) string {
+	if w := worst(cells); w == "not known" {
+		return w
+	} else {
+		return "at most " + w
+	}
+}
+
+// phrase names a condition as people do: "cart 2.4.0", "flag rounding=banker".
+func phrase(c condition.Condition) string {
+	if c.Dimension == "service.version" && c.Entity != "" {
+		return c.Entity + " " + c.Value
+	}
+	return c.String()
+}
+
+// list joins conditions as in "a, b and c".
+func list(cs []condition.Condition, text func(condition.Condition) string) string {
+	var b strings.Builder
+	for i, c := range cs {
+		switch {
+		case i > 0 && i == len(cs)-1:
+			b.WriteString(" and ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(text(c))
+	}
+	return b.String()
+}
+
+// possessive is "Checkout's", "requests'".
+func possessive(s string) string {
+	if strings.HasSuffix(s, "s") {
+		return s + "'"
+	}
+	return s + "'s"
+}
+
+// percent writes a share with as many digits as it deserves: 74%, 0.2%, 0.03%.
+func percent(x float64) string {
+	p := x * 100
+	switch {
+	case p == 0 || p == 100:
+		return strconv.Itoa(int(p)) + "%"
+	case p < 0.01:
+		return "under 0.01%"
+	case p > 99.99:
+		return "over 99.99%"
+	case p < 0.1:
+		return trim(strconv.FormatFloat(p, 'f', 2, 64)) + "%"
+	case p < 9.95:
+		return trim(strconv.FormatFloat(p, 'f', 1, 64)) + "%"
+	case p > 99:
+		return trim(strconv.FormatFloat(min(p, 99.9), 'f', 1, 64)) + "%"
+	}
+	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+}
+
+// trim drops zeros after the point.
+func trim(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
+
+// probability writes a p.
+func probability(p float64) string {
+	if p < 1e-12 {
+		return "p < 1e-12"
+	}
+	return "p = " + strconv.FormatFloat(p, 'g', 2, 64)
+}
+
+// count writes a number with thousands set apart: 1,204.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	start := 0
+	if n < 0 {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// plural writes a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}

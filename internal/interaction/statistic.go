@@ -1,0 +1,160 @@
+package interaction
+
+import "math"
+
+// deviance is how much likelier failures are under their own risk inside and
+// outside a set than under one risk for all: the G² of the 2x2 table with
+// observed failures o in the set, e expected of them, n observations in it, of
+// f failures and t observations in all. It is 0 unless o is above e.
+//
+// It equals twice the observations times their mutual information with being
+// in the set. By the data processing inequality no other conjunction has more
+// of it than the one the failures depend on, so ranking by it prefers the true
+// set both to its parts and to what merely contains it.
+func deviance(o, e, n, f, t float64) float64 {
+	if o <= e || e <= 0 {
+		return 0
+	}
+	g := term(o, e) + term(n-o, n-e) + term(f-o, f-e) + term(t-n-f+o, t-n-f+e)
+	return 2 * max(g, 0)
+}
+
+// term is x·ln(x/y), with 0 where x is 0.
+func term(x, y float64) float64 {
+	if x <= 1e-9 {
+		return 0
+	}
+	return x * math.Log(x/max(y, 1e-9))
+}
+
+// tail bounds the probability that o or more failures fall into a set when
+// failures are dealt at random within strata and e are expected, of at most m
+// possible.
+//
+// In each stratum the count is hypergeometric, which is a sum of independent
+// trials (Vatutin and Mikhailov 1982); so is the sum over strata, and such a
+// sum exceeds a bound above its mean at most as often as the binomial with the
+// same mean and number of trials (Hoeffding 1956).
+func tail(m, o, e float64) float64 {
+	m, o = math.Ceil(m-1e-9), math.Ceil(o-1e-9)
+	if o <= e+1 || e <= 0 && o <= 0 {
+		return 1
+	}
+	if e <= 0 || o > m {
+		return 0
+	}
+	return binomialTail(m, o, min(e/m, 1))
+}
+
+// binomialTail is P(X >= o) for X binomial with m trials of probability p, by
+// its series, which falls faster than geometrically above the mean.
+func binomialTail(m, o, p float64) float64 {
+	switch {
+	case o <= 0 || p >= 1:
+		return 1
+	case o > m || p <= 0:
+		return 0
+	}
+	first := logChoose(m, o) + o*math.Log(p) + (m-o)*math.Log1p(-p)
+	sum, t, odds := 1.0, 1.0, p/(1-p)
+	for x := o; x < m; x++ {
+		t *= (m - x) / (x + 1) * odds
+		sum += t
+		if t < sum*1e-12 {
+			break
+		}
+	}
+	return min(1, math.Exp(first+math.Log(sum)))
+}
+
+func logChoose(n, k float64) float64 {
+	a, _ := math.Lgamma(n + 1)
+	b, _ := math.Lgamma(k + 1)
+	c, _ := math.Lgamma(n - k + 1)
+	return a - b - c
+}
+
+// A proportion is a risk with what its interval needs.
+type proportion struct {
+	risk float64
+	// n is how many observations would give the same precision if none had been
+	// sampled.
+	n float64
+}
+
+// risk estimates the share that fail from failed failures, all of them kept,
+// and successes of total weight w with squared weights adding up to w2;
+// typical is the weight a success has elsewhere, for when there is none here.
+//
+// The variance of the logit is 1/failed + w2/w² (failures and successes are
+// sampled apart, Kish's effective size for unequal weights), which makes the
+// effective n below; without sampling it is the number of observations.
+func risk(failed, w, w2, typical float64) proportion {
+	switch {
+	case failed+w <= 0:
+		return proportion{}
+	case failed <= 0:
+		return proportion{0, w}
+	case w <= 0:
+		return proportion{1, failed / max(typical, 1)}
+	}
+	r := failed / (failed + w)
+	return proportion{r, 1 / (r * (1 - r) * (1/failed + w2/(w*w)))}
+}
+
+// interval is Wilson's 95 % score interval (Wilson 1927); 0 to 1 if nothing
+// was observed.
+func (p proportion) interval() (low, high float64) {
+	const z = 1.959964
+	if p.n <= 0 {
+		return 0, 1
+	}
+	d := 1 + z*z/p.n
+	centre := (p.risk + z*z/(2*p.n)) / d
+	half := z / d * math.Sqrt(p.risk*(1-p.risk)/p.n+z*z/(4*p.n*p.n))
+	low, high = max(0, centre-half), min(1, centre+half)
+	if p.risk == 0 {
+		low = 0
+	}
+	if p.risk == 1 {
+		high = 1
+	}
+	return low, high
+}
+
+// A part is a risk with its coefficient in a contrast.
+type part struct {
+	of    float64
+	value proportion
+}
+
+// contrast returns the sum of the parts and the lower end of its 95 % interval,
+// recovered from the intervals of the parts (MOVER: Zou and Donner 2008).
+func contrast(parts ...part) (estimate, low float64) {
+	var sq float64
+	for _, p := range parts {
+		l, h := p.value.interval()
+		bound := l
+		if p.of < 0 {
+			bound = h
+		}
+		estimate += p.of * p.value.risk
+		d := p.of * (p.value.risk - bound)
+		sq += d * d
+	}
+	return estimate, estimate - math.Sqrt(sq)
+}
+
+// combinations returns, for each order up to most, how many sets there are
+// that take at most one value of each name, when sizes are the numbers of
+// values by name: the elementary symmetric polynomials of sizes.
+func combinations(sizes []int, most int) []float64 {
+	c := make([]float64, most+1)
+	c[0] = 1
+	for _, s := range sizes {
+		for k := most; k > 0; k-- {
+			c[k] += c[k-1] * float64(s)
+		}
+	}
+	return c
+}
