@@ -150,7 +150,6 @@ const (
 	PhaseSubject = "eddy.phase.subject"
 	PhaseRole    = "eddy.phase.role"
 	PhaseReason  = "eddy.phase.reason"
-
 )
 
 // IsFlagEvent reports whether an event of this name carries the evaluation of

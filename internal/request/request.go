@@ -1,5 +1,19 @@
 // Package request assembles spans into requests: units of user-visible work
 // with an entry, an outcome and the path they took.
+//
+// A request enters at
+//   - a server span without a parent, or whose parent never came while no other
+//     request of its trace was running;
+//   - a consumer span that handles a message of another service or trace, which
+//     is a request of its own with the producer's spans as Upstream;
+//   - a root of another kind, unless it only drives others: a client or internal
+//     root whose service does nothing in the trace but call servers. Then each
+//     server called is an entry, so that a load generator or a browser does not
+//     hide what people know the work by.
+//
+// Other spans whose parent never came are given to the request that was running
+// when they began, and counted as its gaps. Nothing here fails on bad input:
+// what is broken, late or too much is counted in Gaps and Stats.
 package request
 
 import (
@@ -78,8 +92,10 @@ type Request struct {
 	// Spans are the spans below and including the entry, the entry first, a
 	// parent always before its children, siblings by start time.
 	Spans []*telemetry.Span
-	// Upstream are spans of the traces that the entry links to: the producer of
-	// the message that a consumer handles. Empty for synchronous requests.
+	// Upstream are the spans that led to the entry from outside the request: the
+	// producer of the message that a consumer handles, and what ran before it;
+	// or the client spans above an entry whose root only drives others (a load
+	// generator, a browser). Usually empty.
 	Upstream []*telemetry.Span
 	// Gaps are what is known to be missing; they lower the coverage of every
 	// verdict that uses the request.
