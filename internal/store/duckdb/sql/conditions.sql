@@ -1,0 +1,1 @@
+SELECT id, entity, dimension, value FROM conditions ORDER BY id

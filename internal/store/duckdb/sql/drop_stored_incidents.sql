@@ -1,0 +1,1 @@
+DELETE FROM incidents i USING new_incidents n WHERE i.id = n.id

@@ -1,0 +1,1 @@
+SELECT document::VARCHAR FROM incidents WHERE id = $1

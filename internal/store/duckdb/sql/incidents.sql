@@ -1,0 +1,1 @@
+SELECT document::VARCHAR FROM incidents ORDER BY updated DESC, id DESC

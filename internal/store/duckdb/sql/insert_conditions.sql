@@ -1,0 +1,1 @@
+INSERT INTO conditions SELECT * FROM new_conditions

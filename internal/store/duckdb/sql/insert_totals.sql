@@ -1,0 +1,1 @@
+INSERT INTO totals SELECT * FROM new_totals

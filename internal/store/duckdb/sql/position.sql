@@ -1,0 +1,1 @@
+SELECT value::VARCHAR FROM meta WHERE name = 'journal_position'

@@ -1,0 +1,1 @@
+DELETE FROM incidents WHERE state = 'resolved' AND updated < make_timestamp_ns($1)

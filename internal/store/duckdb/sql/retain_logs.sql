@@ -1,0 +1,1 @@
+DELETE FROM logs WHERE time < make_timestamp_ns($1)

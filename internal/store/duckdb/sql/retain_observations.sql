@@ -1,0 +1,1 @@
+DELETE FROM observations WHERE time < make_timestamp_ns($1)

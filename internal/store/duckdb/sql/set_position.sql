@@ -1,0 +1,1 @@
+UPDATE meta SET value = greatest(value, $1::UBIGINT) WHERE name = 'journal_position'

@@ -1,0 +1,2 @@
+DELETE FROM conditions
+WHERE id NOT IN (SELECT DISTINCT unnest(conditions) FROM observations)

@@ -1,0 +1,84 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	duck "github.com/duckdb/duckdb-go/v2"
+
+	"example.test/eddy/internal/store"
+)
+
+// A transaction is what the writer has begun. It stages rows in temporary
+// tables with DuckDB's appender, and moves them with SQL.
+type transaction struct {
+	conn *sql.Conn
+}
+
+// write runs do in a transaction, and commits if it returns nil. The caller
+// holds s.mu.
+func (s *Store) write(ctx context.Context, do func(transaction) error) (err error) {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	t := transaction{s.writer}
+	if err := t.exec(ctx, "begin"); err != nil {
+		return err
+	}
+	// Whether a commit that was interrupted took place could not be told.
+	whole := context.WithoutCancel(ctx)
+	defer func() {
+		if err != nil {
+			if rollback := t.exec(whole, "rollback"); rollback != nil {
+				err = errors.Join(err, rollback)
+			}
+		}
+	}()
+	if err := do(t); err != nil {
+		return err
+	}
+	return t.exec(whole, "commit")
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return ctx.Err()
+}
+
+// exec runs sql/name.sql.
+func (t transaction) exec(ctx context.Context, name string, args ...any) error {
+	if _, err := t.conn.ExecContext(ctx, query(name), args...); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// stage creates the temporary table new_<what> by sql/stage_<what>.sql and
+// lets fill add rows to it. Values, and bytes in them, are copied by add.
+func (t transaction) stage(ctx context.Context, what string, fill func(add addRow) error) error {
+	if err := t.exec(ctx, "stage_"+what); err != nil {
+		return err
+	}
+	err := t.conn.Raw(func(conn any) error {
+		a, err := duck.NewAppender(conn.(driver.Conn), "temp", "", "new_"+what)
+		if err != nil {
+			return err
+		}
+		if err := fill(a.AppendRow); err != nil {
+			return errors.Join(err, a.Close())
+		}
+		return a.CloseWithCancel(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("stage %s: %w", what, err)
+	}
+	return nil
+}
+
+// addRow adds one row to a temporary table.
+type addRow func(values ...driver.Value) error
