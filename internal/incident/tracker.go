@@ -1,0 +1,377 @@
+package incident
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/telemetry"
+)
+
+// Config says when incidents open and close. The zero value means the
+// defaults.
+type Config struct {
+	// MinFailures is how many failures a cause must have to be worth telling
+	// about. Default 10.
+	MinFailures int `yaml:"min_failures"`
+	// ToleratedFailed and ToleratedSlow are the shares of an entry's requests
+	// that may end so without an incident when nothing explains them, 0 to 1.
+	// Defaults 0.01 and 0.05.
+	ToleratedFailed float64 `yaml:"tolerated_failed"`
+	ToleratedSlow   float64 `yaml:"tolerated_slow"`
+	// Recent is how far back failures count as going on. Default 1 min.
+	Recent time.Duration `yaml:"recent"`
+	// Quiet is how long nothing may fail, while there is traffic, before an
+	// incident is closed. Default 2 min.
+	Quiet time.Duration `yaml:"quiet"`
+	// Reopen is how long after its close an incident is opened again, rather
+	// than a new one, when the same conditions do harm again. Default 24 h.
+	Reopen time.Duration `yaml:"reopen"`
+}
+
+// withDefaults fills the zero fields.
+func (c Config) withDefaults() Config {
+	c.MinFailures = cmp.Or(c.MinFailures, 10)
+	c.ToleratedFailed = cmp.Or(c.ToleratedFailed, 0.01)
+	c.ToleratedSlow = cmp.Or(c.ToleratedSlow, 0.05)
+	c.Recent = cmp.Or(c.Recent, time.Minute)
+	c.Quiet = cmp.Or(c.Quiet, 2*time.Minute)
+	c.Reopen = cmp.Or(c.Reopen, 24*time.Hour)
+	return c
+}
+
+// Validate reports the first field that makes no sense.
+func (c Config) Validate() error {
+	switch {
+	case c.MinFailures < 0:
+		return fmt.Errorf("incident min_failures is %d: want 1 or more", c.MinFailures)
+	case c.ToleratedFailed < 0 || c.ToleratedFailed > 1:
+		return fmt.Errorf("incident tolerated_failed is %v: want a share from 0 to 1", c.ToleratedFailed)
+	case c.ToleratedSlow < 0 || c.ToleratedSlow > 1:
+		return fmt.Errorf("incident tolerated_slow is %v: want a share from 0 to 1", c.ToleratedSlow)
+	case c.Recent < 0 || c.Quiet < 0 || c.Reopen < 0:
+		return errors.New("incident recent, quiet and reopen: want durations that are not negative")
+	}
+	return nil
+}
+
+const (
+	// identity is the overlap (Jaccard index) of covered failures from which on
+	// two explanations are of the same cause.
+	identity = 0.7
+	// maxMoments bounds a timeline; the oldest repeated kinds go first.
+	maxMoments = 200
+	// enough is how many requests must have gone well before their going well
+	// says anything. At a risk of 14 % or more, 20 in a row without a failure
+	// happen in fewer than 5 % of cases.
+	enough = 20
+	// maxClosed bounds how many closed incidents are remembered for reopening.
+	maxClosed = 1000
+)
+
+// A Tracker keeps one incident per cause over re-runs of the analysis. It is
+// not safe for concurrent use.
+//
+// An incident is the same as long as the failures that its explanation covers
+// are mostly the same, so it survives a finding that is sharpened from one
+// condition to three. It remembers at most 1,000 closed incidents; older ones
+// are not reopened, a new one is opened instead.
+type Tracker struct {
+	config Config
+	list   []*tracked // by Opened
+	day    string     // of the last id
+	serial int        // of the last id
+}
+
+// tracked is an incident and what the tracker needs beside it.
+type tracked struct {
+	Incident
+	dirty bool
+}
+
+// NewTracker returns a tracker that goes on from known incidents, as a store
+// returned them; there are none at first.
+func NewTracker(c Config, known []Incident) *Tracker {
+	t := &Tracker{config: c.withDefaults()}
+	for _, k := range known {
+		t.list = append(t.list, &tracked{Incident: k})
+		t.continueFrom(k.ID)
+	}
+	slices.SortStableFunc(t.list, func(a, b *tracked) int {
+		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
+	})
+	return t
+}
+
+// A Step is what an analysis knows when it asks for incidents.
+type Step struct {
+	Now    time.Time
+	Window telemetry.Window
+	// Dictionary is what the numbers in observations stand for.
+	Dictionary *condition.Dictionary
+	// Fresh are the observations that were completed since the last step, all
+	// of them; Kept are those of the window that were kept.
+	Fresh, Kept []condition.Observation
+	// Results are what mining gave.
+	Results map[request.Outcome]interaction.Result
+	// Changes are those of the window, oldest first.
+	Changes []*telemetry.Change
+	// Since returns the change that put a condition in force, or nil.
+	Since func(condition.Condition) *telemetry.Change
+	// Missing says what the telemetry lacks, the worst first.
+	Missing []string
+}
+
+// Update takes one step and returns the incidents that it opened, changed or
+// closed, by id. The incidents are copies.
+func (t *Tracker) Update(s Step) []Incident {
+	for _, outcome := range []request.Outcome{request.Failed, request.Slow} {
+		t.explain(s, outcome)
+	}
+	t.count(s)
+	t.close(s)
+	t.forget()
+	var changed []Incident
+	for _, k := range t.list {
+		if !k.dirty {
+			continue
+		}
+		k.dirty = false
+		k.Updated = s.Now
+		k.Analyses++
+		changed = append(changed, k.clone())
+	}
+	slices.SortFunc(changed, func(a, b Incident) int { return cmp.Compare(a.ID, b.ID) })
+	return changed
+}
+
+// Incidents returns copies of all that the tracker knows, the oldest first.
+func (t *Tracker) Incidents() []Incident {
+	list := make([]Incident, len(t.list))
+	for i, k := range t.list {
+		list[i] = k.clone()
+	}
+	return list
+}
+
+// clone copies what later steps change.
+func (k *tracked) clone() Incident {
+	c := k.Incident
+	c.Entries = slices.Clone(c.Entries)
+	c.Missing = slices.Clone(c.Missing)
+	c.Timeline = slices.Clone(c.Timeline)
+	if c.Finding != nil {
+		f := *c.Finding
+		c.Finding = &f
+	}
+	return c
+}
+
+// explain matches the findings of one outcome to incidents, opens the ones
+// that are new, and then looks at what no finding covers.
+func (t *Tracker) explain(s Step, outcome request.Outcome) {
+	bad := s.ended(outcome)
+	if len(bad) == 0 {
+		return
+	}
+	result := s.Results[outcome]
+	left := slices.Clone(bad)
+	taken := map[*tracked]bool{}
+	for i := range result.Findings {
+		f := &result.Findings[i]
+		if f.Verdict != interaction.SingleCause && f.Verdict != interaction.Interact && f.Verdict != interaction.Joint {
+			continue
+		}
+		covered := s.holding(left, f.Conditions)
+		if len(covered) < t.config.MinFailures || f.Excess < float64(t.config.MinFailures)/2 {
+			continue
+		}
+		k := t.same(s, outcome, f, covered, bad, taken)
+		going := covered[len(covered)-1].Time.After(s.Now.Add(-t.config.Recent))
+		if k == nil && !going {
+			continue // over before it was understood, and never told about
+		}
+		if k == nil {
+			k = t.open(s, outcome, covered)
+		}
+		taken[k] = true
+		left = without(left, covered)
+		if k.State == Open { // else the window still holds what is over
+			k.explainedBy(s, f, result.Missing, covered)
+		}
+	}
+	for _, k := range t.list { // what an incident explains stays explained while a step finds less
+		if k.Outcome == outcome && k.Finding != nil && !taken[k] {
+			left = without(left, s.holding(left, k.Finding.Conditions))
+		}
+	}
+	t.unexplained(s, outcome, left, result.Missing)
+}
+
+// same returns the incident of the same cause as f, if there is one.
+func (t *Tracker) same(s Step, outcome request.Outcome, f *interaction.Finding, covered, bad []*condition.Observation, taken map[*tracked]bool) *tracked {
+	var best *tracked
+	var most float64
+	for _, k := range t.list {
+		if k.Outcome != outcome || taken[k] {
+			continue
+		}
+		if !k.Closed.IsZero() && s.Now.Sub(k.Closed) > t.config.Reopen {
+			continue
+		}
+		var overlap float64
+		switch {
+		case k.Finding == nil && k.State == Open:
+			// Unexplained failures at the same entries that are explained now.
+			overlap = share(covered, func(o *condition.Observation) bool {
+				return slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began)
+			})
+		case k.Finding == nil:
+			continue
+		case slices.Equal(k.Finding.Conditions, f.Conditions):
+			overlap = 2
+		default:
+			overlap = jaccard(s.holding(bad, k.Finding.Conditions), covered)
+		}
+		if overlap >= identity && overlap > most {
+			best, most = k, overlap
+		}
+	}
+	return best
+}
+
+// open starts an incident over the given failures.
+func (t *Tracker) open(s Step, outcome request.Outcome, failures []*condition.Observation) *tracked {
+	k := &tracked{Incident: Incident{
+		ID: t.next(s.Now), State: Open, Outcome: outcome, Opened: s.Now, Updated: s.Now,
+		Began: failures[0].Time, LastFailure: failures[0].Time, Missing: []string{},
+	}, dirty: true}
+	k.Entries = entriesOf(failures)
+	k.add(Moment{Time: k.Began, What: "first failure", Text: fmt.Sprintf("first %s request of this incident, at %s", outcome, failures[0].Entry)})
+	k.add(Moment{Time: s.Now, What: "opened", Text: "opened after " + plural(len(failures), outcome.String()+" request")})
+	for i := range s.Kept {
+		o := &s.Kept[i]
+		if !o.Time.Before(k.Began) && slices.Contains(k.Entries, o.Entry) {
+			k.Requests += int(math.Round(o.Weight))
+		}
+	}
+	k.Failures = len(failures)
+	k.LastFailure = failures[len(failures)-1].Time
+	t.list = append(t.list, k)
+	return k
+}
+
+// explainedBy gives the incident its explanation, or a sharper one.
+func (k *tracked) explainedBy(s Step, f *interaction.Finding, missing []string, covered []*condition.Observation) {
+	before := k.Finding
+	finding := *f
+	k.Finding, k.dirty = &finding, true
+	k.Entries = entriesOf(covered)
+	k.Title = interaction.Sentence(finding, subject(k.Entries), k.Outcome.String())
+	k.Missing = merge(f.Missing, missing, s.Missing)
+	if before != nil && slices.Equal(before.Conditions, f.Conditions) {
+		return
+	}
+	if !covered[0].Time.After(k.Began) {
+		k.Began = covered[0].Time
+	}
+	what := "explained"
+	if before != nil {
+		what = "reworded"
+	}
+	k.add(Moment{Time: s.Now, What: what, Text: k.Title})
+	for _, c := range f.Conditions {
+		if change := s.Since(c); change != nil {
+			k.add(Moment{Time: change.Time, What: "change", Text: c.String() + " came into force", Change: change, Condition: &c})
+		}
+	}
+	k.around(s)
+}
+
+// around adds the other changes shortly before the first failure and after it:
+// context for people, not evidence.
+func (k *tracked) around(s Step) {
+	const before, most = 10 * time.Minute, 30
+	added := 0
+	for _, c := range slices.Backward(s.Changes) {
+		if added == most || c.Time.Before(k.Began.Add(-before)) {
+			break
+		}
+		text := fmt.Sprintf("%s %s=%s", c.Entity, c.Dimension, c.Value)
+		if c.Ends {
+			text = fmt.Sprintf("%s %s ended", c.Entity, c.Dimension)
+		}
+		k.add(Moment{Time: c.Time, What: "change", Text: text, Change: c})
+		added++
+	}
+}
+
+// unexplained opens or updates the incident for failures that no finding
+// covers, if they go on and are more than is tolerated.
+func (t *Tracker) unexplained(s Step, outcome request.Outcome, left []*condition.Observation, missing []string) {
+	tolerated := t.config.ToleratedFailed
+	if outcome == request.Slow {
+		tolerated = t.config.ToleratedSlow
+	}
+	from := s.Now.Add(-t.config.Recent)
+	requests, failed := map[request.Entry]float64{}, map[request.Entry]int{}
+	for i := range s.Kept {
+		if o := &s.Kept[i]; o.Time.After(from) {
+			requests[o.Entry] += o.Weight
+		}
+	}
+	for _, o := range left {
+		if o.Time.After(from) {
+			failed[o.Entry]++
+		}
+	}
+	var affected []*condition.Observation
+	for _, o := range left {
+		n := failed[o.Entry]
+		if n >= t.config.MinFailures && wilsonLow(float64(n), requests[o.Entry]) > tolerated && o.Time.After(from) {
+			affected = append(affected, o)
+		}
+	}
+	if len(affected) == 0 {
+		return
+	}
+	var k *tracked
+	for _, x := range t.list {
+		if x.Outcome == outcome && x.Finding == nil && x.State == Open {
+			k = x
+		}
+	}
+	if k == nil {
+		k = t.open(s, outcome, affected)
+		k.around(s)
+	}
+	k.Entries = union(k.Entries, entriesOf(affected))
+	k.Title = k.unexplainedTitle(s, left)
+	k.Missing = merge(missing, s.Missing)
+	k.dirty = true
+}
+
+// unexplainedTitle says how much fails from the first failure to the last.
+func (k *tracked) unexplainedTitle(s Step, left []*condition.Observation) string {
+	failed, last := 0, k.Began
+	for _, o := range left {
+		if slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began) {
+			failed, last = failed+1, o.Time
+		}
+	}
+	requests := 0.0
+	for i := range s.Kept {
+		o := &s.Kept[i]
+		if slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began) && !o.Time.After(last) {
+			requests += o.Weight
+		}
+	}
+	return fmt.Sprintf("%s: %s of %s requests %s since %s, and no condition on record explains it.",
+		subject(k.Entries), percent(float64(failed), requests), count(int(math.Round(requests))), ended(k.Outcome), k.Began.UTC().Format("15:04 UTC"))
+}
