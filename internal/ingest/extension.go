@@ -1,11 +1,13 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
@@ -184,26 +186,51 @@ func (b *bounds) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHa
 				changes.ServeHTTP(w, r)
 				return
 			}
-			r.Body = &boundedBody{inner: r.Body}
+			r.Body = newBoundedBody(r)
 			next.ServeHTTP(w, r)
 		}), nil
 	}, nil
 }
 
-// boundedBody turns the error for a body that is too large into one that the
-// receiver answers with 400 and a text that says what to do.
+// boundedBody reads a body whole before it gives any of it, and refuses, in a
+// form that the receiver answers with 400, what is too large or nested too
+// deep.
 type boundedBody struct {
 	inner io.ReadCloser
+	check func([]byte) error
+	read  bool
+	rest  bytes.Reader
+}
+
+// newBoundedBody wraps the body of a request.
+func newBoundedBody(r *http.Request) *boundedBody {
+	b := &boundedBody{inner: r.Body, check: checkNesting}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		b.check = checkJSONNesting
+	}
+	return b
 }
 
 // Read reads from the body.
 func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.inner.Read(p)
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		err = status.Errorf(codes.InvalidArgument, "request: more than %d bytes uncompressed: send smaller batches", large.Limit)
+	if !b.read {
+		b.read = true
+		data, err := io.ReadAll(b.inner)
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return 0, status.Errorf(codes.InvalidArgument, "request: more than %d bytes uncompressed: send smaller batches", large.Limit)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if len(data) > shallowBytes {
+			if err := b.check(data); err != nil {
+				return 0, status.Error(codes.InvalidArgument, err.Error())
+			}
+		}
+		b.rest.Reset(data)
 	}
-	return n, err
+	return b.rest.Read(p)
 }
 
 // Close closes the body.

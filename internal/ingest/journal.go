@@ -36,6 +36,7 @@ type journal struct {
 	maxBytes     int64
 	log          *slog.Logger
 	m            *metrics
+	recovered    []segment // those that were there when it was opened
 
 	// writing is held while a group is written. It is taken before mu.
 	writing sync.Mutex
@@ -92,6 +93,7 @@ func openJournal(cfg JournalConfig, stored uint64, log *slog.Logger, m *metrics)
 	if err := j.recover(); err != nil {
 		return nil, err
 	}
+	j.recovered = slices.Clone(j.held)
 	if err := j.startSegment(j.next); err != nil {
 		return nil, err
 	}
@@ -377,11 +379,8 @@ func (j *journal) sync() error {
 // and whose position is greater than after, in order, until fn returns an
 // error. It reads one segment at a time into memory.
 func (j *journal) Replay(after uint64, fn func(record) error) error {
-	j.mu.Lock()
-	held := slices.Clone(j.held)
-	j.mu.Unlock()
-	for _, s := range held {
-		if s.last <= after || s.bytes == 0 {
+	for _, s := range j.recovered {
+		if s.last <= after {
 			continue
 		}
 		data, err := os.ReadFile(s.path)
@@ -391,8 +390,6 @@ func (j *journal) Replay(after uint64, fn func(record) error) error {
 		if err != nil {
 			return fmt.Errorf("read journal segment: %w", err)
 		}
-		// What is appended from now on is not part of the replay.
-		data = data[:min(int64(len(data)), s.bytes)]
 		var stop error
 		scanRecords(data, func(r record) bool {
 			if r.position > after {

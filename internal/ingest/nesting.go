@@ -72,3 +72,27 @@ func field(data []byte) (next, length int, ok bool) {
 	}
 	return 0, 0, false
 }
+
+// checkJSONNesting refuses JSON that is nested too deep.
+func checkJSONNesting(data []byte) error {
+	depth := 0
+	text, escaped := false, false
+	for _, c := range data {
+		switch {
+		case escaped:
+			escaped = false
+		case text:
+			escaped, text = c == '\\', c != '"'
+		case c == '"':
+			text = true
+		case c == '{' || c == '[':
+			// A message takes an object, and often an array around it.
+			if depth++; depth > 2*maxNesting {
+				return fmt.Errorf("request: nested deeper than %d levels", 2*maxNesting)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}

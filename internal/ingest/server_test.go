@@ -151,10 +151,14 @@ func (f *fixture) postTraces(t testing.TB, td ptrace.Traces) (int, http.Header, 
 	return post(t, "http://"+f.HTTPAddr()+"/v1/traces", map[string]string{"Content-Type": protobufType}, encodeTraces(t, td))
 }
 
+func plain() []grpc.DialOption {
+	return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(1 << 30))}
+}
+
 // dial returns a gRPC client for traces.
 func (f *fixture) dial(t testing.TB, opts ...grpc.DialOption) ptraceotlp.GRPCClient {
 	t.Helper()
-	conn, err := grpc.NewClient(f.GRPCAddr(), append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, opts...)...)
+	conn, err := grpc.NewClient(f.GRPCAddr(), append(plain(), opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
