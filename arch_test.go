@@ -2,6 +2,7 @@ package eddy_test
 
 import (
 	"cmp"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -267,8 +269,8 @@ func (r *repository) route(from, to string) []string {
 	return nil
 }
 
-func readRepository(t *testing.T) *repository {
-	t.Helper()
+// repositoryOnDisk reads the Go files once for all tests, which only look.
+var repositoryOnDisk = sync.OnceValues(func() (*repository, error) {
 	r := &repository{packages: make(map[string]*goFiles)}
 	positions := token.NewFileSet()
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
@@ -289,7 +291,7 @@ func readRepository(t *testing.T) *repository {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for _, p := range r.packages {
 		for role, imports := range p.imports {
@@ -298,7 +300,16 @@ func readRepository(t *testing.T) *repository {
 		}
 	}
 	if len(r.order) == 0 {
-		t.Fatal("doc.go lists no packages: want tab-indented lines of a directory and what it does")
+		return nil, errors.New("doc.go lists no packages: want tab-indented lines of a directory and what it does")
+	}
+	return r, nil
+})
+
+func readRepository(t *testing.T) *repository {
+	t.Helper()
+	r, err := repositoryOnDisk()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return r
 }
