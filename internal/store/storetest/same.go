@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -26,12 +27,20 @@ func Always() telemetry.Window {
 // fails t where the answers differ.
 func Same(t *testing.T, want, got store.Store) {
 	t.Helper()
+	for _, d := range Differences(t.Context(), want, got) {
+		t.Error(d)
+	}
+}
+
+// Differences asks as Same does and returns where the answers differ.
+func Differences(ctx context.Context, want, got store.Store) []string {
+	var list []string
 	for _, q := range questions() {
-		a, b := q.ask(t, want), q.ask(t, got)
-		if d := diff(a, b); d != "" {
-			t.Errorf("%s: answers differ (-want +got):\n%s", q.name, short(d))
+		if d := diff(q.ask(ctx, want), q.ask(ctx, got)); d != "" {
+			list = append(list, fmt.Sprintf("%s: answers differ (-want +got):\n%s", q.name, short(d)))
 		}
 	}
+	return list
 }
 
 // diff compares as stores are asked to keep: a nil list equals an empty one.
@@ -47,19 +56,19 @@ func short(s string) string {
 
 type question struct {
 	name string
-	ask  func(t *testing.T, s store.Store) any
+	ask  func(ctx context.Context, s store.Store) any
 }
 
 func questions() []question {
 	base := NewSource(0).Base()
 	list := []question{
-		{"Position", func(t *testing.T, s store.Store) any { return got(s.Position(t.Context())) }},
-		{"Counts", func(t *testing.T, s store.Store) any { return got(s.Counts(t.Context())) }},
-		{"Totals of two entries", func(t *testing.T, s store.Store) any {
-			return got(s.Totals(t.Context(), Always(), Entry(1), Entry(3)))
+		{"Position", func(ctx context.Context, s store.Store) any { return got(s.Position(ctx)) }},
+		{"Counts", func(ctx context.Context, s store.Store) any { return got(s.Counts(ctx)) }},
+		{"Totals of two entries", func(ctx context.Context, s store.Store) any {
+			return got(s.Totals(ctx, Always(), Entry(1), Entry(3)))
 		}},
-		{"Incidents, all", func(t *testing.T, s store.Store) any {
-			return got(s.Incidents(t.Context(), telemetry.Window{}))
+		{"Incidents, all", func(ctx context.Context, s store.Store) any {
+			return got(s.Incidents(ctx, telemetry.Window{}))
 		}},
 	}
 	for _, w := range []telemetry.Window{
@@ -73,18 +82,18 @@ func questions() []question {
 	for i := range traces + 2 {
 		id := TraceID(i)
 		list = append(list,
-			question{"Trace " + id.String(), func(t *testing.T, s store.Store) any { return got(s.Trace(t.Context(), id)) }},
-			question{"Logs " + id.String(), func(t *testing.T, s store.Store) any { return got(s.Logs(t.Context(), id)) }})
+			question{"Trace " + id.String(), func(ctx context.Context, s store.Store) any { return got(s.Trace(ctx, id)) }},
+			question{"Logs " + id.String(), func(ctx context.Context, s store.Store) any { return got(s.Logs(ctx, id)) }})
 	}
 	for i := range incidents + 1 {
 		id := incident.ID(fmt.Sprintf("2026-11-21-%d", i))
-		list = append(list, question{"Incident " + string(id), func(t *testing.T, s store.Store) any {
-			return got(s.Incident(t.Context(), id))
+		list = append(list, question{"Incident " + string(id), func(ctx context.Context, s store.Store) any {
+			return got(s.Incident(ctx, id))
 		}})
 	}
 	for _, at := range []time.Time{base.Add(-3 * time.Hour), base, base.Add(7 * time.Minute), base.Add(3 * time.Hour)} {
-		list = append(list, question{"InForce " + at.Format(time.TimeOnly), func(t *testing.T, s store.Store) any {
-			return got(s.InForce(t.Context(), at))
+		list = append(list, question{"InForce " + at.Format(time.TimeOnly), func(ctx context.Context, s store.Store) any {
+			return got(s.InForce(ctx, at))
 		}})
 	}
 	return list
@@ -95,11 +104,11 @@ func windowQuestions(w telemetry.Window) []question {
 		return what + " " + w.Start.Format(time.RFC3339Nano) + " to " + w.End.Format(time.RFC3339Nano)
 	}
 	return []question{
-		{name("Spans"), func(t *testing.T, s store.Store) any { return gather(s.Spans(t.Context(), w)) }},
-		{name("Changes"), func(t *testing.T, s store.Store) any { return gather(s.Changes(t.Context(), w)) }},
-		{name("Observations"), func(t *testing.T, s store.Store) any { return gather(s.Observations(t.Context(), w)) }},
-		{name("Totals"), func(t *testing.T, s store.Store) any { return got(s.Totals(t.Context(), w)) }},
-		{name("Incidents"), func(t *testing.T, s store.Store) any { return got(s.Incidents(t.Context(), w)) }},
+		{name("Spans"), func(ctx context.Context, s store.Store) any { return gather(s.Spans(ctx, w)) }},
+		{name("Changes"), func(ctx context.Context, s store.Store) any { return gather(s.Changes(ctx, w)) }},
+		{name("Observations"), func(ctx context.Context, s store.Store) any { return gather(s.Observations(ctx, w)) }},
+		{name("Totals"), func(ctx context.Context, s store.Store) any { return got(s.Totals(ctx, w)) }},
+		{name("Incidents"), func(ctx context.Context, s store.Store) any { return got(s.Incidents(ctx, w)) }},
 	}
 }
 

@@ -159,7 +159,7 @@ func hardTextAndTimesComeBackAsTheyWere(t *testing.T, s store.Store) {
 		{}, time.Unix(0, 0).UTC(), time.Unix(0, 1).UTC(), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC),
 		time.Date(2100, 12, 31, 23, 59, 59, 999999999, time.UTC),
 	}
-	texts := []string{"", "\x00", "a\x00", "\x00\x00b", "☃", "\"", "\\u0000", "\n", strings.Repeat("long", 1<<18), "\uFFFD", "NULL"}
+	texts := []string{"", "\x00", "a\x00", "\x00\x00b", "☃", "\"", "\\u0000", "\n", strings.Repeat("long", 1<<17), "\uFFFD", "NULL"}
 	for i, text := range texts {
 		x := plain(1, byte(i), times[i%len(times)])
 		x.End = times[(i+1)%len(times)]
@@ -522,7 +522,7 @@ func itIsSafeForConcurrentUse(t *testing.T, s store.Store) {
 		all.Go(func() {
 			for range 3 {
 				for _, q := range questions()[:12] {
-					if a, ok := q.ask(t, s).(answer); ok && a.Err != "" {
+					if a, ok := q.ask(t.Context(), s).(answer); ok && a.Err != "" {
 						t.Errorf("%s while others write: %s", q.name, a.Err)
 					}
 				}
