@@ -1,0 +1,179 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
+)
+
+// A part is a piece of a sentence; one that names a condition carries the
+// condition's letter. Head is what must stay on one line with the letter.
+type part struct{ Text, Letter, Head string }
+
+// letter names a condition on a page: the same in the sentence, the cells, the
+// lanes and the timeline.
+func letter(k int) string {
+	if k < 26 {
+		return string(rune('A' + k))
+	}
+	return fmt.Sprintf("C%d", k+1)
+}
+
+// sentence cuts the title where it names the finding's conditions.
+func sentence(i incident.Incident) []part {
+	parts := []part{{Text: i.Title}}
+	if i.Finding == nil {
+		return parts
+	}
+	for k, c := range i.Finding.Conditions {
+		for _, name := range spellings(c) {
+			at := slices.IndexFunc(parts, func(p part) bool { return p.Letter == "" && strings.Contains(p.Text, name) })
+			if at < 0 {
+				continue
+			}
+			before, after, _ := strings.Cut(parts[at].Text, name)
+			parts = slices.Replace(parts, at, at+1, part{Text: before}, named(name, letter(k)), part{Text: after})
+			break
+		}
+	}
+	return slices.DeleteFunc(parts, func(p part) bool { return p.Text == "" && p.Letter == "" })
+}
+
+// named splits a name for its line: a short first word stays with the letter.
+func named(name, letter string) part {
+	head, _, _ := strings.Cut(name, " ")
+	if utf8.RuneCountInString(head) > 20 {
+		head = ""
+	}
+	return part{Text: name[len(head):], Letter: letter, Head: head}
+}
+
+// spellings are the ways in which a sentence may name a condition, the longest
+// first.
+func spellings(c condition.Condition) []string {
+	bare := strings.TrimPrefix(c.Dimension, "flag ")
+	list := []string{
+		c.String(), c.Name() + " " + c.Value, c.Entity + " flag " + bare + "=" + c.Value,
+		c.Dimension + "=" + c.Value, c.Entity + " " + c.Value, bare + "=" + c.Value, bare + " " + c.Value,
+	}
+	return slices.DeleteFunc(list, func(s string) bool { return len(strings.TrimSpace(s)) < 3 })
+}
+
+// verdictOf says in words what kind of explanation an incident has. Findings
+// are observed until an experiment confirms them.
+func verdictOf(i incident.Incident) string {
+	if i.Finding == nil {
+		return string(interaction.NoExplanation)
+	}
+	return string(i.Finding.Verdict) + ", observed"
+}
+
+// verdictTitle explains a verdict to those who meet it for the first time.
+func verdictTitle(i incident.Incident) string {
+	if i.Finding == nil {
+		return "No set of the conditions on record explains these failures."
+	}
+	return map[interaction.Verdict]string{
+		interaction.SingleCause:   "One condition explains the failures by itself.",
+		interaction.Interact:      "The conditions explain the failures together, and each of them is needed.",
+		interaction.Joint:         "Each of the conditions is needed, but together they are not shown to do more than the sum of the parts.",
+		interaction.Proxy:         "The condition goes with another one that explains more.",
+		interaction.Alias:         "The condition cannot be told apart from another one in this data.",
+		interaction.Coincident:    "The state was in force at the time of the failures, and nothing shows that it did more.",
+		interaction.NoExplanation: "No set of the conditions on record explains these failures.",
+	}[i.Finding.Verdict] + " Observed: seen in traffic, not yet confirmed by an experiment."
+}
+
+// harm says how many requests were hurt, of how many.
+func harm(i incident.Incident) (hurt, rate string) {
+	word := "failed"
+	if i.Outcome == request.Slow {
+		word = "were slow"
+	}
+	hurt = fmt.Sprintf("%s of %s %s", count(i.Failures), plural(i.Requests, "request"), word)
+	if i.Requests <= 0 || i.Failures > i.Requests {
+		return hurt, ""
+	}
+	low, high := wilson(i.Failures, i.Requests)
+	return hurt, fmt.Sprintf("%s (%s)", percent(float64(i.Failures)/float64(i.Requests)), between(low, high))
+}
+
+// nextStep is the one thing to do now.
+func nextStep(i incident.Incident) string {
+	switch {
+	case i.State == incident.Resolved:
+		return "Nothing: the cause is no longer in force."
+	case i.Finding == nil && len(i.Missing) > 0:
+		return i.Missing[0]
+	case i.Finding == nil:
+		return "Open the traces of the failures: nothing on record sets them apart yet."
+	}
+	f := i.Finding
+	if len(f.Aliases) > 0 {
+		a := f.Aliases[0]
+		return fmt.Sprintf("Tell %s and %s apart: in this data they go together. Move one of them without the other.", a.Of, a.Condition)
+	}
+	if len(f.Conditions) == 0 {
+		return "Open the traces of the failures."
+	}
+	easiest := slices.MinFunc(f.Conditions, func(a, b condition.Condition) int { return effort(a) - effort(b) })
+	how := undo(easiest)
+	if i.State == incident.Mitigated {
+		return "The failures stopped, the cause may return: " + how + "."
+	}
+	if len(f.Conditions) > 1 {
+		return how + ": of the " + number(len(f.Conditions)) + " it is the quickest to take back, and without it the others do little."
+	}
+	return how + "."
+}
+
+// effort orders conditions by how quickly they are taken back.
+func effort(c condition.Condition) int {
+	for k, words := range [][]string{{"flag"}, {"config", "policy", "limit"}, {"backup", "job", "schedule", "cron"}, {"version"}} {
+		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(c.Dimension), w) }) {
+			return k
+		}
+	}
+	return math.MaxInt8
+}
+
+// undo says how a condition is taken back. It begins a sentence.
+func undo(c condition.Condition) string {
+	of := ""
+	if c.Entity != "" {
+		of = " of " + c.Entity
+	}
+	switch effort(c) {
+	case 0:
+		return "Set " + c.Dimension + of + " to another value than " + c.Value
+	case 1:
+		return "Take back " + c.Dimension + "=" + c.Value + of
+	case 2:
+		return "Stop or move " + c.Dimension + of
+	case 3: // a version
+		return "Roll " + orText(c.Entity, c.Dimension) + " back from " + c.Value
+	}
+	return "Take " + c.String() + " out of force"
+}
+
+func orText(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func number(n int) string {
+	words := []string{"none", "one", "two", "three", "four", "five", "six"}
+	if n < len(words) {
+		return words[n]
+	}
+	return count(n)
+}

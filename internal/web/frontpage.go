@@ -1,0 +1,249 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/pipeline"
+	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/telemetry"
+)
+
+const (
+	// remembered is how far back the front page lists incidents.
+	remembered = 30 * 24 * time.Hour
+	// mostListed is how many incidents of a state are listed.
+	mostListed = 50
+	// mostEntries is how many entries the front page lists, the busiest first.
+	mostEntries = 15
+)
+
+// frontView is what the front page shows.
+type frontView struct {
+	Title                     string
+	Now                       string
+	Open, Mitigated, Resolved []incidentLine
+	More                      string // how many were left out
+	Heard                     bool   // anything arrived lately, or ever
+	Watch                     string
+	Requests                  string
+	Entries                   []entryLine
+	MoreEntries               string
+	Services                  []serviceLine
+	Missing                   []string
+	Receivers                 Receivers
+}
+
+// incidentLine is one incident on the front page.
+type incidentLine struct {
+	ID, URL, Age, Verdict, VerdictTitle string
+	Sentence                            []part
+	Hurt, Rate, Entries, Next, When     string
+	Spark                               *spark
+}
+
+// entryLine is one entry that is watched.
+type entryLine struct {
+	Name, Requests, Failed, Slow string
+	Rate                         string
+	Harm                         bool
+	Spark                        *spark
+}
+
+// serviceLine is the coverage of one service.
+type serviceLine struct {
+	Name    string
+	Figures []figureLine
+	Missing []string
+}
+
+type figureLine struct {
+	Name, Value, Title string
+	Low                bool
+}
+
+// spark is a small chart of requests, with those that failed in front.
+type spark struct{ Width, Height, Requests, Failed, Title string }
+
+func (s *Server) front(w http.ResponseWriter, r *http.Request) error {
+	view, err := s.frontView(r.Context())
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "front", view)
+}
+
+func (s *Server) frontView(ctx context.Context) (frontView, error) {
+	now := s.config.Clock().UTC()
+	v := frontView{Now: clock(now, now), Watch: spell(s.config.Watch), Receivers: s.config.Receivers}
+	found, err := s.config.Records.Incidents(ctx, telemetry.Window{Start: now.Add(-remembered), End: now.Add(time.Hour)})
+	if err != nil {
+		return v, fmt.Errorf("list incidents: %w", err)
+	}
+	window := telemetry.Window{Start: now.Add(-s.config.Watch).Truncate(bucket), End: now.Add(bucket).Truncate(bucket)}
+	totals, err := s.config.Records.Totals(ctx, window)
+	if err != nil {
+		return v, fmt.Errorf("count requests: %w", err)
+	}
+	v.list(found, totals, window, now)
+	v.watch(totals, window)
+	v.cover(s.coverage())
+	v.Heard = len(totals) > 0 || len(found) > 0 || len(v.Services) > 0
+	return v, nil
+}
+
+// list puts each incident under its state: one line per cause, the one that
+// hurts most first among the open ones.
+func (v *frontView) list(found []incident.Incident, totals []pipeline.Total, window telemetry.Window, now time.Time) {
+	slices.SortStableFunc(found, func(a, b incident.Incident) int {
+		if a.State == incident.Open && b.State == incident.Open {
+			return cmp.Compare(b.Failures, a.Failures)
+		}
+		return b.Updated.Compare(a.Updated)
+	})
+	lists := map[incident.State]*[]incidentLine{
+		incident.Open: &v.Open, incident.Mitigated: &v.Mitigated, incident.Resolved: &v.Resolved,
+	}
+	left := 0
+	for _, i := range found {
+		lines, ok := lists[i.State]
+		if !ok || len(*lines) == mostListed {
+			left++
+			continue
+		}
+		line := viewLine(i, now)
+		if i.State == incident.Open {
+			line.Spark = sparkOf(totals, i.Entries, i.Outcome, window, 320, 40)
+		}
+		*lines = append(*lines, line)
+	}
+	if left > 0 {
+		v.More = plural(left, "more incident") + " of the last 30 days in the API: /api/v1/incidents"
+	}
+	switch n := len(v.Open); n {
+	case 0:
+		v.Title = "Nothing failing"
+	case 1:
+		v.Title = "1 open cause"
+	default:
+		v.Title = count(n) + " open causes"
+	}
+}
+
+func viewLine(i incident.Incident, now time.Time) incidentLine {
+	hurt, rate := harm(i)
+	line := incidentLine{
+		ID: string(i.ID), URL: "/incidents/" + string(i.ID),
+		Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Sentence: sentence(i),
+		Hurt: hurt, Rate: rate, Entries: shorten(entriesText(i.Entries), 160), Next: nextStep(i),
+		When: clock(i.Began, now) + " UTC",
+	}
+	if i.Closed.IsZero() {
+		line.Age = "for " + spell(now.Sub(i.Began))
+	} else {
+		line.Age = "lasted " + spell(i.Closed.Sub(i.Began)) + ", ended " + spell(now.Sub(i.Closed)) + " ago"
+	}
+	return line
+}
+
+// watch counts the requests of each entry.
+func (v *frontView) watch(totals []pipeline.Total, window telemetry.Window) {
+	sums := make(map[request.Entry]pipeline.Total)
+	all := 0
+	for _, t := range totals {
+		sum := sums[t.Entry]
+		sum.Entry = t.Entry
+		sum.Requests += t.Requests
+		sum.Failed += t.Failed
+		sum.Slow += t.Slow
+		sums[t.Entry] = sum
+		all += t.Requests
+	}
+	var entries []pipeline.Total
+	for _, sum := range sums {
+		entries = append(entries, sum)
+	}
+	slices.SortFunc(entries, func(a, b pipeline.Total) int {
+		return cmp.Or(cmp.Compare(b.Requests, a.Requests), strings.Compare(a.Entry.String(), b.Entry.String()))
+	})
+	v.Requests = plural(all, "request")
+	for _, e := range entries[:min(len(entries), mostEntries)] {
+		low, high := wilson(e.Failed, e.Requests)
+		v.Entries = append(v.Entries, entryLine{
+			Name: e.Entry.String(), Requests: count(e.Requests), Failed: count(e.Failed), Slow: count(e.Slow),
+			Rate: percent(float64(e.Failed)/float64(max(1, e.Requests))) + " (" + between(low, high) + ")",
+			Harm: e.Failed > 0, Spark: sparkOf(totals, []request.Entry{e.Entry}, request.Failed, window, 160, 24),
+		})
+	}
+	if left := len(entries) - len(v.Entries); left > 0 {
+		v.MoreEntries = "and " + plural(left, "more entry")
+	}
+}
+
+func (v *frontView) cover(c Coverage) {
+	v.Missing = c.Missing
+	for _, s := range c.Services {
+		line := serviceLine{Name: s.Service, Missing: s.Missing}
+		for _, f := range s.Figures {
+			l := figureLine{Name: f.Name, Value: "none seen", Title: f.Name + ": nothing there to have it"}
+			if f.Of > 0 {
+				ratio := float64(f.Part) / float64(f.Of)
+				l = figureLine{f.Name, percent(ratio), fmt.Sprintf("%s: %s of %s", f.Name, count(f.Part), count(f.Of)), ratio < 0.9}
+			}
+			line.Figures = append(line.Figures, l)
+		}
+		v.Services = append(v.Services, line)
+	}
+}
+
+// sparkOf draws requests over the window in at most 60 steps of whole buckets,
+// and those with the outcome in front. It is nil where there were none.
+func sparkOf(totals []pipeline.Total, entries []request.Entry, outcome request.Outcome, w telemetry.Window, width, height float64) *spark {
+	buckets := int(w.Duration() / bucket)
+	each := max(1, (buckets+59)/60)
+	// The last step is often incomplete, and would look like a collapse.
+	steps := max(1, buckets/each)
+	all, bad := make([]float64, steps), make([]float64, steps)
+	var requests, hurt int
+	for _, t := range totals {
+		if !slices.Contains(entries, t.Entry) {
+			continue
+		}
+		n := t.Failed
+		if outcome == request.Slow {
+			n = t.Slow
+		}
+		k := int(time.Unix(t.Bucket, 0).Sub(w.Start)/bucket) / each
+		if k < 0 || k >= steps {
+			continue
+		}
+		all[k] += float64(t.Requests)
+		bad[k] += float64(n)
+		requests, hurt = requests+t.Requests, hurt+n
+	}
+	if requests == 0 {
+		return nil
+	}
+	top := slices.Max(all)
+	step := width / float64(steps)
+	bars := func(values []float64) string {
+		var b strings.Builder
+		for k, v := range values {
+			if v > 0 {
+				x, h := step*float64(k), max(1, height*v/top)
+				fmt.Fprintf(&b, "M%s %sh%sV%sh-%sZ", at(x), at(height), at(step*0.8), at(height-h), at(step*0.8))
+			}
+		}
+		return b.String()
+	}
+	return &spark{
+		at(width), at(height), bars(all), bars(bad),
+		fmt.Sprintf("%s in %s, %s %s", plural(requests, "request"), spell(w.Duration()), count(hurt), outcome),
+	}
+}

@@ -1,0 +1,126 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// count writes 12345 as "12,345".
+func count(n int) string {
+	text := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, text = "-", text[1:]
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return sign + text
+}
+
+// plural writes "1 request", "2,000 requests".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if s, ok := strings.CutSuffix(noun, "ry"); ok {
+		return count(n) + " " + s + "ries"
+	}
+	return count(n) + " " + noun + "s"
+}
+
+// percent writes a ratio with as many digits as tell something.
+func percent(ratio float64) string {
+	p := 100 * ratio
+	switch {
+	case p <= 0 || math.IsNaN(p):
+		return "0%"
+	case p < 0.1:
+		return "<0.1%"
+	case p < 9.95 || (p > 99 && p < 99.95):
+		return strings.TrimSuffix(strconv.FormatFloat(p, 'f', 1, 64), ".0") + "%"
+	case p >= 99.95 && p < 100:
+		return ">99.9%"
+	}
+	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+}
+
+// between writes an interval of ratios: "72% to 76%".
+func between(low, high float64) string { return percent(low) + " to " + percent(high) }
+
+// spell writes a duration as people say it, two units at most.
+func spell(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d µs", d.Microseconds())
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0") + " s"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < day:
+		return two(int(d.Hours()), "h", int(d.Minutes())%60, "min")
+	case d < 14*day:
+		return two(int(d/day), "d", int(d.Hours())%24, "h")
+	}
+	return fmt.Sprintf("%d days", int(d/day))
+}
+
+func two(a int, unit string, b int, lesser string) string {
+	if b == 0 {
+		return fmt.Sprintf("%d %s", a, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", a, unit, b, lesser)
+}
+
+// clock writes the time of day, and the date where it is not today's.
+func clock(t, now time.Time) string {
+	t = t.UTC()
+	y, m, d := t.Date()
+	if ny, nm, nd := now.UTC().Date(); y == ny && m == nm && d == nd {
+		return t.Format("15:04:05")
+	}
+	if y == now.UTC().Year() {
+		return t.Format("2 Jan 15:04:05")
+	}
+	return t.Format("2 Jan 2006 15:04:05")
+}
+
+// shorten cuts text to at most limit runes, the last of them an ellipsis.
+func shorten(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// list writes "a", "a and b", "a, b and c".
+func list(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}
+
+// wilson is the 95 % interval of a share of which k of n were seen.
+func wilson(k, n int) (low, high float64) {
+	if n == 0 {
+		return 0, 1
+	}
+	const z = 1.959964
+	size := float64(n)
+	p := float64(k) / size
+	middle := (p + z*z/(2*size)) / (1 + z*z/size)
+	half := z * math.Sqrt(p*(1-p)/size+z*z/(4*size*size)) / (1 + z*z/size)
+	return max(0, middle-half), min(1, middle+half)
+}
