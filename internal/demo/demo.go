@@ -104,6 +104,7 @@ type Shop struct {
 	directory *directory
 	flags     *flags
 	stock     *stockroom
+	patience  map[string]*patience // by service
 	load      *load
 	reporter  *reporter
 	lost      loss
@@ -140,9 +141,13 @@ func Start(ctx context.Context, c Config) (*Shop, error) {
 		flags:     newFlags(story.mute),
 		stock:     newStockroom(),
 		lost:      loss{logger: c.Logger},
+		patience:  make(map[string]*patience),
 		instances: make(map[string][]*instance),
 		trouble:   make(chan struct{}),
 		done:      make(chan struct{}),
+	}
+	for _, svc := range story.services {
+		s.patience[svc.name] = newPatience(5 * time.Second)
 	}
 	s.load = newLoad(c, s.plan, s.directory)
 	s.reporter = newReporter(c.ChangesURL, c.Logger, s.say)

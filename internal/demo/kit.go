@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -21,13 +22,14 @@ import (
 // A kit is what an instance of a service is given to do its work with.
 type kit struct {
 	identity
-	emit   *emitter
-	client *http.Client // instrumented; finds services by name
-	flags  *flags
-	stock  *stockroom
-	dice   *dice
-	plan   plan
-	ledger string // path of the orders database
+	emit     *emitter
+	client   *http.Client // instrumented; finds services by name
+	patience *patience
+	flags    *flags
+	stock    *stockroom
+	dice     *dice
+	plan     plan
+	ledger   string // path of the orders database
 }
 
 func (s *Shop) kitFor(in *instance) *kit {
@@ -39,7 +41,8 @@ func (s *Shop) kitFor(in *instance) *kit {
 	return &kit{
 		identity: in.identity,
 		emit:     in.emit,
-		client:   &http.Client{Transport: transport, Timeout: 5 * time.Second},
+		client:   &http.Client{Transport: transport},
+		patience: s.patience[in.service],
 		flags:    s.flags,
 		stock:    s.stock,
 		dice:     newDice(s.cfg.Seed, in.instance+"@"+in.version),
@@ -47,6 +50,19 @@ func (s *Shop) kitFor(in *instance) *kit {
 		ledger:   s.ledger,
 	}
 }
+
+// patience is a service's setting for how long it waits for another one. All
+// of its instances read it for each call.
+type patience struct{ nanoseconds atomic.Int64 }
+
+func newPatience(d time.Duration) *patience {
+	p := &patience{}
+	p.set(d)
+	return p
+}
+
+func (p *patience) set(d time.Duration) { p.nanoseconds.Store(int64(d)) }
+func (p *patience) get() time.Duration  { return time.Duration(p.nanoseconds.Load()) }
 
 // A handler answers a request with a value to be sent as JSON, or says why it
 // could not.
@@ -159,6 +175,8 @@ func (k *kit) call(ctx context.Context, service, path string, in, out any) error
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, k.patience.get())
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+service+path, bytes.NewReader(body))
 	if err != nil {
 		return err

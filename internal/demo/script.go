@@ -123,13 +123,16 @@ func (s *Shop) setFlag(service, flag string, percent int, reported bool) func(co
 	}
 }
 
-// setConfig reports a change of configuration that matters to nobody.
-func (s *Shop) setConfig(service, key, before, after string) func(context.Context) error {
+// setPatience changes how long a service waits for others. It is far more than
+// any call takes, before and after.
+func (s *Shop) setPatience(service string, to time.Duration) func(context.Context) error {
 	return func(context.Context) error {
-		s.say("config of %s: %s %s -> %s", service, key, before, after)
+		before := s.patience[service].get()
+		s.patience[service].set(to)
+		s.say("config of %s: http.client.timeout %v -> %v", service, before, to)
 		s.reporter.report(telemetry.Change{
 			Time: time.Now(), Kind: telemetry.ChangeConfig, Entity: service,
-			Dimension: "config " + key, Value: after, Previous: before, Actor: "tomas",
+			Dimension: "config http.client.timeout", Value: to.String(), Previous: before.String(), Actor: "tomas",
 		})
 		return nil
 	}

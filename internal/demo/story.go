@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
@@ -114,7 +115,7 @@ func single() Story {
 		script: func(s *Shop) []step {
 			return slices.Concat(
 				[]step{{at: 0, play: s.setFlag("pricing", flagBulkQuote, s.plan.flagShare, untold)}},
-				[]step{{at: 7, play: s.setConfig("gateway", "http.client.timeout", "5s", "3s")}},
+				[]step{{at: 7, play: s.setPatience("gateway", 3*time.Second)}},
 				s.rollout(8, "inventory", "4.3.0", 2, untold),
 				[]step{
 					{at: 9.5, play: s.setFlag("cart", flagExpressShipping, s.plan.shipShare, told)},
@@ -152,7 +153,7 @@ func unclear() Story {
 				[]step{{at: 0, play: s.setFlag("cart", flagExpressShipping, s.plan.shipShare, untold)}},
 				s.rollout(7, "cart", "2.0.0", 2, told),
 				[]step{
-					{at: 9, play: s.setConfig("gateway", "http.client.timeout", "5s", "3s")},
+					{at: 9, play: s.setPatience("gateway", 3*time.Second)},
 					{at: 10, play: s.startBackup},
 					{at: 12, play: s.spoilStock, trouble: true},
 					{at: 20, play: s.finishBackup},
