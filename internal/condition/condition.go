@@ -25,8 +25,18 @@ type Condition struct {
 	Value     string
 }
 
-// String returns "entity dimension=value", without the entity if it is empty.
-func (c Condition) String() string { return c.Name() + "=" + c.Value }
+// String returns "entity dimension=value", without the entity if it is empty. A
+// value that is a range of numbers, "> 840", "<= 3" or "> 120 and <= 400", reads
+// as one: "load > 840", "120 < load <= 400".
+func (c Condition) String() string {
+	if !strings.HasPrefix(c.Value, "> ") && !strings.HasPrefix(c.Value, "<= ") {
+		return c.Name() + "=" + c.Value
+	}
+	if low, high, both := strings.Cut(c.Value, " and <= "); both {
+		return strings.TrimPrefix(low, "> ") + " < " + c.Name() + " <= " + high
+	}
+	return c.Name() + " " + c.Value
+}
 
 // Name returns "entity dimension", without the entity if it is empty: what two
 // conditions that exclude each other share.
