@@ -1,0 +1,213 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"example.test/eddy/internal/interaction"
+)
+
+// ErrNothingFailed is returned by ReadTable for a table in which no row failed:
+// there is nothing to explain.
+var ErrNothingFailed = errors.New("no row failed")
+
+// ErrEverythingFailed is returned by ReadTable for a table in which every row
+// failed: nothing that did not fail is there to compare with.
+var ErrEverythingFailed = errors.New("every row failed")
+
+// A TableSource says which files are one table, what its columns mean, and how
+// much may be used to read it. Files and one way to tell failures are required.
+type TableSource struct {
+	// Files are read as one table; they must have the same columns, in any
+	// order. "-" is Stdin, at most once.
+	Files []string
+	// Stdin is what the file "-" reads. It is spooled to a temporary file,
+	// because its beginning is read more than once, and Parquet from its end.
+	Stdin io.Reader
+	// Format is "csv", "tsv", "jsonl" or "parquet", for files whose names or
+	// content do not tell; empty means that they do.
+	Format string
+
+	// Failed is "COLUMN", for a column that holds true or false (or 1 or 0, yes
+	// or no), or "COLUMN=VALUE". A row whose COLUMN is empty is left out in the
+	// first form, and did not fail in the second.
+	Failed string
+	// Count and Failures are columns of whole numbers, for rows that stand for
+	// many observations: how many, and how many of them failed. They are given
+	// together, and instead of Failed.
+	Count, Failures string
+
+	// Time is a column of timestamps: ISO 8601 text (UTC if it names no zone),
+	// or seconds, milliseconds, microseconds or nanoseconds since 1970, told
+	// apart by size. Empty means that time is not known.
+	Time string
+	// Bucket is how long a stratum of time is; rows of one bucket that are alike
+	// become one. 0 means about a sixtieth of the time that the table covers.
+	Bucket time.Duration
+
+	// Only, if not empty, are the columns offered as conditions; Ignore are
+	// columns that are not.
+	Only, Ignore []string
+
+	// Memory is how much DuckDB may use, as in "2GB"; empty means "1GB". What
+	// does not fit is written to a temporary directory, which is removed.
+	Memory string
+	// MaxRows bounds the distinct rows that are returned; default 2,000,000.
+	// Above it, distinct rows without failures are sampled, and carry a weight.
+	MaxRows int
+}
+
+// A TableReading is what ReadTable made of a table.
+type TableReading struct {
+	Table interaction.Table
+	// Rows is the number of observations in the files, Failed how many of them
+	// failed. They are exact also where Table is a sample.
+	Rows, Failed int
+	// Bucket is the length of the strata of time; 0 if time is not known.
+	Bucket time.Duration
+	// Columns says what became of each column, in the order of the file.
+	Columns []TableColumn
+	// Notes say, in sentences, what was left out and why, and what looks wrong.
+	Notes []string
+}
+
+// ReadTable reads the files of src through DuckDB. Values become conditions
+// exactly as they stand in the file: "01" and "1" are two values, and so are
+// "TRUE" and "true". An empty cell, a null and an absent key are one state of
+// their own, with the value Empty.
+//
+// Columns of numbers with more than MaxNumbers different ones become ranges,
+// cut at quantiles of the column, never by looking at the failures. Columns
+// that tell nearly each row from each other, and those with more than MaxValues
+// values, are left out; TableReading.Notes says so.
+//
+// Rows that are alike are added up in SQL. The rows returned are sorted, and
+// the same files give the same table. An error names the file, and the line or
+// the column.
+func ReadTable(ctx context.Context, src TableSource) (TableReading, error) {
+	if err := src.validate(); err != nil {
+		return TableReading{}, err
+	}
+	dir, err := os.MkdirTemp("", "eddy-table-")
+	if err != nil {
+		return TableReading{}, fmt.Errorf("directory for temporary files: %w", err)
+	}
+	defer os.RemoveAll(dir)
+
+	db, err := openTable(ctx, dir, src.Memory)
+	if err != nil {
+		return TableReading{}, err
+	}
+	defer db.Close()
+
+	r := &tableReader{db: db, src: src, dir: dir}
+	return r.read(ctx)
+}
+
+// validate reports what of src cannot be meant.
+func (src *TableSource) validate() error {
+	switch {
+	case len(src.Files) == 0:
+		return errors.New("table: no file given")
+	case src.Failed == "" && src.Count == "" && src.Failures == "":
+		return errors.New("failures: say which rows failed, with --failed COLUMN, --failed COLUMN=VALUE, or --count COLUMN --failures COLUMN")
+	case src.Failed != "" && (src.Count != "" || src.Failures != ""):
+		return errors.New("failures: --failed says it row by row, --count and --failures say it in numbers; give one of the two")
+	case (src.Count == "") != (src.Failures == ""):
+		return errors.New("failures: --count and --failures go together: of how many observations a row stands for, and how many of them failed")
+	case src.Bucket < 0:
+		return fmt.Errorf("bucket %v: want a positive duration", src.Bucket)
+	}
+	switch src.Format {
+	case "", formatCSV, formatTSV, formatJSON, formatParquet:
+	default:
+		return fmt.Errorf("format %q: want csv, tsv, jsonl or parquet", src.Format)
+	}
+	if src.MaxRows <= 0 {
+		src.MaxRows = 2_000_000
+	}
+	if src.Memory == "" {
+		src.Memory = "1GB"
+	}
+	return nil
+}
+
+// openTable opens a DuckDB of its own, in memory, that keeps within the bound,
+// spills to dir, and fetches nothing from elsewhere.
+func openTable(ctx context.Context, dir, memory string) (*sql.DB, error) {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("open DuckDB in memory: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1) // temporary tables and types belong to a connection
+	settings := []string{
+		"SET memory_limit=" + quoteText(memory),
+		"SET temp_directory=" + quoteText(dir),
+		fmt.Sprintf("SET threads=%d", runtime.GOMAXPROCS(0)),
+		"SET autoinstall_known_extensions=false",
+		"SET autoload_known_extensions=false",
+		"SET TimeZone='UTC'",
+	}
+	for _, s := range settings {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("open DuckDB in memory: %s: %w", s, tableError(err))
+		}
+	}
+	return db, nil
+}
+
+// quoteText returns s as an SQL string.
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// quoteName returns s as an SQL identifier.
+func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// A tableReader reads one table. Its fields are filled in the order of read.
+type tableReader struct {
+	db  *sql.DB
+	src TableSource
+	dir string
+
+	files   []tableFile
+	outcome tableOutcome
+	columns []candidate
+	loaded  bool // the table "lines" holds what is needed of the files
+	total   tableTotal
+	notes   []string
+}
+
+// tableTotal is what is known of a table before its rows are read.
+type tableTotal struct {
+	lines, rows, failed int64 // lines of the file; observations
+	first, last         int64 // microseconds since 1970, if time is known
+}
+
+// read goes through the table twice: once to learn what values each column
+// has, and once, when it is decided what becomes of them, for the rows.
+func (r *tableReader) read(ctx context.Context) (TableReading, error) {
+	steps := []func(context.Context) error{
+		r.openFiles,  // which files, formats, columns
+		r.findRoles,  // which columns tell failures and time, and which are offered
+		r.takeSample, // which columns are numbers, which number the rows
+		r.load,       // what is needed of them, once
+		r.profile,    // how often each value of each column occurs
+		r.choose,     // what becomes of each column
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return TableReading{}, err
+		}
+	}
+	return r.encode(ctx)
+}

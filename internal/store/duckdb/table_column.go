@@ -1,0 +1,59 @@
+package duckdb
+
+import "fmt"
+
+// A TableColumn is what became of a column.
+type TableColumn struct {
+	Name string `json:"name"`
+	// Kind is "values" if each value is a condition, "ranges" if they are
+	// ranges of numbers, "left out" if it is not offered.
+	Kind string `json:"kind"`
+	// Values is the number of different values, where they were counted. Numbers
+	// that become ranges are counted after rounding.
+	Values int `json:"values,omitempty"`
+	// Reason says why a column is left out.
+	Reason string `json:"reason,omitempty"`
+}
+
+// report is what became of the column.
+func (c *candidate) report() TableColumn {
+	t := TableColumn{Name: c.name, Kind: "values", Values: int(c.values), Reason: c.left}
+	switch {
+	case c.left != "":
+		t.Kind = "left out"
+	case c.number:
+		t.Kind = "ranges"
+	}
+	return t
+}
+
+// note is what a reader of the result should know about the column, if there is
+// something: that it is left out, or that it may be the outcome by another name.
+func (c *candidate) note(t tableTotal) string {
+	switch {
+	case c.left == sameValue:
+		return ""
+	case c.left != "":
+		return fmt.Sprintf("Column %s is left out: %s.", c.name, c.left)
+	case c.tellsOutcome(t):
+		return fmt.Sprintf("Column %s tells every failed row from the others: if it follows from the failure, leave it out with --ignore %[1]s.", c.name)
+	}
+	return ""
+}
+
+// tellsOutcome reports whether each value of the column occurs either in
+// failed rows alone or in others alone.
+func (c *candidate) tellsOutcome(t tableTotal) bool {
+	if c.number {
+		return false
+	}
+	var failed, all int64
+	for _, s := range c.states {
+		if s.failed != 0 && s.failed != s.total {
+			return false
+		}
+		failed += s.failed
+		all += s.total
+	}
+	return failed == t.failed && all == t.rows
+}

@@ -1,0 +1,257 @@
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
+)
+
+// exec runs a statement that returns no rows.
+func (r *tableReader) exec(ctx context.Context, query string) error {
+	if _, err := r.db.ExecContext(ctx, query); err != nil {
+		return r.inFile(err)
+	}
+	return nil
+}
+
+// inFile makes an error of DuckDB one of ours, that names the file as it was
+// given.
+func (r *tableReader) inFile(err error) error {
+	text := err.Error()
+	short := tableError(err)
+	for i := range r.files {
+		f := &r.files[i]
+		if len(r.files) == 1 || strings.Contains(text, f.path) {
+			return fmt.Errorf("%s: %w", f.name, withName(short, f))
+		}
+	}
+	return short
+}
+
+// withName replaces the path of a spooled file in an error's text.
+func withName(err error, f *tableFile) error {
+	if f.path == f.name || !strings.Contains(err.Error(), f.path) {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), f.path, f.name))
+}
+
+// tableError returns the part of a DuckDB error that helps: where, what was
+// expected, what was found. DuckDB adds pages of its own options to it.
+func tableError(err error) error {
+	d, ok := errors.AsType[*duckdb.Error](err)
+	if !ok {
+		return err
+	}
+	if d.Type == duckdb.ErrorTypeOutOfMemory {
+		return fmt.Errorf("out of memory: %s; allow more with --memory, or read fewer columns with --only", firstLine(d.Msg))
+	}
+	if at := regexp.MustCompile(`(?s)CSV Error on Line: (\d+)\n(?:Original Line: (.*?)\n)??(Expected[^\n]*|Value with[^\n]*|Invalid unicode[^\n]*|Maximum line[^\n]*|[^\n]*)\n`).FindStringSubmatch(d.Msg); at != nil {
+		return fmt.Errorf("line %s: %s", at[1], csvAdvice(at[3]))
+	}
+	if at := regexp.MustCompile(`(?s)in line (\d+): (.*)`).FindStringSubmatch(d.Msg); at != nil {
+		return fmt.Errorf("line %s: not JSON: %s", at[1], strings.TrimSuffix(sentence(at[2]), "."))
+	}
+	return errors.New(firstLine(d.Msg))
+}
+
+// csvAdvice says a CSV error in our words, with the way out.
+func csvAdvice(text string) string {
+	switch {
+	case strings.HasPrefix(text, "Expected Number of Columns"):
+		text = strings.NewReplacer("Expected Number of Columns: ", "expected ", " Found: ", " columns as in the header, found ").Replace(text)
+		return text + "; a value that holds the delimiter or a line break needs quotes"
+	case strings.HasPrefix(text, "Value with unterminated quote"):
+		return "a quote opens and never closes; a quote within a quoted value is written twice"
+	case strings.HasPrefix(text, "Invalid unicode"):
+		return "not UTF-8 text; convert the file, as with iconv -t UTF-8"
+	}
+	return firstLine(text)
+}
+
+// firstLine is the first line of a message, without DuckDB's class of error.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	if _, rest, ok := strings.Cut(line, " Error: "); ok {
+		line = rest
+	}
+	return line
+}
+
+// sentence is text up to its first full stop that ends a sentence.
+func sentence(text string) string {
+	text = firstLine(text)
+	before, _, _ := strings.Cut(text, ". ")
+	return before
+}
+
+// checkOutcome reports a table whose rows cannot be used as the source says, or
+// in which there is nothing to compare. bad is the number of rows that are
+// wrong, which is not the same as empty.
+func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
+	t := r.total
+	o := r.outcome
+	if bad > 0 {
+		return r.explainBad(ctx, bad)
+	}
+	if left := t.lines - t.rows; o.column != "" && left > 0 && t.rows > 0 {
+		empty := o.column
+		if o.exact {
+			empty = r.src.Time
+		} else if r.src.Time != "" {
+			empty += " or " + r.src.Time
+		}
+		r.notes = append(r.notes, fmt.Sprintf("%s of %s rows are left out: %s is empty in them.", grouped(left), grouped(t.lines), empty))
+	}
+	where := r.files[0].name
+	switch {
+	case t.lines == 0:
+		return fmt.Errorf("%s: no rows below the header", where)
+	case t.rows == 0:
+		return fmt.Errorf("%s: %s rows, and in none of them is it said what failed", where, grouped(t.lines))
+	case t.failed == 0 && o.exact:
+		values, err := r.outcomeValues(ctx, "true")
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("--failed %s=%s: %w: %s is never %q; it is %s", o.column, o.value, ErrNothingFailed, o.column, o.value, values)
+	case t.failed == 0:
+		return fmt.Errorf("%s: %w of %s", where, ErrNothingFailed, grouped(t.rows))
+	case t.failed == t.rows:
+		return fmt.Errorf("%s: %w (%s of %s); the rows that did not fail are needed to compare with", where, ErrEverythingFailed, grouped(t.failed), grouped(t.rows))
+	}
+	return nil
+}
+
+// explainBad says what is wrong with the rows that cannot be used.
+func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
+	where := r.files[0].name
+	o := r.outcome
+	if o.column != "" && !o.exact {
+		values, err := r.outcomeValues(ctx, "bad AND lower(trim(told)) NOT IN "+trueWords+" AND lower(trim(told)) NOT IN "+falseWords)
+		if err != nil {
+			return err
+		}
+		if values != "" {
+			return fmt.Errorf("--failed %s: neither true nor false: %s; say which value is a failure, as in --failed '%s=VALUE'", o.column, values, o.column)
+		}
+	}
+	var c, f, at string
+	row := r.db.QueryRowContext(ctx, "SELECT coalesce(told_count, ''), coalesce(told, ''), coalesce(told_time, '') FROM ("+
+		r.recordsSQL(nil)+") WHERE bad ORDER BY ALL LIMIT 1")
+	if err := row.Scan(&c, &f, &at); err != nil {
+		return r.inFile(err)
+	}
+	if r.src.Count != "" && !wholeCounts(c, f) {
+		return fmt.Errorf("%s: %s of %s rows do not hold whole numbers with %s at most %s, such as %[5]s=%[6]q, %[4]s=%[7]q",
+			where, grouped(bad), grouped(r.total.lines), r.src.Failures, r.src.Count, c, f)
+	}
+	return fmt.Errorf("%s: column %q: %s of %s rows hold no time, such as %q; want ISO 8601 text or seconds, milliseconds, microseconds or nanoseconds since 1970",
+		where, r.src.Time, grouped(bad), grouped(r.total.lines), at)
+}
+
+// wholeCounts reports whether failures of count can be meant.
+func wholeCounts(count, failures string) bool {
+	n, err1 := strconv.ParseFloat(count, 64)
+	f, err2 := strconv.ParseFloat(failures, 64)
+	return err1 == nil && err2 == nil && f >= 0 && f <= n && n <= 1e12 && n == float64(int64(n)) && f == float64(int64(f))
+}
+
+// outcomeValues lists the most frequent values of the outcome's column, with
+// how many rows have them.
+func (r *tableReader) outcomeValues(ctx context.Context, where string) (string, error) {
+	const most = 6
+	rows, err := r.db.QueryContext(ctx, fmt.Sprintf("SELECT coalesce(told, ''), count(*) FROM (%s) WHERE %s GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT %d",
+		r.recordsSQL(nil), where, most+1))
+	if err != nil {
+		return "", r.inFile(err)
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var value string
+		var n int64
+		if err := rows.Scan(&value, &n); err != nil {
+			return "", err
+		}
+		if len(list) == most {
+			list = append(list, "...")
+			break
+		}
+		list = append(list, fmt.Sprintf("%q (%s rows)", value, grouped(n)))
+	}
+	return strings.Join(list, ", "), rows.Err()
+}
+
+// listNames is the names for an error, not more than fit on a few lines.
+func listNames(names []string) string {
+	const most = 30
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// closeNames returns up to three of the names that are spelt like name, the
+// closest first.
+func closeNames(name string, names []string) []string {
+	type near struct {
+		name     string
+		distance int
+	}
+	var list []near
+	folded := strings.ToLower(name)
+	for _, n := range names {
+		other := strings.ToLower(n)
+		d := editDistance(folded, other)
+		if len(folded) >= 3 && strings.Contains(other, folded) {
+			d = min(d, 1)
+		}
+		if d <= max(1, len(folded)/3) {
+			list = append(list, near{strconv.Quote(n), d})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b near) int { return a.distance - b.distance })
+	var close []string
+	for _, n := range list[:min(3, len(list))] {
+		close = append(close, n.name)
+	}
+	return close
+}
+
+// editDistance is how many bytes have to be inserted, removed or replaced to
+// make b from a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// grouped writes a number with commas between its thousands.
+func grouped(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

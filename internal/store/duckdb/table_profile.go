@@ -1,0 +1,264 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// What a column may hold and still be offered as conditions.
+const (
+	// MaxNumbers is how many different numbers a column may have before they
+	// become ranges: the hours of a day and the days of a month stay values.
+	MaxNumbers = 32
+	// MaxValues is how many different values a column may have before it is left
+	// out.
+	MaxValues = 10_000
+
+	// maxWords is how many different words, such as "n/a", a column may have
+	// beside its numbers and still count as one of numbers.
+	maxWords = 5
+	// fewValues is how many different values a column may always have; above it,
+	// one that tells more than half of the rows apart is left out.
+	fewValues = 20
+)
+
+// sampleLines is how many lines of the files are looked at to guess which
+// columns are numbers, before all lines are read.
+const sampleLines = 20_000
+
+// A candidate is a column that is offered as conditions, and what is known of it.
+type candidate struct {
+	name  string
+	named bool // by --only
+
+	number bool // its values become ranges
+	digits int  // significant ones that tell its numbers apart well enough
+	left   string
+
+	values int64 // different ones, of which
+	states []valueCount
+	ranges []numberRange
+	cuts   []float64
+}
+
+// A valueCount is a value of a column, and how often it occurs.
+type valueCount struct {
+	value  string
+	empty  bool
+	lines  int64
+	total  int64
+	failed int64
+}
+
+// numberPattern is what is taken for a number: as programs write them. Leading
+// zeros, as in "007", and plus signs make a name, not a number.
+const numberPattern = `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?`
+
+// takeSample guesses from the first lines which columns are numbers, and leaves
+// out those that number the rows and those that already have too many values.
+func (r *tableReader) takeSample(ctx context.Context) error {
+	names := make([]string, len(r.columns))
+	list := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		names[i] = c.name
+		list[i] = fmt.Sprintf("nullif(%s, '') AS c%d", quoteName(c.name), i)
+	}
+	// Only a table that is filled in the order of the file shows a column that
+	// numbers the rows; the order costs time where it does not matter.
+	sample := fmt.Sprintf("CREATE TEMP TABLE sample AS SELECT %s FROM (%s LIMIT %d)",
+		strings.Join(list, ", "), r.relation(names), sampleLines)
+	if err := r.exec(ctx, sample); err != nil {
+		return err
+	}
+	if err := r.exec(ctx, "SET preserve_insertion_order=false"); err != nil {
+		return err
+	}
+	parts := make([]string, len(r.columns))
+	for i := range r.columns {
+		parts[i] = fmt.Sprintf(`SELECT %[1]d AS col, count(value), count(value) FILTER (number),
+			coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0),
+			(SELECT count(*) >= 20 AND count(*) = count(x) AND count(DISTINCT x - rowid) = 1
+				FROM (SELECT try_cast(c%[1]d AS BIGINT) AS x, rowid FROM sample))
+			FROM (SELECT c%[1]d AS value, regexp_full_match(c%[1]d, %[2]s) AS number, try_cast(c%[1]d AS DOUBLE) AS x
+				FROM sample GROUP BY ALL)`, i, quoteText(numberPattern))
+	}
+	rows, err := r.db.QueryContext(ctx, strings.Join(parts, " UNION ALL "))
+	if err != nil {
+		return r.inFile(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i, values, numbers int
+		var least, most float64
+		var counts bool
+		if err := rows.Scan(&i, &values, &numbers, &least, &most, &counts); err != nil {
+			return err
+		}
+		c := &r.columns[i]
+		c.number = numbers > MaxNumbers && values-numbers <= maxWords
+		c.digits = digitsFor(least, most)
+		switch {
+		case counts && !c.named:
+			c.left = "it numbers the rows"
+		case values > MaxValues && !c.number:
+			c.left = fmt.Sprintf("it has more than %s different values", grouped(MaxValues))
+		}
+	}
+	return rows.Err()
+}
+
+// digitsFor returns how many significant digits tell a thousand numbers apart
+// between least and most: three, and more where all begin alike, as times do.
+func digitsFor(least, most float64) int {
+	spread := most - least
+	if spread <= 0 {
+		return 3
+	}
+	size := max(math.Abs(least), math.Abs(most))
+	return min(17, 3+max(0, int(math.Round(math.Log10(size/spread)))))
+}
+
+// numberSQL is the value as a number, cut to the digits that matter and written
+// one way; a word stays as it is.
+func numberSQL(value string, digits int) string {
+	return fmt.Sprintf("CASE WHEN isfinite(try_cast(%s AS DOUBLE)) THEN format('{:.%de}', try_cast(%[1]s AS DOUBLE)) ELSE %[1]s END", value, digits-1)
+}
+
+// load copies what is needed of text files into a temporary table, because
+// parsing them takes longer than all the rest. Parquet is read in place, column
+// by column.
+func (r *tableReader) load(ctx context.Context) error {
+	if len(r.offered()) == 0 {
+		return r.nothingLeft()
+	}
+	if !slices.ContainsFunc(r.files, func(f tableFile) bool { return f.format != formatParquet }) {
+		return nil
+	}
+	if err := r.exec(ctx, "CREATE TEMP TABLE lines AS "+r.recordsSQL(r.offered())); err != nil {
+		return err
+	}
+	r.loaded = true
+	return nil
+}
+
+// offered are the columns that are not left out, so far.
+func (r *tableReader) offered() []int {
+	var list []int
+	for i, c := range r.columns {
+		if c.left == "" {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// profile counts how often each value of each column occurs, and checks that
+// the rows say who failed.
+func (r *tableReader) profile(ctx context.Context) error {
+	var bad int64
+	t := &r.total
+	row := r.db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(total), 0)::BIGINT, coalesce(sum(failed), 0)::BIGINT,
+		count(*) FILTER (bad), coalesce(min(moment), 0), coalesce(max(moment), 0) FROM (`+r.rowsSQL(nil, nil)+")")
+	if err := row.Scan(&t.lines, &t.rows, &t.failed, &bad, &t.first, &t.last); err != nil {
+		return r.inFile(err)
+	}
+	if err := r.checkOutcome(ctx, bad); err != nil {
+		return err
+	}
+	var parts []string
+	for _, i := range r.offered() {
+		key := fmt.Sprintf("c%d", i)
+		if c := r.columns[i]; c.number {
+			key = numberSQL(key, c.digits)
+		}
+		parts = append(parts, fmt.Sprintf("SELECT %[1]d AS col, c%[1]d AS value, count(*) AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed FROM (%s) GROUP BY c%[1]d",
+			i, r.rowsSQL([]int{i}, func(int) string { return key })))
+	}
+	return r.exec(ctx, "CREATE TEMP TABLE profile AS "+strings.Join(parts, " UNION ALL "))
+}
+
+// nothingLeft says why no column can be offered.
+func (r *tableReader) nothingLeft() error {
+	why := make([]string, 0, len(r.columns))
+	for _, c := range r.columns {
+		why = append(why, fmt.Sprintf("%s: %s", c.name, c.left))
+	}
+	return fmt.Errorf("%s: no column is left to explain the failures with (%s)", r.files[0].name, strings.Join(why, "; "))
+}
+
+// choose decides what becomes of each column, from how often its values occur.
+func (r *tableReader) choose(ctx context.Context) error {
+	rows, err := r.db.QueryContext(ctx, `SELECT col, count(*), count(value) FILTER (number),
+		count(value) FILTER (NOT number), coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0)
+		FROM (SELECT col, value, regexp_full_match(value, ?) AS number, try_cast(value AS DOUBLE) AS x FROM profile)
+		GROUP BY col`, numberPattern)
+	if err != nil {
+		return r.inFile(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i, values, numbers, words int64
+		var least, most float64
+		if err := rows.Scan(&i, &values, &numbers, &words, &least, &most); err != nil {
+			return err
+		}
+		c := &r.columns[i]
+		c.values = values
+		if !c.number && numbers > MaxNumbers && words <= maxWords {
+			c.number, c.digits = true, digitsFor(least, most)
+		}
+		switch {
+		case values == 1:
+			c.left = sameValue
+		case words > MaxValues || !c.number && values > MaxValues:
+			c.left = fmt.Sprintf("it has %s different values", grouped(values))
+		case !c.number && !c.named && values > fewValues && values > r.total.lines/2:
+			c.left = fmt.Sprintf("it has %s different values in %s rows, so none could explain more than a few failures", grouped(values), grouped(r.total.lines))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for i := range r.columns {
+		if c := &r.columns[i]; c.left == "" {
+			if err := r.readStates(ctx, i, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sameValue is why a column is left out that needs no telling.
+const sameValue = "it has one value in all rows"
+
+// readStates reads how often each state of a column occurs, parts its numbers
+// into ranges, and drops the states that are too rare to explain anything.
+func (r *tableReader) readStates(ctx context.Context, i int, c *candidate) error {
+	value := "value"
+	if c.number {
+		value = numberSQL("value", c.digits)
+	}
+	rows, err := r.db.QueryContext(ctx, `SELECT coalesce(key, ''), key IS NULL, sum(lines)::BIGINT, sum(total)::BIGINT, sum(failed)::BIGINT
+		FROM (SELECT `+value+` AS key, lines, total, failed FROM profile WHERE col = ?)
+		GROUP BY key ORDER BY key NULLS FIRST`, i)
+	if err != nil {
+		return r.inFile(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s valueCount
+		if err := rows.Scan(&s.value, &s.empty, &s.lines, &s.total, &s.failed); err != nil {
+			return err
+		}
+		c.states = append(c.states, s)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	c.settle(r.total)
+	return nil
+}
