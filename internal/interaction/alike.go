@@ -46,25 +46,47 @@ type parallel struct {
 // pairs finds the classes that nearly coincide with class k among the entries
 // that have all of rest.
 func (m *miner) pairs(k int32, rest []int32) []parallel {
+	g := m.gather(k, rest, true)
+	var out []parallel
+	for c := range m.classes.list {
+		if int32(c) == k || slices.Contains(rest, int32(c)) {
+			continue
+		}
+		p := parallel{int32(c), g.with[c], g.lacks.minus(g.without[c]), g.has.minus(g.with[c]), g.without[c]}
+		union := p.both.total() + p.first.total() + p.second.total()
+		if union > 0 && float64(p.both.total()) >= alike*float64(union) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// A gathering counts the classes among the entries that have some set, apart
+// for those with one more class and those without it.
+type gathering struct {
+	has, lacks    sum
+	with, without []sum // by class
+}
+
+// gather counts every class among the entries that have all of rest, with k
+// and without it. With everything it counts entries that an earlier finding
+// explains as well.
+func (m *miner) gather(k int32, rest []int32, everything bool) gathering {
 	x := m.exact
 	x.need(append(slices.Clone(rest), k))
 	n := len(m.classes.list)
-	with, without := make([]sum, n), make([]sum, n) // by other class: with k, without it
-	var has, lacks sum
+	g := gathering{with: make([]sum, n), without: make([]sum, n)}
 	for w := range x.alive {
-		v := ^uint64(0)
-		if r := len(x.l.entries) - w*64; r < 64 {
-			v = 1<<r - 1
-		}
+		v := x.word(w, everything)
 		for _, c := range rest {
 			v &= x.class[c][w]
 		}
 		for ; v != 0; v &= v - 1 {
 			b := bits.TrailingZeros64(v)
 			e := &x.l.entries[w*64+b]
-			list, all := without, &lacks
+			list, all := g.without, &g.lacks
 			if x.class[k][w]>>b&1 == 1 {
-				list, all = with, &has
+				list, all = g.with, &g.has
 			}
 			all.add(e)
 			for _, id := range e.conditions {
@@ -74,18 +96,7 @@ func (m *miner) pairs(k int32, rest []int32) []parallel {
 			}
 		}
 	}
-	var out []parallel
-	for c := range m.classes.list {
-		if int32(c) == k || slices.Contains(rest, int32(c)) {
-			continue
-		}
-		p := parallel{int32(c), with[c], lacks.minus(without[c]), has.minus(with[c]), without[c]}
-		union := p.both.total() + p.first.total() + p.second.total()
-		if union > 0 && float64(p.both.total()) >= alike*float64(union) {
-			out = append(out, p)
-		}
-	}
-	return out
+	return g
 }
 
 func (s sum) minus(o sum) sum {
@@ -110,9 +121,7 @@ func (p parallel) undecided() bool {
 
 // riskier is the p at which a fails more often than b.
 func riskier(a, b sum) float64 {
-	n, f, all := float64(a.total()), float64(a.failed+b.failed), float64(a.total()+b.total())
-	if f == 0 {
-		return 1
-	}
-	return tail(min(n, f), float64(a.failed), n*f/all)
+	var c split
+	c.add(float64(a.failed), float64(a.ok), float64(b.failed), float64(b.ok))
+	return c.p()
 }

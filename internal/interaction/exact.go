@@ -99,14 +99,8 @@ func (x *exact) cross(set []int32, everything bool) *cross {
 	for s := range t.strata {
 		t.strata[s], all = all[:1<<len(set)], all[1<<len(set):]
 	}
-	for w, v := range x.alive {
-		if everything {
-			v = ^uint64(0)
-			if rest := len(x.l.entries) - w*64; rest < 64 {
-				v = 1<<rest - 1
-			}
-		}
-		for ; v != 0; v &= v - 1 {
+	for w := range x.alive {
+		for v := x.word(w, everything); v != 0; v &= v - 1 {
 			b := bits.TrailingZeros64(v)
 			cell := 0
 			for i := range rows {
@@ -124,6 +118,17 @@ func (x *exact) cross(set []int32, everything bool) *cross {
 	return t
 }
 
+// word is a word of the entries that count: those alive, or all.
+func (x *exact) word(w int, everything bool) uint64 {
+	if !everything {
+		return x.alive[w]
+	}
+	if rest := len(x.l.entries) - w*64; rest < 64 {
+		return 1<<rest - 1
+	}
+	return ^uint64(0)
+}
+
 // remove takes the entries that have all of set out of what is alive.
 func (x *exact) remove(set []int32) {
 	x.need(set)
@@ -136,16 +141,10 @@ func (x *exact) remove(set []int32) {
 	}
 }
 
-// A contrastTest compares the failures in one group of cells with those in
-// another, within strata.
-type contrastTest struct {
-	observed, expected, possible float64 // failures in the first group
-	n, failed, total             float64 // of the first; of both
-}
-
-// compare tests the cells for which in is true against those for which out is.
-func (x *exact) compare(t *cross, in, out func(cell int) bool) contrastTest {
-	var c contrastTest
+// compare compares the cells for which in is true with those of the others for
+// which out is, within strata.
+func (x *exact) compare(t *cross, in, out func(cell int) bool) split {
+	var c split
 	scale := float64(x.l.scale)
 	for _, s := range t.strata {
 		var a, b sum
@@ -156,26 +155,9 @@ func (x *exact) compare(t *cross, in, out func(cell int) bool) contrastTest {
 				b = b.plus(s[cell])
 			}
 		}
-		f := float64(a.failed + b.failed)
-		if f == 0 {
-			continue
-		}
-		n := float64(a.failed) + float64(a.units)/scale
-		all := f + float64(a.units+b.units)/scale
-		c.observed += float64(a.failed)
-		c.expected += n * f / all
-		c.possible += min(n, f)
-		c.n += n
-		c.failed += f
-		c.total += all
+		c.add(float64(a.failed), float64(a.units)/scale, float64(b.failed), float64(b.units)/scale)
 	}
 	return c
-}
-
-func (c contrastTest) p() float64 { return tail(c.possible, c.observed, c.expected) }
-
-func (c contrastTest) deviance() float64 {
-	return deviance(c.observed, c.expected, c.n, c.failed, c.total)
 }
 
 // excess is how many failures in the whole set would not have been expected at

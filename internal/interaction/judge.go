@@ -14,12 +14,13 @@ const (
 type judgement struct {
 	set      []int32
 	table    *cross
-	test     contrastTest
+	test     split
 	p        float64 // adjusted for all sets that were possible
 	excess   float64
 	score    float64
-	unneeded []int // elements not shown to be needed
-	thin     []int // elements without which there are too few observations
+	unneeded []int        // elements not shown to be needed
+	worse    []aggravator // not needed, but making it worse
+	thin     []int        // elements without which there are too few observations
 }
 
 // judge counts a set on all rows that are alive and tests it: against the rest

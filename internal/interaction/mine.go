@@ -20,6 +20,7 @@ type miner struct {
 	tests   []float64 // by order: how many tests a set's p is adjusted for
 	price   float64   // of naming one condition, in deviance
 	cut     bool      // the search hit its bound
+	certain bool      // what fails does so for certain (see next)
 }
 
 // Mine finds the sets of conditions that explain the failures in t.
@@ -174,15 +175,16 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	s := &search{
 		ctx: ctx, fails: m.fails, oks: m.oks, classes: m.classes,
 		order: m.options.MaxOrder, price: m.price, limit: limit,
+		dense: 20*m.ledger.failed >= m.ledger.total,
 	}
 	var found []judgement
 	for len(found) < m.options.Top {
-		best := s.run()
+		s.run()
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		m.cut = m.cut || s.cut
-		j, ok := m.first(best)
+		j, ok := m.next(s)
 		if !ok {
 			break
 		}
@@ -194,18 +196,44 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	return found, nil
 }
 
-// first returns the best candidate that holds on all rows.
-func (m *miner) first(best []candidate) (judgement, bool) {
-	const together = 24 // judged before they are ranked by their true scores
-	if len(best) > keepBest {
-		best = best[:keepBest]
+// next returns the finding of a round.
+//
+// In a table where the same conditions always give the same outcome (builds of
+// configurations), a set that sometimes passes is not yet the cause: it mixes
+// several. So where a set that always fails is shown to be different from the
+// rest of the best set that contains it, that one is taken, and from then on
+// only such sets are.
+func (m *miner) next(s *search) (judgement, bool) {
+	if m.certain {
+		return m.first(s.pure.list, func(j judgement) bool { return m.pure(j) })
 	}
-	for len(best) > 0 {
-		n := min(together, len(best))
-		m.exact.need(sorted(best[:n]))
+	j, ok := m.first(s.best.list, func(judgement) bool { return true })
+	if !ok {
+		return j, false
+	}
+	if s.dense && !m.contradictory() {
+		if m.pure(j) {
+			m.certain = true
+			return j, true
+		}
+		if full, ok := m.first(s.pure.list, func(x judgement) bool { return m.completes(x, j) }); ok {
+			m.certain = true
+			return full, true
+		}
+	}
+	return m.widen(j), true
+}
+
+// first returns the best of the candidates, as all rows have it, that holds
+// and is suitable.
+func (m *miner) first(list []candidate, suitable func(judgement) bool) (judgement, bool) {
+	const together = 24 // judged before they are ranked by their true scores
+	for len(list) > 0 {
+		n := min(together, len(list))
+		m.exact.need(sorted(list[:n]))
 		var held []judgement
-		for _, c := range best[:n] {
-			if j := m.judge(c.set); m.holds(j) {
+		for _, c := range list[:n] {
+			if j := m.judge(c.set); m.holds(j) && suitable(j) {
 				held = append(held, j)
 			}
 		}
@@ -214,7 +242,39 @@ func (m *miner) first(best []candidate) (judgement, bool) {
 				return compareCandidates(candidate{a.set, a.score}, candidate{b.set, b.score})
 			}), true
 		}
-		best = best[n:]
+		list = list[n:]
 	}
 	return judgement{}, false
+}
+
+// pure reports whether nearly all that have the set failed.
+func (m *miner) pure(j judgement) bool {
+	return j.table.cells[j.table.whole()].risk(m.ledger.typical).risk >= pure
+}
+
+// contradictory reports whether requests with the same conditions both failed
+// and did not.
+func (m *miner) contradictory() bool {
+	return slices.ContainsFunc(m.ledger.entries, func(e entry) bool { return e.failed > 0 && e.ok > 0 })
+}
+
+// completes reports whether full has all elements of part, always fails, and
+// is not just the part of it that happened to: of all the ways to extend part
+// by as many conditions, none would be expected to differ as much from the rest.
+func (m *miner) completes(full, part judgement) bool {
+	for _, k := range part.set {
+		if !slices.Contains(full.set, k) {
+			return false
+		}
+	}
+	var mask int
+	for i, k := range full.set {
+		if slices.Contains(part.set, k) {
+			mask |= 1 << i
+		}
+	}
+	whole := full.table.whole()
+	t := m.exact.compare(full.table, func(c int) bool { return c == whole },
+		func(c int) bool { return c&mask == mask })
+	return m.pure(full) && t.p()*m.tests[len(full.set)-len(part.set)] <= m.options.Alpha
 }

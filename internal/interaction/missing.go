@@ -145,7 +145,7 @@ func (m *miner) coincidences(r *Result) {
 
 // overTime compares failures with and without an environment condition within
 // locations but across time: it describes, and proves nothing.
-func (m *miner) overTime(k int32) contrastTest {
+func (m *miner) overTime(k int32) split {
 	on, off := make([]sum, len(m.groups.places)), make([]sum, len(m.groups.places))
 	for i := range m.ledger.entries {
 		e := &m.ledger.entries[i]

@@ -26,6 +26,33 @@ func compareCandidates(a, b candidate) int {
 		slices.Compare(a.set, b.set))
 }
 
+// A shortlist keeps the best candidates that it is offered.
+type shortlist struct {
+	keep  int
+	list  []candidate
+	worst float64 // the score that another one must beat
+}
+
+func (l *shortlist) reset() { l.list, l.worst = nil, 0 }
+
+func (l *shortlist) offer(set []int32, score float64) {
+	if score <= l.worst {
+		return
+	}
+	set = slices.Clone(set)
+	slices.Sort(set)
+	l.list = append(l.list, candidate{set, score})
+	if len(l.list) >= 2*l.keep {
+		l.trim()
+		l.worst = l.list[l.keep-1].score
+	}
+}
+
+func (l *shortlist) trim() {
+	slices.SortFunc(l.list, compareCandidates)
+	l.list = l.list[:min(len(l.list), l.keep)]
+}
+
 // A search finds the sets of classes that explain most of the failures that
 // are alive, on a sample.
 type search struct {
@@ -39,8 +66,9 @@ type search struct {
 	price    float64   // of one more element, in deviance
 	limit    []float64 // by order: the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample
-	best     []candidate
-	worst    float64 // score that a set must beat to be kept
+	best     shortlist
+	pure     shortlist // of sets that nearly always fail
+	dense    bool      // failures are common, so that pure sets are looked for
 	nodes    int
 	cut      bool
 	prefix   []int32
@@ -55,11 +83,11 @@ type search struct {
 // A tally is what a set counts on the boards.
 type tally struct{ failed, ok int64 }
 
-// run returns the best sets, best first.
-func (s *search) run() []candidate {
+// run fills the shortlists, best first.
+func (s *search) run() {
 	s.prepare()
 	if s.f == 0 || s.n <= s.f {
-		return nil
+		return
 	}
 	type single struct {
 		k     int32
@@ -87,13 +115,16 @@ func (s *search) run() []candidate {
 	copy(s.fmasks[0], s.fails.alive)
 	copy(s.omasks[0], s.oks.alive)
 	s.descend(0, s.searched)
-	slices.SortFunc(s.best, compareCandidates)
-	return s.best
+	s.best.trim()
+	s.pure.trim()
 }
 
 // prepare sizes the scratch memory and works out the rate of each stratum.
 func (s *search) prepare() {
-	s.best, s.worst, s.nodes, s.cut = nil, 0, 0, false
+	s.nodes, s.cut = 0, false
+	s.best.keep, s.pure.keep = keepBest, keepBest
+	s.best.reset()
+	s.pure.reset()
 	for len(s.fmasks) <= s.order {
 		s.fmasks = append(s.fmasks, make([]uint64, s.fails.words))
 		s.omasks = append(s.omasks, make([]uint64, s.oks.words))
@@ -167,7 +198,11 @@ func (s *search) hopeless(k int, a, e, surprise float64) bool {
 		return true
 	}
 	bound := deviance(a, e, a, s.f, s.n) + 2*(surprise-term(a, e))
-	return bound-s.price*float64(k) <= s.worst
+	worst := s.best.worst
+	if s.dense {
+		worst = min(worst, s.pure.worst)
+	}
+	return bound-s.price*float64(k) <= worst
 }
 
 // redundant reports whether the prefix has the same rows as it has without one
@@ -199,24 +234,12 @@ func (s *search) without(dst []uint64, b *board, drop int, last int32) int64 {
 	return n
 }
 
-// offer keeps the prefix if it is among the best so far.
+// offer puts the prefix on the shortlists that it is good enough for.
 func (s *search) offer(k int, now tally, expected float64) {
 	o := float64(now.failed)
 	score := deviance(o, expected, float64(now.failed+now.ok), s.f, s.n) - s.price*float64(k)
-	if score <= s.worst {
-		return
+	s.best.offer(s.prefix, score)
+	if s.dense && o >= pure*float64(now.failed+now.ok) {
+		s.pure.offer(s.prefix, score)
 	}
-	set := slices.Clone(s.prefix)
-	slices.Sort(set)
-	s.best = append(s.best, candidate{set, score})
-	if len(s.best) >= 2*keepBest {
-		s.trim()
-	}
-}
-
-// trim drops all but the best.
-func (s *search) trim() {
-	slices.SortFunc(s.best, compareCandidates)
-	s.best = s.best[:keepBest]
-	s.worst = s.best[keepBest-1].score
 }

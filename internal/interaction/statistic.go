@@ -27,14 +27,10 @@ func term(x, y float64) float64 {
 	return x * math.Log(x/max(y, 1e-9))
 }
 
-// tail bounds the probability that o or more failures fall into a set when
-// failures are dealt at random within strata and e are expected, of at most m
-// possible.
-//
-// In each stratum the count is hypergeometric, which is a sum of independent
-// trials (Vatutin and Mikhailov 1982); so is the sum over strata, and such a
-// sum exceeds a bound above its mean at most as often as the binomial with the
-// same mean and number of trials (Hoeffding 1956).
+// tail bounds the probability that a sum of independent trials with at most m
+// successes and e expected reaches o: by the binomial with the same mean and
+// number of trials, which no such sum exceeds beyond a point above its mean
+// (Hoeffding 1956).
 func tail(m, o, e float64) float64 {
 	m, o = math.Ceil(m-1e-9), math.Ceil(o-1e-9)
 	if o <= e+1 || e <= 0 && o <= 0 {

@@ -1,0 +1,135 @@
+package interaction
+
+import "slices"
+
+const (
+	// standing is the share of a set's excess risk that, left after an element
+	// is taken away, shows that the rest does harm without it.
+	standing = 0.1
+	// pure is the risk from which a set counts as failing for certain.
+	pure = 0.95
+)
+
+// An aggravator is a condition that makes a finding worse and is not needed.
+type aggravator struct {
+	k             int32
+	with, without proportion
+}
+
+// widen drops the elements without which the rest still does harm: a version
+// that fails for 10 % of requests, and for 40 % on one kind of device, is a
+// cause by itself. An element stays where the harm without it is another
+// cause's, or where the set fails for certain: then it completes the set.
+//
+// What all of the set's rows have besides (the version, where the set names a
+// pod) is not in the set, as it adds nothing there; it may have to stay in
+// place of the element that is dropped.
+func (m *miner) widen(j judgement) judgement {
+	for {
+		whole := j.table.whole()
+		in := j.table.cells[whole].risk(m.ledger.typical)
+		if in.risk >= pure {
+			return j
+		}
+		var best judgement
+		for i, k := range j.set {
+			rest := slices.Delete(slices.Clone(j.set), i, i+1)
+			wider := m.wider(j, rest, k)
+			if wider.set != nil && (best.set == nil || wider.score > best.score) {
+				best = wider
+			}
+		}
+		if best.set == nil {
+			return j
+		}
+		best.worse = append(j.worse, best.worse...)
+		j = best
+	}
+}
+
+// wider returns the best set that does without class k: the rest, or the rest
+// with one class that all rows of the set have. Its set is nil if there is none.
+func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
+	candidates := [][]int32{}
+	if len(rest) > 0 {
+		candidates = append(candidates, rest)
+	}
+	if len(rest)+2 <= 6 {
+		for _, d := range m.implied(j.set) {
+			with := append(slices.Clone(rest), d)
+			slices.Sort(with)
+			candidates = append(candidates, with)
+		}
+	}
+	var best judgement
+	for _, set := range candidates {
+		if m.stands(set, k) < standing {
+			continue
+		}
+		if w := m.judge(set); m.holds(w) && (best.set == nil || w.score > best.score) {
+			whole := j.table.whole()
+			w.worse = []aggravator{{k, j.table.cells[whole].risk(m.ledger.typical), proportion{}}}
+			best = w
+		}
+	}
+	return best
+}
+
+// implied lists the classes that all living rows of the set have, and others
+// have not.
+func (m *miner) implied(set []int32) []int32 {
+	g := m.gather(set[0], set[1:], false)
+	var out []int32
+	for c := range m.classes.list {
+		if m.classes.list[c].context == varies && !slices.Contains(set, int32(c)) &&
+			g.with[c].total() == g.has.total() {
+			out = append(out, int32(c))
+		}
+	}
+	return out
+}
+
+// stands is the share of the excess risk of set with k that set has without
+// k; 0 if that could be chance or is another cause's.
+func (m *miner) stands(set []int32, k int32) float64 {
+	t := m.exact.cross(append(slices.Clone(set), k), false)
+	whole := t.whole()
+	without := 1<<len(set) - 1 // k is the last element
+	outside := func(c int) bool { return c&without != without }
+	if m.exact.compare(t, func(c int) bool { return c == without }, outside).p() > necessity {
+		return 0
+	}
+	var rest sum
+	for c, s := range t.cells {
+		if outside(c) {
+			rest = rest.plus(s)
+		}
+	}
+	base := rest.risk(m.ledger.typical).risk
+	full := t.cells[whole].risk(m.ledger.typical).risk - base
+	if full <= 0 {
+		return 0
+	}
+	share := (t.cells[without].risk(m.ledger.typical).risk - base) / full
+	if share < standing {
+		return 0
+	}
+
+	// If one more condition takes the harm away with it, the harm is that of
+	// another set, which will be found in its turn. Other values of what is
+	// dropped are no other cause: they show that it takes no certain value.
+	g := m.gather(k, set, false)
+	for c := range m.classes.list {
+		if m.classes.list[c].context != varies || slices.Contains(set, int32(c)) || m.classes.list[c].name == m.classes.list[k].name {
+			continue
+		}
+		left := g.lacks.minus(g.without[c])
+		if left.total() < fewRows || 5*left.total() < g.lacks.total() {
+			continue
+		}
+		if (left.risk(m.ledger.typical).risk-base)/full < standing/2 {
+			return 0
+		}
+	}
+	return share
+}
