@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/request"
@@ -170,11 +171,14 @@ func (p painter) since(l Lane) string {
 	if how == "" {
 		how = string(l.Change.Kind)
 	}
-	word := "since " + strings.TrimSuffix(clock(l.Change.Time, p.now), l.Change.Time.UTC().Format(":05"))
+	word := "since " + clock(l.Change.Time, p.now)
 	if age := p.i.Began.Sub(l.Change.Time); age >= time.Minute {
-		return shorten(word+", "+spell(age)+" before, "+how, p.runes+4)
+		word = "since " + strings.TrimSuffix(clock(l.Change.Time, p.now), l.Change.Time.UTC().Format(":05")) + ", " + spell(age) + " before"
 	}
-	return "since " + clock(l.Change.Time, p.now) + ", " + how
+	if utf8.RuneCountInString(word+how)+2 > p.runes {
+		return word
+	}
+	return word + ", " + how
 }
 
 // steppedPath is the area under the shares: full height where all requests met

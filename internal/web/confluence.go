@@ -147,7 +147,14 @@ func pictureWindow(i incident.Incident, now time.Time) telemetry.Window {
 	if end.Before(i.Began) {
 		end = i.Began.Add(bucket)
 	}
-	before := min(max(end.Sub(i.Began), 5*time.Minute), 30*time.Minute)
+	const most = 30 * time.Minute
+	before := min(max(end.Sub(i.Began), 5*time.Minute), most)
+	for _, m := range i.Timeline {
+		// What put the conditions in force belongs to the picture, if it is near.
+		if age := i.Began.Sub(m.Time); m.Condition != nil && age > 0 && age < most {
+			before = max(before, age+time.Minute)
+		}
+	}
 	w := telemetry.Window{Start: i.Began.Add(-before).UTC().Truncate(bucket), End: end.UTC().Add(bucket).Truncate(bucket)}
 	if w.Duration() > longestPicture {
 		w.End = w.Start.Add(longestPicture)
