@@ -12,6 +12,9 @@
 // has stored nothing. What was stored survives a killed process and, since
 // DuckDB syncs its log at each commit, a lost machine.
 //
+// A file is opened once in a process: two stores on it would not know of each
+// other's writes.
+//
 // Retention is what bounds the file: space that it frees is used again, and
 // given back to the disk from the end of the file. Config.MemoryLimit bounds
 // memory; beyond it DuckDB spills to a directory beside the file.
@@ -110,7 +113,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// options renders c for DuckDB. Nothing is ever loaded from the network.
+// options renders c for DuckDB. Nothing is ever loaded from the network. The
+// log is moved into the tables when it passes 64 MiB: with DuckDB's 16 MiB the
+// appends of a busy hour spend most of their time there, with 256 MiB opening
+// the file after a crash takes 3 s instead of 0.6 s.
 func options(c Config) string {
 	limit := c.MemoryLimit
 	if limit == 0 {
@@ -120,7 +126,8 @@ func options(c Config) string {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return fmt.Sprintf("memory_limit=%dKiB&threads=%d&autoinstall_known_extensions=false&autoload_known_extensions=false",
+	return fmt.Sprintf("memory_limit=%dKiB&threads=%d&checkpoint_threshold=64MiB"+
+		"&autoinstall_known_extensions=false&autoload_known_extensions=false",
 		limit>>10, threads)
 }
 
@@ -193,3 +200,6 @@ func query(name string) string {
 	}
 	return string(text)
 }
+
+// Path returns the absolute path of the file.
+func (s *Store) Path() string { return s.path }

@@ -65,7 +65,7 @@ func applyStep(ctx context.Context, conn *sql.Conn, name string, version int) er
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it says that there is nothing to do
+	defer tx.Rollback()
 	if _, err := tx.ExecContext(ctx, string(step)); err != nil {
 		return err
 	}

@@ -79,13 +79,14 @@ func questions() []question {
 	} {
 		list = append(list, windowQuestions(w)...)
 	}
-	for i := range traces + 2 {
+	// What Spans and Incidents say of all is asked of some one by one.
+	for i := 0; i < traces+3; i += 4 {
 		id := TraceID(i)
 		list = append(list,
 			question{"Trace " + id.String(), func(ctx context.Context, s store.Store) any { return got(s.Trace(ctx, id)) }},
 			question{"Logs " + id.String(), func(ctx context.Context, s store.Store) any { return got(s.Logs(ctx, id)) }})
 	}
-	for i := range incidents + 1 {
+	for i := 0; i <= incidents; i += 4 {
 		id := incident.ID(fmt.Sprintf("2026-11-21-%d", i))
 		list = append(list, question{"Incident " + string(id), func(ctx context.Context, s store.Store) any {
 			return got(s.Incident(ctx, id))
