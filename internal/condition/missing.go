@@ -1,0 +1,203 @@
+package condition
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"example.test/eddy/internal/telemetry"
+)
+
+// A gap is one thing that is missing, and how much it weighs: about the share
+// of all requests whose explanation it may hide.
+type gap struct {
+	weight float64
+	text   string
+}
+
+// enough is how much of something must have been seen before its absence means
+// anything.
+const enough = 20
+
+// Missing says, in sentences, what the telemetry does not say, what that hides,
+// and what to do about it; what hides most comes first. It is empty when there
+// is nothing to say, or nothing came.
+func (c *Coverage) Missing() []string {
+	t := c.sum()
+	if t.requests == 0 {
+		return t.silence()
+	}
+	var gaps []gap
+	for _, name := range slices.Sorted(maps.Keys(t.services)) {
+		gaps = append(gaps, t.ofService(t.services[name])...)
+	}
+	gaps = append(gaps, t.ofAll()...)
+	slices.SortStableFunc(gaps, func(a, b gap) int { return cmp.Compare(b.weight, a.weight) })
+	out := make([]string, len(gaps))
+	for i, g := range gaps {
+		out[i] = g.text
+	}
+	return out
+}
+
+// silence says what came instead of requests.
+func (t *tally) silence() []string {
+	logs := 0
+	for _, s := range t.services {
+		logs += s.Logs
+	}
+	if logs == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s came and no requests: send traces too (OTEL_TRACES_EXPORTER=otlp)", many(logs, "log record"))}
+}
+
+// ofService lists the gaps of one service.
+func (t *tally) ofService(s *ServiceCoverage) []gap {
+	var gaps []gap
+	// A service weighs what its part in the requests is.
+	part := min(1, float64(s.Spans)/float64(t.requests))
+	say := func(weight float64, format string, args ...any) {
+		gaps = append(gaps, gap{weight, fmt.Sprintf(format, args...)})
+	}
+	if share := missingShare(s.WithVersion, s.Spans); share > 0 {
+		say(part*share, "%s reports no service.version on %s of its %s, so its deploys cannot be told apart: set OTEL_RESOURCE_ATTRIBUTES=service.version=...",
+			s.Service, percent(share), many(s.Spans, "span"))
+	}
+	if share := missingShare(s.WithInstance, s.Spans); share > 0 {
+		say(0.5*part*share, "%s reports no instance on %s of its %s, so one sick instance cannot be told from the others: set service.instance.id, or k8s.pod.name",
+			s.Service, percent(share), many(s.Spans, "span"))
+	}
+	if share := missingShare(s.WithTrace, s.Logs); share > 0.5 {
+		say(0.1*part*share, "%s of the %s of %s carry no trace id, so they cannot be read with their request: log with the context of the span",
+			percent(share), many(s.Logs, "log record"), s.Service)
+	}
+	if n := s.BrokenParents; n > 0 && s.Spans >= enough {
+		share := float64(n) / float64(s.Spans)
+		say(part*share, "%s (%s) of %s name a parent that never came: whoever calls it loses spans, or does not pass traceparent on",
+			many(n, "span"), percent(share), s.Service)
+	}
+	if s.BrokenRoots > 0 {
+		share := float64(s.BrokenRoots) / float64(t.requests)
+		say(share, "%s at %s began elsewhere, and that span never came: what called it sends no spans, or they are lost",
+			many(s.BrokenRoots, "request"), s.Service)
+	}
+	if s.DroppedSpans > 0 {
+		share := min(1, float64(s.DroppedSpans)/float64(s.DroppedSpans+s.Spans))
+		say(max(part, 0.1)*share, "%s says that it dropped %s: give its exporter a larger queue, or sample",
+			s.Service, many(s.DroppedSpans, "span"))
+	}
+	if s.DroppedItems > 0 {
+		say(0.2*part*min(1, float64(s.DroppedItems)/float64(max(1, s.Spans))), "%s left %s attributes, events or links out of its spans: raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, or put less on a span",
+			s.Service, grouped(s.DroppedItems))
+	}
+	if s.Truncated > 0 {
+		share := float64(s.Truncated) / float64(t.requests)
+		say(share, "%s at %s had more spans than are kept, and were cut", many(s.Truncated, "request"), s.Service)
+	}
+	if s.Skewed > 0 {
+		share := float64(s.Skewed) / float64(t.requests)
+		say(0.2*share, "%s at %s hold spans that begin before their parent or end long after it: the clocks of their hosts disagree",
+			many(s.Skewed, "request"), s.Service)
+	}
+	return append(gaps, t.silent(s)...)
+}
+
+// silent lists the targets of a service that answer no call with a span. One
+// that sends spans otherwise is told apart from one that never does.
+func (t *tally) silent(s *ServiceCoverage) []gap {
+	var gaps []gap
+	for _, target := range slices.Sorted(maps.Keys(s.Silent)) {
+		n := s.Silent[target]
+		share := min(1, float64(n)/float64(t.requests))
+		why := fmt.Sprintf("%s sends no spans at all: instrument it, or take what happens in it as unknown", target)
+		if o := t.services[target]; o != nil && o.Spans > 0 {
+			why = fmt.Sprintf("%s sends spans, but not for these calls: they did not arrive, or %s does not read traceparent", target, target)
+		}
+		gaps = append(gaps, gap{share, fmt.Sprintf("%s of %s to %s (%s of all requests) have no server span: %s",
+			many(n, "call"), s.Service, target, percent(share), why)})
+	}
+	return gaps
+}
+
+// ofAll lists what nobody sends.
+func (t *tally) ofAll() []gap {
+	var gaps []gap
+	reported := 0
+	for _, n := range t.changes {
+		reported += n
+	}
+	inferred := 0
+	for _, s := range t.services {
+		inferred += s.Inferred
+	}
+	switch {
+	case reported == 0 && inferred == 0:
+		gaps = append(gaps, gap{0.3, "no change was reported in this time: if something was deployed, configured, flagged or scheduled, nothing here can name it; send changes to POST /api/v1/changes"})
+	case reported == 0:
+		gaps = append(gaps, gap{0.3, fmt.Sprintf("%s found out from spans and none was reported: send deploys to POST /api/v1/changes, and with them the config, flags and jobs that spans do not show", was(inferred, "deploy"))})
+	case t.changes[telemetry.ChangeConfig]+t.changes[telemetry.ChangeSchedule]+t.changes[telemetry.ChangePolicy] == 0:
+		gaps = append(gaps, gap{0.05, "no config change, scheduled job or policy was reported in this time: if there were any, nothing here can name them"})
+	}
+	switch {
+	case t.flags == 0 && t.changes[telemetry.ChangeFlag] == 0:
+		gaps = append(gaps, gap{0.15, "no feature flag was seen, on spans, in logs or as a change: if flags are in use, add the OpenTelemetry hook of OpenFeature"})
+	case t.unjoined > 0 && 2*t.unjoined > t.flags:
+		gaps = append(gaps, gap{0.15, fmt.Sprintf("%s came without a trace id and can be given to no request: evaluate flags within the context of the span", many(t.unjoined, "flag evaluation"))})
+	}
+	return gaps
+}
+
+// missingShare is the share of n that lacks something that with have, and 0
+// where hardly any do or hardly any were seen.
+func missingShare(with, n int) float64 {
+	if n < enough || with >= n {
+		return 0
+	}
+	share := float64(n-with) / float64(n)
+	if share < 0.01 {
+		return 0
+	}
+	return share
+}
+
+// percent writes a share so that neither little is shown as nothing, nor nearly
+// all as all.
+func percent(share float64) string {
+	switch p := 100 * share; {
+	case p <= 0:
+		return "0 %"
+	case p < 1:
+		return "less than 1 %"
+	case p > 99 && p < 100:
+		return "over 99 %"
+	default:
+		return fmt.Sprintf("%.0f %%", p)
+	}
+}
+
+// many writes "1 span", "2,134 spans".
+func many(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return grouped(n) + " " + noun + "s"
+}
+
+// was writes "1 deploy was", "3 deploys were".
+func was(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return many(n, noun) + " were"
+}
+
+// grouped writes 2134 as 2,134.
+func grouped(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
