@@ -127,9 +127,7 @@ func (r *Reader) Read(in io.Reader) iter.Seq2[Received, error] {
 		}
 		defer closer()
 		lines := lineReader{r: bufio.NewReaderSize(plain, 1<<20)}
-		if first, _ := peekByte(lines.r); first == '[' {
-			lines.whole = true
-		}
+		lines.whole = isArray(lines.r)
 		for {
 			line, n, err := lines.next()
 			if errors.Is(err, io.EOF) {
@@ -173,17 +171,12 @@ func decompress(in *bufio.Reader) (io.Reader, func(), error) {
 	return in, func() {}, nil
 }
 
-// peekByte returns the first byte of in that is no white space.
-func peekByte(in *bufio.Reader) (byte, error) {
-	for {
-		b, err := in.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		if b != ' ' && b != '\n' && b != '\r' && b != '\t' {
-			return b, in.UnreadByte()
-		}
-	}
+// isArray reports whether the first byte of in that is no white space begins a
+// JSON array. It consumes nothing, so that lines keep their numbers.
+func isArray(in *bufio.Reader) bool {
+	head, _ := in.Peek(4 << 10) // an error comes again when it is read
+	head = bytes.TrimLeft(head, " \t\r\n")
+	return len(head) > 0 && head[0] == '['
 }
 
 // A lineReader splits a stream into lines that are not empty.
@@ -225,6 +218,11 @@ func (l *lineReader) next() ([]byte, int, error) {
 
 // line reads one line.
 func (r *Reader) line(line []byte) (Received, error) {
+	if len(line) > shallowBytes {
+		if err := checkJSONNesting(line); err != nil {
+			return Received{}, err
+		}
+	}
 	w := r.border.begin(time.Now().UTC())
 	defer w.end()
 	var batch telemetry.Batch

@@ -38,12 +38,23 @@ func (w *walk) logs(ld plog.Logs) ([]*telemetry.Log, []*telemetry.Change) {
 					w.rejected[badChange]++
 					return true
 				}
+				redactedAlso(r, c)
 				changes = append(changes, c)
 				return false
 			})
 		}
 	}
 	return out, changes
+}
+
+// redactedAlso removes from a record what was removed from the change in it
+// because of the change's dimension, before the record is journaled.
+func redactedAlso(r plog.LogRecord, c *telemetry.Change) {
+	for field, text := range map[string]string{"value": c.Value, "previous": c.Previous} {
+		if v, ok := r.Attributes().Get(changeEvent + "." + field); ok && text == Redacted {
+			v.SetStr(Redacted)
+		}
+	}
 }
 
 // log checks one record. A record without a time has the one at which it was

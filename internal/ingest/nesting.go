@@ -38,7 +38,7 @@ func checkNesting(data []byte) error {
 		case length == 0:
 			at += next
 		case depth+1 == maxNesting:
-			return fmt.Errorf("request: nested deeper than %d levels", maxNesting)
+			return fmt.Errorf("protobuf nested deeper than %d levels", maxNesting)
 		default:
 			at += next
 			depth++
@@ -88,7 +88,7 @@ func checkJSONNesting(data []byte) error {
 		case c == '{' || c == '[':
 			// A message takes an object, and often an array around it.
 			if depth++; depth > 2*maxNesting {
-				return fmt.Errorf("request: nested deeper than %d levels", 2*maxNesting)
+				return fmt.Errorf("JSON nested deeper than %d levels", 2*maxNesting)
 			}
 		case c == '}' || c == ']':
 			depth--
