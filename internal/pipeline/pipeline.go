@@ -1,7 +1,20 @@
-// Package pipeline carries one window through the stages above.
+// Package pipeline carries one window through the stages above: spans become
+// requests, requests are stamped with the conditions in force, conditions are
+// mined for what explains failures, and explanations become incidents.
+//
+// Step is the whole of it. The server calls it on a clock, "eddy replay" on the
+// clock of the past, tests on theirs: a Pipeline never asks what time it is.
+//
+// What a Pipeline holds is bounded: open traces by request.Config, the states
+// of the timeline and the conditions by condition.Config, the window by
+// Config.MaxObservations. When a bound is hit, successes and then failures are
+// sampled with weights, so that rates stay right; what is left out is counted
+// in Stats.
 package pipeline
 
 import (
+	"context"
+
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/graph"
 	"example.test/eddy/internal/incident"
@@ -10,6 +23,12 @@ import (
 	"example.test/eddy/internal/telemetry"
 )
 
+// A Store keeps the result of a step, all of it or nothing. Saving one twice
+// is the same as once.
+type Store interface {
+	Save(ctx context.Context, r Result) error
+}
+
 // A Result is what one step over one window gave.
 type Result struct {
 	Window telemetry.Window
@@ -17,7 +36,8 @@ type Result struct {
 	Observations []condition.Observation
 	// Dictionary is what the numbers in Observations stand for.
 	Dictionary *condition.Dictionary
-	// Totals are exact counts of what was completed since the last step.
+	// Totals are exact counts of the buckets that changed since the last step,
+	// each from the bucket's beginning.
 	Totals []Total
 	// Changes are those that Eddy inferred or derived since the last step.
 	Changes []*telemetry.Change
@@ -27,6 +47,8 @@ type Result struct {
 	Findings map[request.Outcome]interaction.Result
 	// Incidents are the ones that this step opened, changed or closed.
 	Incidents []incident.Incident
+	// Missing says what the telemetry lacks, the worst first.
+	Missing []string
 }
 
 // A Total counts the requests of one entry in one ten-second bucket, exactly,

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/request"
+)
+
+// A server says which running server a command asks.
+type server struct {
+	Server string `default:"http://127.0.0.1:7080" env:"EDDY_SERVER" help:"Address of a running server."`
+	Token  string `env:"EDDY_TOKEN" help:"Token to show it, if it wants one."`
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 20
+
+// get asks the server and decodes the answer into v.
+func (s server) get(ctx context.Context, path string, v any) error {
+	target, err := url.JoinPath(s.Server, path)
+	if err != nil {
+		return fmt.Errorf("server %q: want an address such as http://127.0.0.1:7080", s.Server)
+	}
+	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
+	defer stop()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return fmt.Errorf("server %q: %w", s.Server, err)
+	}
+	if s.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.Token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w; is \"eddy serve\" running there?", s.Server, errors.Unwrap(err))
+	}
+	defer response.Body.Close() //nolint:errcheck // it was only read
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", s.Server, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask %s%s: %s: %s", s.Server, path, response.Status, refusal(body))
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("answer of %s%s is not what this version of eddy expects: %w", s.Server, path, err)
+	}
+	return nil
+}
+
+// refusal takes the message out of an error answer.
+func refusal(body []byte) string {
+	var answer struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &answer) == nil && answer.Error.Message != "" {
+		return answer.Error.Message
+	}
+	return strings.TrimSpace(string(body[:min(len(body), 300)]))
+}
+
+// incidentsCmd lists the incidents of a running server.
+type incidentsCmd struct {
+	server
+	All  bool `help:"Also those that are resolved."`
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Help is shown by --help after the flags.
+func (incidentsCmd) Help() string {
+	return `Examples:
+  eddy incidents
+  eddy incidents --all --json
+  EDDY_SERVER=https://eddy.internal:7080 EDDY_TOKEN=... eddy incidents`
+}
+
+// Run prints one line per incident, the last updated first.
+func (c *incidentsCmd) Run(ctx context.Context, std stdio) error {
+	var answer struct {
+		Incidents []incident.Incident `json:"incidents"`
+	}
+	if err := c.get(ctx, "/api/v1/incidents", &answer); err != nil {
+		return err
+	}
+	list := []incident.Incident{}
+	for _, k := range answer.Incidents {
+		if c.All || k.State != incident.Resolved {
+			list = append(list, k)
+		}
+	}
+	if c.JSON {
+		return printJSON(std.out, list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(std.out, "No open incidents.")
+		return err
+	}
+	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	for _, k := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", k.ID, k.State, k.Began.Local().Format("Jan _2 15:04"), k.Title)
+	}
+	return t.Flush()
+}
+
+// showCmd prints one incident of a running server.
+type showCmd struct {
+	server
+	ID   string `arg:"" help:"The incident, as \"eddy incidents\" prints it."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is shown by --help after the flags.
+func (showCmd) Help() string {
+	return `Examples:
+  eddy show 2026-05-04-1
+  eddy show 2026-05-04-1 --json | jq .finding.conditions`
+}
+
+// Run prints the sentence, the cells, the evidence and the timeline.
+func (c *showCmd) Run(ctx context.Context, std stdio) error {
+	var k incident.Incident
+	if err := c.get(ctx, "/api/v1/incidents/"+url.PathEscape(c.ID), &k); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, k)
+	}
+	return printIncident(std.out, k)
+}
+
+// printIncident writes an incident for people.
+func printIncident(w io.Writer, k incident.Incident) error {
+	p := newPage(w)
+	p.headline(k.Title)
+	p.line("%s, %s since %s: %s of %s requests %s.", k.ID, k.State, k.Began.Local().Format(time.DateTime),
+		thousands(k.Failures), thousands(k.Requests), ended(k.Outcome))
+	for _, e := range k.Entries {
+		p.line("  at %s", e)
+	}
+	if k.Finding != nil {
+		p.finding(*k.Finding, false)
+	}
+	if len(k.Missing) > 0 {
+		p.line("")
+		p.line("What is missing")
+		for _, m := range k.Missing {
+			p.wrap("  - ", m)
+		}
+	}
+	p.line("")
+	p.line("Timeline")
+	for _, m := range k.Timeline {
+		p.wrap(fmt.Sprintf("  %s  %-13s ", m.Time.Local().Format(time.DateTime), m.What), m.Text)
+	}
+	_, err := w.Write(p.text.Bytes())
+	return err
+}
+
+// ended is the verb for an outcome, in the past tense.
+func ended(o request.Outcome) string {
+	if o == request.Slow {
+		return "were slow"
+	}
+	return "failed"
+}
+
+// printJSON writes v, indented.
+func printJSON(w io.Writer, v any) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
+}
+
+// terminal reports whether w is one, so that progress may be drawn on it.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

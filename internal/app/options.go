@@ -1,0 +1,132 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"example.test/eddy/internal/access"
+	"example.test/eddy/internal/ingest"
+	"example.test/eddy/internal/pipeline"
+	"example.test/eddy/internal/store"
+	"example.test/eddy/internal/web"
+)
+
+// Options are all that can be set about a server. The zero value means the
+// defaults. In a file they are YAML with the names below; "eddy serve" flags
+// override the file.
+type Options struct {
+	// Data is the directory of the store and the journal. Default "eddy-data".
+	Data string `yaml:"data"`
+	// Web is the address of the pages and the API. Default 127.0.0.1:7080; port
+	// 0 takes a free one.
+	Web string `yaml:"web"`
+	// Hosts are names, beside localhost and IP addresses, under which the pages
+	// are asked for. "*" allows every name.
+	Hosts []string `yaml:"hosts"`
+	// Tokens say who may do what. Without any, everyone on this machine may do
+	// everything, and only loopback addresses are listened on.
+	Tokens []access.Token `yaml:"tokens"`
+	// TokensFile holds more of them, one "NAME ROLE TOKEN" a line.
+	TokensFile string `yaml:"tokens_file"`
+	// TLS is used on all addresses.
+	TLS ingest.TLSConfig `yaml:"tls"`
+	// InsecureListen allows addresses that other machines can reach without TLS
+	// and tokens.
+	InsecureListen bool `yaml:"insecure_listen"`
+
+	Ingest   ingest.Config   `yaml:"ingest"`
+	Analysis pipeline.Config `yaml:"analysis"`
+	// Step is how often the window is analysed. Default 10 s.
+	Step time.Duration `yaml:"step"`
+	// Retention is how long each kind of record is kept; see store.Retention.
+	Retention store.Retention `yaml:"retention"`
+	// StoreMemory bounds the memory of the store's engine in bytes. Default
+	// 512 MiB.
+	StoreMemory int64 `yaml:"store_memory"`
+	// Drain is how long a server that was told to stop may take to work off
+	// what it has accepted. Default 20 s.
+	Drain time.Duration `yaml:"drain"`
+	// TraceLinks and IncidentLinks lead from pages into other tools.
+	TraceLinks    []web.Link `yaml:"trace_links"`
+	IncidentLinks []web.Link `yaml:"incident_links"`
+}
+
+// Load reads options from a YAML file. A field that does not exist is an
+// error, with its line.
+func Load(path string) (Options, error) {
+	var o Options
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return o, fmt.Errorf("config: %w", err)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return o, nil
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&o); err != nil {
+		return Options{}, fmt.Errorf("config %s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return o, nil
+}
+
+// withDefaults fills the zero fields and carries the settings of the whole
+// server into its parts.
+func (o Options) withDefaults() Options {
+	o.Data = cmp.Or(o.Data, "eddy-data")
+	o.Web = cmp.Or(o.Web, "127.0.0.1:7080")
+	o.Step = cmp.Or(o.Step, 10*time.Second)
+	o.Drain = cmp.Or(o.Drain, 20*time.Second)
+	if o.Retention == (store.Retention{}) {
+		o.Retention = store.DefaultRetention()
+	}
+	if o.TLS.On() && !o.Ingest.TLS.On() {
+		o.Ingest.TLS = o.TLS
+	}
+	o.Ingest.InsecureListen = o.Ingest.InsecureListen || o.InsecureListen
+	return o
+}
+
+// Validate reports the first option that makes no sense.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	switch {
+	case o.Step < 0:
+		return fmt.Errorf("step is %s: want a positive duration", o.Step)
+	case o.Drain < 0:
+		return fmt.Errorf("drain is %s: want a positive duration", o.Drain)
+	case (o.TLS.CertFile == "") != (o.TLS.KeyFile == ""):
+		return errors.New("tls: want both cert_file and key_file, or neither")
+	}
+	return errors.Join(prefix("ingest", o.Ingest.Validate()), prefix("analysis", o.Analysis.Validate()))
+}
+
+// prefix says which part an error is from.
+func prefix(part string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s.%w", part, err)
+}
+
+// tokens gathers the tokens of the options and of their file.
+func (o Options) tokens() (*access.List, error) {
+	all := o.Tokens
+	if o.TokensFile != "" {
+		f, err := os.Open(o.TokensFile)
+		if err != nil {
+			return nil, fmt.Errorf("tokens: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // it was only read
+		more, err := access.Read(f)
+		if err != nil {
+			return nil, fmt.Errorf("tokens %s: %w", o.TokensFile, err)
+		}
+		all = append(append([]access.Token(nil), all...), more...)
+	}
+	return access.New(all)
+}

@@ -1,0 +1,299 @@
+package pipeline
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"time"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/graph"
+	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/telemetry"
+)
+
+// New returns a pipeline that saves to store. The config must be valid.
+func New(c Config, store Store, log *slog.Logger) *Pipeline {
+	c = c.withDefaults()
+	roles, err := condition.NewRoles(c.Roles...)
+	if err != nil {
+		panic("BUG: pipeline config was not validated: " + err.Error())
+	}
+	dictionary := condition.NewDictionary(0)
+	timeline := condition.NewTimeline(condition.TimelineConfig{})
+	return &Pipeline{
+		config: c, store: store, log: log, tracker: incident.NewTracker(c.Incident, nil),
+		assembler:  request.New(c.Request),
+		dictionary: dictionary, timeline: timeline,
+		stamper:  condition.NewStamper(condition.StamperConfig{Roles: roles}, dictionary, timeline),
+		inferrer: condition.NewInferrer(condition.InferrerConfig{}, timeline),
+		coverage: condition.NewCoverage(c.Window),
+		window:   newWindow(c.Window, c.MaxObservations),
+	}
+}
+
+// Window is how much time is analysed together.
+func (p *Pipeline) Window() time.Duration { return p.config.Window }
+
+// Add takes in what arrived at now.
+func (p *Pipeline) Add(now time.Time, b telemetry.Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apply(now, b.Changes)
+	p.infer(now, p.inferrer.Observe(now, b.Points))
+	p.stamper.Logs(now, b.Logs)
+	p.coverage.AddLogs(now, b.Logs)
+	p.coverage.AddPoints(now, b.Points)
+	p.assembler.Add(now, b.Spans)
+}
+
+// apply puts reported changes in force.
+func (p *Pipeline) apply(now time.Time, changes []*telemetry.Change) {
+	p.timeline.Apply(changes...)
+	p.note(now, changes)
+}
+
+// infer keeps changes that nobody reported to be saved; the inferrer has put
+// them in force.
+func (p *Pipeline) infer(now time.Time, changes []*telemetry.Change) {
+	p.note(now, changes)
+	p.inferred = append(p.inferred, changes...)
+}
+
+// note keeps changes for the timelines of incidents.
+func (p *Pipeline) note(now time.Time, changes []*telemetry.Change) {
+	p.coverage.AddChanges(now, changes...)
+	p.changes = append(p.changes, changes...)
+	if extra := len(p.changes) - maxChanges; extra > 0 {
+		p.changes = slices.Delete(p.changes, 0, extra)
+	}
+}
+
+// collect completes requests and moves the window.
+func (p *Pipeline) collect(now time.Time) Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.observe(now, p.assembler.Flush(now))
+	p.window.trim(now)
+	oldest := now.Add(-p.config.Window)
+	p.graphs = slices.DeleteFunc(p.graphs, func(m minute) bool { return m.start.Add(time.Minute).Before(oldest) })
+	p.changes = slices.DeleteFunc(p.changes, func(c *telemetry.Change) bool { return c.Time.Before(oldest) })
+	slices.SortStableFunc(p.changes, func(a, b *telemetry.Change) int { return a.Time.Compare(b.Time) })
+	r := Result{
+		Window: p.window.span(now), Observations: p.fresh, Dictionary: p.dictionary,
+		Totals: p.window.totals(), Changes: p.inferred, Graph: p.graph(),
+		Findings: make(map[request.Outcome]interaction.Result), Missing: p.coverage.Missing(),
+	}
+	p.fresh, p.inferred = nil, nil
+	return r
+}
+
+// observe stamps requests that are complete and puts them in the window.
+func (p *Pipeline) observe(now time.Time, done []request.Request) {
+	if len(done) == 0 {
+		return
+	}
+	p.infer(now, p.inferrer.ObserveRequests(now, done))
+	if last := len(p.graphs) - 1; last < 0 || now.Sub(p.graphs[last].start) >= time.Minute {
+		p.graphs = append(p.graphs, minute{now, graph.New()})
+	}
+	p.coverage.Add(now, done...)
+	current := p.graphs[len(p.graphs)-1].graph
+	for _, r := range done {
+		current.Add(r)
+		o := p.stamper.Stamp(r)
+		if p.known[o.Request] {
+			continue // it was observed before a restart
+		}
+		p.window.add(now, o)
+		p.fresh = append(p.fresh, o)
+	}
+}
+
+// graph merges the graphs of the window.
+func (p *Pipeline) graph() *graph.Graph {
+	g := graph.New()
+	for _, m := range p.graphs {
+		g.Merge(m.graph)
+	}
+	return g
+}
+
+// Graph returns who called whom in the window.
+func (p *Pipeline) Graph() *graph.Graph {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.graph()
+}
+
+// Coverage returns how complete the telemetry of each service is, and what is
+// missing, the worst first.
+func (p *Pipeline) Coverage() ([]condition.ServiceCoverage, []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.coverage.Report(), p.coverage.Missing()
+}
+
+// kept returns the observations of the window that are kept.
+func (p *Pipeline) kept() []condition.Observation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.window.observations()
+}
+
+// evidence gathers what the tracker asks for.
+func (p *Pipeline) evidence(r Result, kept []condition.Observation) incident.Step {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := r.Window.End
+	until, _ := slices.BinarySearchFunc(p.changes, now, func(c *telemetry.Change, t time.Time) int {
+		if c.Time.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return incident.Step{
+		Now: now, Window: r.Window, Dictionary: p.dictionary, Fresh: r.Observations, Kept: kept,
+		Results: r.Findings, Changes: slices.Clone(p.changes[:until]), Missing: r.Missing,
+		Since: func(c condition.Condition) *telemetry.Change {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.since(c, now)
+		},
+	}
+}
+
+// since returns the change that put a condition in force.
+func (p *Pipeline) since(c condition.Condition, now time.Time) *telemetry.Change {
+	for _, s := range p.timeline.All(now) {
+		if s.Condition() == c {
+			return s.Change
+		}
+	}
+	for _, x := range slices.Backward(p.changes) { // it may be over
+		if x.Entity == c.Entity && x.Dimension == c.Dimension && x.Value == c.Value {
+			return x
+		}
+	}
+	return nil
+}
+
+// Drain completes every request that is still open, at the end of a replay.
+// The next Step takes them in.
+func (p *Pipeline) Drain(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.observe(now, p.assembler.Drain(now))
+}
+
+// Incidents returns all that the pipeline knows, the oldest first.
+func (p *Pipeline) Incidents() []incident.Incident { return p.tracker.Incidents() }
+
+// A Memory is what an earlier pipeline left in the store.
+type Memory struct {
+	// Changes are those in force, and those of the window.
+	Changes []*telemetry.Change
+	// Totals and Observations are those of the window.
+	Totals       []Total
+	Observations []Remembered
+	// Spans are the recent ones, whose requests may not have been complete.
+	Spans     []*telemetry.Span
+	Incidents []incident.Incident
+}
+
+// Remembered is an observation with its conditions written out.
+type Remembered struct {
+	condition.Observation
+	InForce []condition.Condition
+}
+
+// Restore takes up what an earlier pipeline left, before the first Add. A
+// request of which both the observation and some spans are left is not
+// observed again.
+func (p *Pipeline) Restore(now time.Time, m Memory) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apply(now, m.Changes)
+	p.known = make(map[request.ID]bool)
+	for _, t := range m.Totals {
+		p.window.restoreTotal(t)
+	}
+	for _, r := range m.Observations {
+		o := r.Observation
+		o.Conditions = make([]condition.ID, 0, len(r.InForce))
+		for _, c := range r.InForce {
+			if id, ok := p.dictionary.ID(c); ok {
+				o.Conditions = append(o.Conditions, id)
+			}
+		}
+		slices.Sort(o.Conditions)
+		p.window.restore(o)
+		p.known[o.Request] = true
+	}
+	p.assembler.Add(now, m.Spans)
+	p.tracker = incident.NewTracker(p.config.Incident, m.Incidents)
+}
+
+// thin keeps all failures and slow requests, and at most the given number of
+// successes, those with the smallest hashes, with weights.
+func thin(list []condition.Observation, most int) []condition.Observation {
+	var ok []uint64
+	for i := range list {
+		if list[i].Outcome == request.OK {
+			ok = append(ok, rank(list[i].Request))
+		}
+	}
+	if len(ok) <= most {
+		return list
+	}
+	n := len(ok)
+	slices.Sort(ok)
+	limit := ok[most-1]
+	kept := make([]condition.Observation, 0, len(list)-n+most)
+	for _, o := range list {
+		if o.Outcome == request.OK {
+			if rank(o.Request) > limit {
+				continue
+			}
+			o.Weight *= float64(n) / float64(most)
+		}
+		kept = append(kept, o)
+	}
+	return kept
+}
+
+// merge puts what could not be saved before what is to be saved now.
+func merge(before, r Result) Result {
+	if before.Dictionary == nil {
+		return r
+	}
+	r.Window.Start = before.Window.Start
+	r.Observations = slices.Concat(before.Observations, r.Observations)
+	r.Changes = slices.Concat(before.Changes, r.Changes)
+	r.Totals = latest(slices.Concat(before.Totals, r.Totals), func(t Total) any {
+		return [3]any{t.Bucket, t.Entry.Service, t.Entry.Operation}
+	})
+	r.Incidents = latest(slices.Concat(before.Incidents, r.Incidents), func(i incident.Incident) any { return i.ID })
+	return r
+}
+
+// latest keeps the last of each key, in the order in which keys first came.
+func latest[T any](list []T, key func(T) any) []T {
+	at := make(map[any]int, len(list))
+	kept := list[:0]
+	for _, x := range list {
+		k := key(x)
+		if i, ok := at[k]; ok {
+			kept[i] = x
+			continue
+		}
+		at[k] = len(kept)
+		kept = append(kept, x)
+	}
+	return kept
+}
+
+// Open is how long a request may stay incomplete: what Restore needs of spans.
+func (p *Pipeline) Open() time.Duration { return cmp.Or(p.config.Request.MaxAge, time.Minute) }
