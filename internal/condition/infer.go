@@ -61,7 +61,8 @@ type fleet struct {
 }
 
 type version struct {
-	last     time.Time // when it served, by the inferrer's clock
+	noted    time.Time // when it began to serve, by the inferrer's clock
+	last     time.Time // when it last did, by the inferrer's clock
 	begun    time.Time // when it began to, by its first span
 	requests int       // since then
 }
@@ -129,7 +130,7 @@ func (f *Inferrer) serve(now time.Time, s *telemetry.Span) []*telemetry.Change {
 		v.last = now
 		v.requests++
 		if away > f.config.Live {
-			v.begun, v.requests = f.start(now, s), 1
+			v.noted, v.begun, v.requests = now, f.start(now, s), 1
 		}
 		if away <= f.config.Reported {
 			return nil
@@ -138,7 +139,7 @@ func (f *Inferrer) serve(now time.Time, s *telemetry.Span) []*telemetry.Change {
 		if len(fl.versions) >= 100 {
 			return nil
 		}
-		v = &version{last: now, begun: f.start(now, s), requests: 1}
+		v = &version{noted: now, last: now, begun: f.start(now, s), requests: 1}
 		fl.versions[s.Resource.Version] = v
 	}
 	return f.arrived(now, fl, s.Resource.Version, v, fresh)
@@ -234,24 +235,21 @@ func (f *Inferrer) settle(now time.Time, fl *fleet) []*telemetry.Change {
 	return out
 }
 
-// rollout begins when two versions serve, each of them more than once, and
-// ends when one has served alone for Settle.
+// rollout begins when two versions serve, each of them more than once and the
+// older one still after the newer one began: a switch from one to the other is
+// none. It ends when one has served alone for Settle.
 func (f *Inferrer) rollout(now time.Time, fl *fleet, live []string) *telemetry.Change {
 	c := &telemetry.Change{
 		Kind: telemetry.ChangeDeploy, Entity: fl.service, Dimension: rollout, Origin: telemetry.OriginDerived,
 	}
 	if len(live) > 1 {
 		fl.alone = time.Time{}
-		for _, name := range live {
-			if fl.versions[name].requests < 2 {
-				return nil
-			}
-		}
-		if fl.rollout {
+		second := fl.second(live)
+		if fl.rollout || !fl.overlap(live, second) {
 			return nil
 		}
 		fl.rollout = true
-		c.Time, c.Value = f.secondArrival(fl, live), "in progress"
+		c.Time, c.Value = second.begun, "in progress"
 		c.Summary = fmt.Sprintf("%s serves %s at once", fl.service, strings.Join(live, " and "))
 		return inferred(c)
 	}
@@ -280,14 +278,28 @@ func (fl *fleet) lastOther(name string) (last time.Time) {
 	return last
 }
 
-// secondArrival is when the second of the live versions began to serve.
-func (f *Inferrer) secondArrival(fl *fleet, live []string) time.Time {
-	var begun []time.Time
+// second returns the second of the live versions to begin.
+func (fl *fleet) second(live []string) *version {
+	var versions []*version
 	for _, name := range live {
-		begun = append(begun, fl.versions[name].begun)
+		versions = append(versions, fl.versions[name])
 	}
-	slices.SortFunc(begun, time.Time.Compare)
-	return begun[1]
+	slices.SortStableFunc(versions, func(a, b *version) int {
+		return cmp.Or(a.noted.Compare(b.noted), a.begun.Compare(b.begun))
+	})
+	return versions[1]
+}
+
+// overlap reports whether two of the live versions served more than once, and
+// after the second of them began.
+func (fl *fleet) overlap(live []string, second *version) bool {
+	n := 0
+	for _, name := range live {
+		if v := fl.versions[name]; v.requests > 1 && v.last.After(second.noted) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // rolledBack says that only an older version serves.
