@@ -36,6 +36,9 @@ type collector struct {
 	ptraceotlp.UnimplementedGRPCServer
 	endpoint string
 	news     chan struct{} // holds one element if something has arrived
+	// stop ends the receiver. A request whose sender has given up may be at
+	// work until then, so what was kept is read after it.
+	stop func()
 
 	mu      sync.Mutex
 	traces  map[pcommon.TraceID][]span
@@ -59,7 +62,7 @@ func newCollector(t *testing.T) *collector {
 		events:   make(map[string]int),
 		metrics:  make(map[string][]string),
 	}
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.WaitForHandlers(true))
 	ptraceotlp.RegisterGRPCServer(server, c)
 	plogotlp.RegisterGRPCServer(server, &logSink{c: c})
 	pmetricotlp.RegisterGRPCServer(server, &metricSink{c: c})
@@ -68,7 +71,8 @@ func newCollector(t *testing.T) *collector {
 		defer close(served)
 		_ = server.Serve(listener)
 	}()
-	t.Cleanup(func() { server.Stop(); <-served })
+	c.stop = func() { server.Stop(); <-served }
+	t.Cleanup(c.stop)
 	return c
 }
 
@@ -160,7 +164,7 @@ func (m *metricSink) Export(_ context.Context, r pmetricotlp.ExportRequest) (pme
 // await waits until n requests that began after since have arrived.
 func (c *collector) await(t *testing.T, since time.Time, n int) {
 	t.Helper()
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(2 * time.Minute)
 	defer limit.Stop()
 	for {
 		if got := c.since(since); got >= n {
@@ -169,7 +173,7 @@ func (c *collector) await(t *testing.T, since time.Time, n int) {
 		select {
 		case <-c.news:
 		case <-limit.C:
-			t.Fatalf("%d requests arrived in 30 s, want %d", c.since(since), n)
+			t.Fatalf("%d requests arrived in 2 min, want %d", c.since(since), n)
 		}
 	}
 }

@@ -45,11 +45,12 @@ func play(t *testing.T, story string, seed uint64, n int) run {
 	}
 	r.trouble = time.Now()
 	r.await(t, r.trouble, n)
-	limit, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := shop.Close(limit); err != nil {
 		t.Fatalf("Close = %v", err)
 	}
+	r.stop()
 	r.stats, r.transcript = shop.Stats(), transcript.String()
 	return r
 }
@@ -95,7 +96,7 @@ func holds(spans []span, c condition.Condition) bool {
 
 func TestOnlyTheThreeTogetherFail(t *testing.T) {
 	t.Parallel()
-	r := play(t, "twist", 1, 900)
+	r := play(t, "twist", 1, 800)
 	truth := truthOf(t, "twist")
 	if len(truth.Conditions) != 3 || truth.Verdict != interaction.Interact {
 		t.Fatalf("truth is %+v, want an interaction of three", truth)
@@ -324,7 +325,7 @@ func TestShopServesAndClosesWithoutEddy(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-shop.Trouble()
-	limit, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := shop.Close(limit); err != nil {
 		t.Fatalf("Close = %v", err)

@@ -10,8 +10,10 @@ import (
 )
 
 // inFlight is how many requests the load keeps open at most. Beyond it,
-// customers wait: the load is open until the shop is that far behind.
-const inFlight = 64
+// customers wait: the load is open until the shop is that far behind. A request
+// takes some 10 ms, so this is 20 times what the default rate needs, and few
+// enough that a machine that is busy with other things answers each in time.
+const inFlight = 16
 
 // Stats is what the shop's customers saw, and what became of the telemetry.
 type Stats struct {
