@@ -245,19 +245,20 @@ func (m *Mem) Retain(ctx context.Context, keep Retention, now time.Time) (map[st
 	}
 	defer m.mu.Unlock()
 	old := func(t time.Time, kept time.Duration) bool { return kept > 0 && t.Before(now.Add(-kept)) }
+	outside := func(t time.Time, kept time.Duration) bool { return old(t, kept) || kept > 0 && t.After(now.Add(kept)) }
 	inForce := lastChanges(m.changes.values(), &now)
 	var findings int64
 	m.findings.drop(func(f memFindings) bool {
-		gone := old(f.begin, keep.Observations)
+		gone := outside(f.begin, keep.Observations)
 		if gone {
 			findings += int64(f.count)
 		}
 		return gone
 	})
 	return map[string]int64{
-		"spans":        m.spans.drop(func(s *telemetry.Span) bool { return old(s.Start, keep.Spans) }),
-		"logs":         m.logs.drop(func(l *telemetry.Log) bool { return old(l.Time, keep.Logs) }),
-		"observations": m.observations.drop(func(o Observation) bool { return old(o.Time, keep.Observations) }),
+		"spans":        m.spans.drop(func(s *telemetry.Span) bool { return outside(s.Start, keep.Spans) }),
+		"logs":         m.logs.drop(func(l *telemetry.Log) bool { return outside(l.Time, keep.Logs) }),
+		"observations": m.observations.drop(func(o Observation) bool { return outside(o.Time, keep.Observations) }),
 		"totals":       m.totals.drop(func(t pipeline.Total) bool { return old(time.Unix(t.Bucket, 0), keep.Totals) }),
 		"changes": m.changes.drop(func(c *telemetry.Change) bool {
 			return old(c.Time, keep.Changes) && (c.Ends || inForce[keyOf(c)] != c)

@@ -87,9 +87,11 @@ type Store interface {
 	// many rows went, for the tables that Counts names: spans and findings by
 	// when they, or their windows, begin, incidents by their last update, the
 	// others by their time. Changes that are still in force at now, and
-	// incidents that are not resolved, stay however old they are. It gives way
-	// to other calls between small transactions; when it fails, what it
-	// returns is what went.
+	// incidents that are not resolved, stay however old they are. Spans, logs,
+	// observations and findings go too when they are as far ahead of now, so
+	// that a clock that is wrong does not keep them for ever. It gives way to
+	// other calls between small transactions; when it fails, what it returns is
+	// what went.
 	Retain(ctx context.Context, keep Retention, now time.Time) (map[string]int64, error)
 	// Close ends the store. Methods that are called afterwards return an error.
 	Close() error

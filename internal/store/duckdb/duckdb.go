@@ -77,6 +77,7 @@ type Store struct {
 	path       string
 	db         *sql.DB
 	closed     atomic.Bool
+	reading    sync.RWMutex // held for reading by each query, so that Close can wait
 	conditions dictionary
 
 	mu     sync.Mutex // held by the one transaction that writes
@@ -166,6 +167,8 @@ func (s *Store) Close() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	var err error
 	if s.writer != nil {
 		err = s.writer.Close()

@@ -25,73 +25,11 @@ const pageRows = 8192
 // Position implements store.Store.
 func (s *Store) Position(ctx context.Context) (uint64, error) {
 	var value string // database/sql has no unsigned 64 bits
-	err := s.row(ctx, "position").Scan(&value)
-	if err != nil {
+	if err := s.one(ctx, "position", nil, &value); err != nil {
 		return 0, s.wrap(err, "journal position")
 	}
 	position, err := strconv.ParseUint(value, 10, 64)
 	return position, s.wrap(err, "journal position")
-}
-
-// row runs sql/name.sql for one row.
-func (s *Store) row(ctx context.Context, name string, args ...any) scanner {
-	if err := s.usable(ctx); err != nil {
-		return failed{err}
-	}
-	return s.db.QueryRowContext(ctx, query(name), args...)
-}
-
-// A scanner is a row, or the error that came instead of it.
-type scanner interface{ Scan(dest ...any) error }
-
-type failed struct{ err error }
-
-func (f failed) Scan(...any) error { return f.err }
-
-// each runs sql/name.sql and calls use for every row.
-func (s *Store) each(ctx context.Context, name string, use func(scanner) error, args ...any) error {
-	if err := s.usable(ctx); err != nil {
-		return err
-	}
-	return each(ctx, s.db, name, use, args...)
-}
-
-// A querier is the pool of connections, or a transaction on one of them.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func each(ctx context.Context, q querier, name string, use func(scanner) error, args ...any) error {
-	rows, err := q.QueryContext(ctx, query(name), args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := use(rows); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-// view runs do so that all its queries see the same rows.
-func (s *Store) view(ctx context.Context, do func(querier) error) error {
-	if err := s.usable(ctx); err != nil {
-		return err
-	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	err = do(tx)
-	if rollback := tx.Rollback(); err == nil {
-		err = rollback
-	}
-	return err
 }
 
 // pages cuts w where sql/name.sql says and returns the parts, at least one.
@@ -208,7 +146,11 @@ func (s *Store) Incidents(ctx context.Context, w telemetry.Window) ([]incident.I
 	}
 	var list []incident.Incident
 	err := s.each(ctx, name, func(row scanner) error {
-		in, err := scanIncident(row)
+		var document string
+		if err := row.Scan(&document); err != nil {
+			return err
+		}
+		in, err := parseIncident(document)
 		list = append(list, in)
 		return err
 	}, args...)
@@ -220,18 +162,19 @@ func (s *Store) Incidents(ctx context.Context, w telemetry.Window) ([]incident.I
 
 // Incident implements store.Store.
 func (s *Store) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
-	in, err := scanIncident(s.row(ctx, "incident", text(string(id))))
+	var document string
+	err := s.one(ctx, "incident", []any{text(string(id))}, &document)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = store.ErrNotFound
 	}
+	if err != nil {
+		return incident.Incident{}, s.wrap(err, "incident %s", id)
+	}
+	in, err := parseIncident(document)
 	return in, s.wrap(err, "incident %s", id)
 }
 
-func scanIncident(row scanner) (incident.Incident, error) {
-	var document string
-	if err := row.Scan(&document); err != nil {
-		return incident.Incident{}, err
-	}
+func parseIncident(document string) (incident.Incident, error) {
 	var in incident.Incident
 	if err := json.Unmarshal([]byte(document), &in); err != nil {
 		return incident.Incident{}, fmt.Errorf("document: %w", err)

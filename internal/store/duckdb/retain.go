@@ -52,12 +52,15 @@ func (s *Store) Retain(ctx context.Context, keep store.Retention, now time.Time)
 }
 
 // retainInParts deletes the oldest rows first, retainRows at a time.
-func (s *Store) retainInParts(ctx context.Context, table string, before, _ time.Time) (int64, error) {
+// Each part also takes what is as far ahead of now: a clock that is wrong must
+// not keep rows for ever.
+func (s *Store) retainInParts(ctx context.Context, table string, before, now time.Time) (int64, error) {
 	var gone int64
+	ahead := nanos(now.Add(now.Sub(before)))
 	for {
 		cut := nanos(before)
 		var t time.Time
-		err := s.row(ctx, "retain_"+table+"_part", cut, retainRows).Scan(&t)
+		err := s.one(ctx, "retain_"+table+"_part", []any{cut, retainRows}, &t)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:
@@ -65,7 +68,7 @@ func (s *Store) retainInParts(ctx context.Context, table string, before, _ time.
 		default:
 			cut = t.UnixNano() + 1
 		}
-		n, deleteErr := s.delete(ctx, "retain_"+table, cut)
+		n, deleteErr := s.delete(ctx, "retain_"+table, cut, ahead)
 		gone += n
 		if err != nil || deleteErr != nil { // the last part, or none
 			return gone, deleteErr

@@ -20,27 +20,26 @@ type transaction struct {
 
 // write runs do in a transaction, and commits if it returns nil. The caller
 // holds s.mu.
-func (s *Store) write(ctx context.Context, do func(transaction) error) (err error) {
+func (s *Store) write(ctx context.Context, do func(transaction) error) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	t := transaction{s.writer}
-	if err := t.exec(ctx, "begin"); err != nil {
-		return err
-	}
-	// Whether a commit that was interrupted took place could not be told.
+	// What was interrupted may have happened or not; so these cannot be.
 	whole := context.WithoutCancel(ctx)
-	defer func() {
-		if err != nil {
-			if rollback := t.exec(whole, "rollback"); rollback != nil {
-				err = errors.Join(err, rollback)
-			}
-		}
-	}()
-	if err := do(t); err != nil {
+	t := transaction{s.writer}
+	if err := t.exec(whole, "begin"); err != nil {
 		return err
 	}
-	return t.exec(whole, "commit")
+	if err := do(t); err != nil {
+		return errors.Join(err, t.exec(whole, "rollback"))
+	}
+	if err := t.exec(whole, "commit"); err != nil {
+		// DuckDB has rolled back by itself, unless it could not even do that;
+		// then it refuses everything from now on.
+		_ = t.exec(whole, "rollback")
+		return err
+	}
+	return nil
 }
 
 func (s *Store) usable(ctx context.Context) error {

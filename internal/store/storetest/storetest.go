@@ -388,6 +388,7 @@ func retainDropsWhatIsOldAndKeepsWhatIsInForce(t *testing.T, s store.Store) {
 	for i := range 10 {
 		b.Spans = append(b.Spans, plain(1, byte(i), at(-3600*float64(i))))
 	}
+	b.Spans = append(b.Spans, plain(1, 10, at(5*3600)), plain(1, 11, at(5*3600+1)), plain(1, 12, at(2e9)))
 	must(t, s.Append(t.Context(), b, 1))
 	must(t, s.Save(t.Context(), pipeline.Result{
 		Totals: []pipeline.Total{{Bucket: at(-5000 * 3600).Unix()}, {Bucket: now.Unix()}},
@@ -399,7 +400,7 @@ func retainDropsWhatIsOldAndKeepsWhatIsInForce(t *testing.T, s store.Store) {
 	}))
 	keep := store.Retention{Spans: 5 * time.Hour, Totals: 24 * time.Hour, Changes: 24 * time.Hour, Incidents: 24 * time.Hour}
 	gone, err := s.Retain(t.Context(), keep, now)
-	want := map[string]int64{"spans": 4, "logs": 0, "changes": 3, "observations": 0, "totals": 1, "incidents": 1, "findings": 0}
+	want := map[string]int64{"spans": 6, "logs": 0, "changes": 3, "observations": 0, "totals": 1, "incidents": 1, "findings": 0}
 	if d := diff(want, gone); err != nil || d != "" {
 		t.Errorf("Retain: %v (-want +got):\n%s", err, d)
 	}
@@ -418,8 +419,8 @@ func retainDropsWhatIsOldAndKeepsWhatIsInForce(t *testing.T, s store.Store) {
 		}
 	}
 	// What rows refer to is still there for those that stayed.
-	if trace, err := s.Trace(t.Context(), b.Spans[0].Trace); err != nil || len(trace) != 6 || trace[0].Resource.Version != "2.4.0" {
-		t.Errorf("Trace after Retain: %d spans, %v, want 6 of version 2.4.0", len(trace), err)
+	if trace, err := s.Trace(t.Context(), b.Spans[0].Trace); err != nil || len(trace) != 7 || trace[0].Resource.Version != "2.4.0" {
+		t.Errorf("Trace after Retain: %d spans, %v, want 7 of version 2.4.0", len(trace), err)
 	}
 	must(t, s.Append(t.Context(), telemetry.Batch{Spans: []*telemetry.Span{plain(2, 1, now)}}, 2))
 	if _, err := s.Trace(t.Context(), plain(2, 1, now).Trace); err != nil {

@@ -1,1 +1,1 @@
-DELETE FROM logs WHERE time < make_timestamp_ns($1)
+DELETE FROM logs WHERE time < make_timestamp_ns($1) OR time > make_timestamp_ns($2)
