@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/store"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -84,6 +86,10 @@ func (s *Server) incident(r *http.Request) (incident.Incident, error) {
 	id := r.PathValue("id")
 	i, err := s.config.Records.Incident(r.Context(), incident.ID(id))
 	if err != nil {
+		// The store's own text may repeat the id, at whatever length it came.
+		if errors.Is(err, store.ErrNotFound) {
+			err = store.ErrNotFound
+		}
 		return i, fmt.Errorf("incident %q: %w", shorten(id, 60), err)
 	}
 	return i, nil

@@ -78,21 +78,27 @@ func (d apiDocument) check(t *testing.T, path, method, status string, w *httptes
 	if kind != "application/json" || media["schema"] == nil {
 		return
 	}
+	d.validate(t, at+"/content/application~1json/schema", w.Body.Bytes(), "body")
+}
+
+// validate says how a value differs from the schema at a JSON pointer.
+func (d apiDocument) validate(t *testing.T, pointer string, body []byte, what string) {
+	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	if err := compiler.AddResource("api.json", d.raw); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := compiler.Compile("api.json#" + url.PathEscape(at+"/content/application~1json/schema"))
+	schema, err := compiler.Compile("api.json#" + url.PathEscape(pointer))
 	if err != nil {
-		t.Fatalf("schema at %s: %v", at, err)
+		t.Fatalf("schema at %s: %v", pointer, err)
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(w.Body.Bytes()))
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
-		t.Fatalf("body is not JSON: %v", err)
+		t.Fatalf("%s is not JSON: %v", what, err)
 	}
 	if err := schema.Validate(value); err != nil {
-		t.Errorf("body does not fit the schema: %v\n%s", err, w.Body)
+		t.Errorf("%s does not fit the schema: %v\n%s", what, err, body)
 	}
 }
 
@@ -232,6 +238,20 @@ func atoi(status string) int {
 		n = 10*n + int(c-'0')
 	}
 	return n
+}
+
+func TestEventsFitTheDocument(t *testing.T) {
+	s := serve(t, web.Config{Records: newEmpty()})
+	server := httptest.NewServer(s.Handler())
+	defer server.CloseClientConnections()
+	document := readDocument(t, s)
+	events := listen(t, server.URL, "")
+	events.next()
+	s.Publish(step(slow()))
+	for _, schema := range []string{"IncidentEvent", "StepEvent"} {
+		_, name, data := events.next()
+		document.validate(t, "/components/schemas/"+schema, []byte(data), name)
+	}
 }
 
 func TestEveryRouteIsInTheDocument(t *testing.T) {

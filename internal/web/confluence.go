@@ -162,9 +162,17 @@ func pictureWindow(i incident.Incident, now time.Time) telemetry.Window {
 	return w
 }
 
+// stepOf is the shortest of some round steps that gives at most mostSteps.
 func stepOf(w telemetry.Window) time.Duration {
-	n := (w.Duration() + mostSteps*bucket - 1) / (mostSteps * bucket)
-	return max(n, 1) * bucket
+	for _, step := range []time.Duration{
+		bucket, 2 * bucket, 3 * bucket, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+		15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour,
+	} {
+		if w.Duration() <= mostSteps*step {
+			return step
+		}
+	}
+	return 3 * time.Hour
 }
 
 func ratesOf(totals []pipeline.Total, outcome request.Outcome, w telemetry.Window, step time.Duration, steps int) []Rate {

@@ -129,7 +129,10 @@ func nextStep(i incident.Incident) string {
 		return "The failures stopped, the cause may return: " + how + "."
 	}
 	if len(f.Conditions) > 1 {
-		return how + ": of the " + number(len(f.Conditions)) + " it is the quickest to take back, and without it the others do little."
+		how += ": of the " + number(len(f.Conditions)) + " it is the quickest to take back"
+	}
+	if f.Verdict == interaction.Interact {
+		how += ", and without it the others do little"
 	}
 	return how + "."
 }

@@ -301,7 +301,7 @@ func serve(t testing.TB, c web.Config) *web.Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	c.Receivers = web.Receivers{GRPC: "http://127.0.0.1:4317", HTTP: "http://127.0.0.1:4318"}
+	c.Receivers = web.Receivers{GRPC: "127.0.0.1:4317", HTTP: "http://127.0.0.1:4318"}
 	s, err := web.New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -58,9 +58,10 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Confluence, v.Pictures = c, paint(c, i, now)
-	v.PictureNote = pictureNote(c)
-	v.PictureHelp = pictureHelp(c)
+	v.Confluence = c
+	if slices.ContainsFunc(c.Rates, func(r Rate) bool { return r.Requests > 0 }) {
+		v.Pictures, v.PictureNote, v.PictureHelp = paint(c, i, now), pictureNote(c), pictureHelp(c)
+	}
 	path := "/api/v1/incidents/" + string(i.ID)
 	v.CellQueries = []copyable{apiQuery(r, path), cellsSQL(i, c.Window)}
 	v.PictureQueries = []copyable{apiQuery(r, path+"/confluence"), ratesSQL(c)}

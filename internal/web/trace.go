@@ -2,10 +2,12 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
+	"example.test/eddy/internal/store"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -75,6 +77,9 @@ func (s *Server) trace(ctx context.Context, text string) (telemetry.TraceID, []*
 	}
 	spans, err := s.config.Records.Trace(ctx, id)
 	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = store.ErrNotFound
+		}
 		return id, nil, nil, fmt.Errorf("trace %s: %w", id, err)
 	}
 	logs, err := s.config.Records.Logs(ctx, id)

@@ -73,8 +73,23 @@ type Config struct {
 }
 
 // Receivers are the addresses of the OTLP receivers, as a client would write
-// them: "http://127.0.0.1:4318". Empty ones are not shown.
+// them: "http://127.0.0.1:4318". Without a scheme, that of the other one is
+// meant, or else http. Empty ones are not shown.
 type Receivers struct{ GRPC, HTTP string }
+
+// withScheme returns the receivers as URLs.
+func (r Receivers) withScheme() Receivers {
+	scheme := "http://"
+	if strings.HasPrefix(r.GRPC, "https://") || strings.HasPrefix(r.HTTP, "https://") {
+		scheme = "https://"
+	}
+	for _, address := range []*string{&r.GRPC, &r.HTTP} {
+		if *address != "" && !strings.Contains(*address, "://") {
+			*address = scheme + *address
+		}
+	}
+	return r
+}
 
 // A Link leads to another tool: "Jaeger", "http://127.0.0.1:16686/trace/{trace}".
 type Link struct{ Name, URL string }
@@ -102,6 +117,7 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("web link %q to %q: want a name and an http or https URL", l.Name, l.URL)
 		}
 	}
+	c.Receivers = c.Receivers.withScheme()
 	c.Watch = cmp.Or(c.Watch, 15*time.Minute)
 	if c.Clock == nil {
 		c.Clock = time.Now
