@@ -127,17 +127,17 @@ func (r *redactor) secretKey(key string) bool {
 // that removed something. Most values are turned away by the checks before
 // each expression, which cost a few nanoseconds.
 func (r *redactor) text(s string, h *hits) string {
-	if strings.IndexByte(s, '@') >= 0 || strings.Contains(s, "%40") {
+	if strings.IndexByte(s, '@') >= 0 || strings.IndexByte(s, '%') >= 0 && strings.Contains(s, "%40") {
 		s = replace(r.url, s, "://"+Redacted+"@", &h[ruleURL])
 		s = replace(r.email, s, Redacted, &h[ruleEmail])
 	}
-	if strings.Contains(s, "eyJ") {
+	if strings.IndexByte(s, 'J') > 0 && strings.Contains(s, "eyJ") {
 		s = replace(r.jwt, s, Redacted, &h[ruleBearer])
 	}
-	if len(s) > 16 && (strings.Contains(s, "earer") || strings.Contains(s, "EARER")) {
+	if len(s) > 16 && (strings.Contains(s, "Bearer") || strings.Contains(s, "bearer") || strings.Contains(s, "BEARER")) {
 		s = replace(r.bearer, s, "Bearer "+Redacted, &h[ruleBearer])
 	}
-	if len(s) >= minCard {
+	if mayHoldCard(s) {
 		s = withoutCards(s, &h[ruleCard])
 	}
 	for _, re := range r.custom {
@@ -160,20 +160,35 @@ const (
 	maxCard = 19
 )
 
+// mayHoldCard reports whether s may hold a card number. In one, at least every
+// second byte is a digit, so it is enough to look at two bytes in every twelve.
+func mayHoldCard(s string) bool {
+	if len(s) < minCard {
+		return false
+	}
+	for i := 0; i+1 < len(s); i += minCard - 1 {
+		if digit(s[i]) || digit(s[i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
 // withoutCards removes payment card numbers: runs of digits, also in groups
 // that are parted by single spaces or hyphens, that an issuer could have given
 // out and whose check digit is right. Digits that are part of a longer word or
 // of a decimal fraction are left alone.
 func withoutCards(s string, hits *uint32) string {
 	var out []byte
+	var number [maxCard + 1]byte
 	done := 0 // s[:done] has been copied to out
 	for i := 0; i < len(s); {
 		if !digit(s[i]) {
 			i++
 			continue
 		}
-		end, number := digitRun(s, i)
-		if len(number) >= minCard && alone(s, i, end) && card(number) {
+		end, n := digitRun(s, i, &number)
+		if n >= minCard && alone(s, i, end) && card(number[:n]) {
 			out = append(append(out, s[done:i]...), Redacted...)
 			done = end
 			*hits++
@@ -186,26 +201,25 @@ func withoutCards(s string, hits *uint32) string {
 	return string(append(out, s[done:]...))
 }
 
-func digit(c byte) bool { return c >= '0' && c <= '9' }
+func digit(c byte) bool { return c-'0' < 10 }
 
-// digitRun returns where the run of digits ends that starts at i, and its
-// digits, at most one more than a card has.
-func digitRun(s string, i int) (end int, number []byte) {
-	var buf [maxCard + 1]byte
-	number = buf[:0]
+// digitRun returns where the run of digits ends that starts at i. It puts the
+// digits into number, at most one more than a card has, and returns how many.
+func digitRun(s string, i int, number *[maxCard + 1]byte) (end, n int) {
 	for ; i < len(s); i++ {
 		switch c := s[i]; {
 		case digit(c):
-			if len(number) < cap(number) {
-				number = append(number, c)
+			if n < len(number) {
+				number[n] = c
+				n++
 			}
 			end = i + 1
 		case (c == ' ' || c == '-') && i+1 < len(s) && digit(s[i+1]):
 		default:
-			return end, number
+			return end, n
 		}
 	}
-	return end, number
+	return end, n
 }
 
 // alone reports whether s[start:end] is not part of a word or a fraction.
