@@ -39,10 +39,11 @@ type tally struct {
 	services map[string]*ServiceCoverage
 	requests int
 	rootless int // requests whose root never came
-	entries  map[string]int
 	flags    int // evaluations on spans and in logs
 	changes  map[telemetry.ChangeKind]int
-	unjoined int // flag evaluations without a trace
+	reported map[string]int // changes by entity, which may be no service
+	inferred map[string]int // deploys that nobody reported, by service
+	unjoined int            // flag evaluations without a trace
 }
 
 // ServiceCoverage says what the telemetry of one service holds.
@@ -95,8 +96,9 @@ func NewCoverage(period time.Duration) *Coverage {
 func newTally() tally {
 	return tally{
 		services: make(map[string]*ServiceCoverage),
-		entries:  make(map[string]int),
 		changes:  make(map[telemetry.ChangeKind]int),
+		reported: make(map[string]int),
+		inferred: make(map[string]int),
 	}
 }
 
@@ -134,7 +136,6 @@ func (c *Coverage) Add(now time.Time, requests ...request.Request) {
 
 func (t *tally) add(r *request.Request) {
 	t.requests++
-	t.entries[r.Entry.Service]++
 	entry := t.service(r.Entry.Service)
 	entry.Requests++
 	if r.Gaps.MissingRoot {
@@ -298,20 +299,18 @@ func (c *Coverage) AddChanges(now time.Time, changes ...*telemetry.Change) {
 		}
 		if ch.Origin == telemetry.OriginReported {
 			c.current.changes[ch.Kind]++
+			count(c.current.reported, ch.Entity, 1)
 		}
-		if ch.Entity == "" {
-			continue
+		if ch.Origin == telemetry.OriginInferred && ch.Kind == telemetry.ChangeDeploy {
+			count(c.current.inferred, ch.Entity, 1)
 		}
-		// A change may be of a store or a job, which is no service: it counts for
-		// a service only if there is one.
-		s := c.current.services[ch.Entity]
-		switch {
-		case s == nil:
-		case ch.Origin == telemetry.OriginReported:
-			s.Changes++
-		case ch.Kind == telemetry.ChangeDeploy && ch.Origin == telemetry.OriginInferred:
-			s.Inferred++
-		}
+	}
+}
+
+// count adds n to a name, unless there are too many names.
+func count(m map[string]int, name string, n int) {
+	if _, ok := m[name]; ok || len(m) < maxServices {
+		m[name] += n
 	}
 }
 
@@ -334,15 +333,21 @@ func (c *Coverage) sum() tally {
 		t.rootless += o.rootless
 		t.flags += o.flags
 		t.unjoined += o.unjoined
-		for k, n := range o.entries {
-			t.entries[k] += n
-		}
 		for k, n := range o.changes {
 			t.changes[k] += n
+		}
+		for name, n := range o.reported {
+			t.reported[name] += n
+		}
+		for name, n := range o.inferred {
+			t.inferred[name] += n
 		}
 		for name, s := range o.services {
 			t.service(name).add(s)
 		}
+	}
+	for name, s := range t.services {
+		s.Changes, s.Inferred = t.reported[name], t.inferred[name]
 	}
 	return t
 }
@@ -361,8 +366,6 @@ func (s *ServiceCoverage) add(o *ServiceCoverage) {
 	s.Truncated += o.Truncated
 	s.Skewed += o.Skewed
 	s.Flags += o.Flags
-	s.Changes += o.Changes
-	s.Inferred += o.Inferred
 	for _, target := range slices.Sorted(maps.Keys(o.Silent)) {
 		if s.Silent == nil {
 			s.Silent = make(map[string]int)

@@ -96,6 +96,35 @@ func TestWhatNobodySendsIsTold(t *testing.T) {
 	}
 }
 
+func TestServicesThatLackTheSameAreNamedTogether(t *testing.T) {
+	c := condition.NewCoverage(0)
+	for i := range 30 {
+		c.Add(eddytest.Start(), requests(t, fmt.Sprintf(`
+trace %d
+a GET 10ms
+  b get 1ms
+  c get 1ms
+  d get 1ms
+  e get 1ms
+  f get 1ms
+  g get 1ms`, i))...)
+	}
+	got := c.Missing()
+	want := "a, b, c, d and 3 more services report no service.version on many or all of their spans"
+	if !strings.HasPrefix(got[0], want) || len(got) != 4 {
+		t.Errorf("missing:\n%s\nwant 4 sentences, the first %q", strings.Join(got, "\n"), want)
+	}
+}
+
+func TestChangesCountForTheirServiceWhicheverComesFirst(t *testing.T) {
+	c := condition.NewCoverage(0)
+	c.AddChanges(eddytest.Start(), change(0, "a", "config", "v1"), change(0, "orders-db", "backup", "on"))
+	c.Add(eddytest.Start(), requests(t, "a GET 1ms")...)
+	if got := c.Report(); len(got) != 1 || got[0].Changes != 1 {
+		t.Errorf("report %+v, want one service with one change", got)
+	}
+}
+
 func TestCoverageForgetsWhatIsOlderThanTwoPeriods(t *testing.T) {
 	c := condition.NewCoverage(time.Minute)
 	at := eddytest.Start()

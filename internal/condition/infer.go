@@ -49,6 +49,7 @@ type Inferrer struct {
 	services map[string]*fleet
 	pools    map[poolKey]*pool
 	owners   map[string]*poolState // by entity
+	swept    time.Time             // when the pools were last judged
 }
 
 // A fleet is the versions of one service.

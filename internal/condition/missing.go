@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"example.test/eddy/internal/telemetry"
 )
 
 // A gap is one thing that is missing, and how much it weighs: about the share
-// of all requests whose explanation it may hide.
+// of all requests whose explanation it may hide. Where several services lack
+// the same, together says so of all of them, and of is the one it is about.
 type gap struct {
-	weight float64
-	text   string
+	weight       float64
+	text         string
+	of, together string
 }
 
 // enough is how much of something must have been seen before its absence means
@@ -34,11 +37,43 @@ func (c *Coverage) Missing() []string {
 	}
 	gaps = append(gaps, t.ofAll()...)
 	slices.SortStableFunc(gaps, func(a, b gap) int { return cmp.Compare(b.weight, a.weight) })
-	out := make([]string, len(gaps))
-	for i, g := range gaps {
-		out[i] = g.text
+	return sentences(gaps)
+}
+
+// severalAlike is how many services must lack the same for one sentence to
+// name them together.
+const severalAlike = 3
+
+// sentences writes the gaps in their order, those that are alike as one, in the
+// place of the first.
+func sentences(gaps []gap) []string {
+	alike := make(map[string][]string)
+	for _, g := range gaps {
+		if g.together != "" {
+			alike[g.together] = append(alike[g.together], g.of)
+		}
+	}
+	var out []string
+	for _, g := range gaps {
+		services := alike[g.together]
+		switch {
+		case len(services) < severalAlike:
+			out = append(out, g.text)
+		case services[0] == g.of:
+			out = append(out, fmt.Sprintf(g.together, someOf(services)))
+		}
 	}
 	return out
+}
+
+// someOf names up to five services and counts the rest.
+func someOf(services []string) string {
+	const most = 5
+	if n := len(services); n > most {
+		return fmt.Sprintf("%s and %d more services", strings.Join(services[:most-1], ", "), n-most+1)
+	}
+	last := len(services) - 1
+	return strings.Join(services[:last], ", ") + " and " + services[last]
 }
 
 // silence says what came instead of requests.
@@ -59,19 +94,25 @@ func (t *tally) ofService(s *ServiceCoverage) []gap {
 	// A service weighs what its part in the requests is.
 	part := min(1, float64(s.Spans)/float64(t.requests))
 	say := func(weight float64, format string, args ...any) {
-		gaps = append(gaps, gap{weight, fmt.Sprintf(format, args...)})
+		gaps = append(gaps, gap{weight: weight, text: fmt.Sprintf(format, args...)})
+	}
+	together := func(text string) {
+		gaps[len(gaps)-1].of, gaps[len(gaps)-1].together = s.Service, text
 	}
 	if share := missingShare(s.WithVersion, s.Spans); share > 0 {
 		say(part*share, "%s reports no service.version on %s of its %s, so its deploys cannot be told apart: set OTEL_RESOURCE_ATTRIBUTES=service.version=...",
 			s.Service, percent(share), many(s.Spans, "span"))
+		together("%s report no service.version on many or all of their spans, so their deploys cannot be told apart: set OTEL_RESOURCE_ATTRIBUTES=service.version=...")
 	}
 	if share := missingShare(s.WithInstance, s.Spans); share > 0 {
 		say(0.5*part*share, "%s reports no instance on %s of its %s, so one sick instance cannot be told from the others: set service.instance.id, or k8s.pod.name",
 			s.Service, percent(share), many(s.Spans, "span"))
+		together("%s report no instance on many or all of their spans, so one sick instance cannot be told from the others: set service.instance.id, or k8s.pod.name")
 	}
 	if share := missingShare(s.WithTrace, s.Logs); share > 0.5 {
 		say(0.1*part*share, "%s of the %s of %s carry no trace id, so they cannot be read with their request: log with the context of the span",
 			percent(share), many(s.Logs, "log record"), s.Service)
+		together("most log records of %s carry no trace id, so they cannot be read with their request: log with the context of the span")
 	}
 	if n := s.BrokenParents; n > 0 && s.Spans >= enough {
 		share := float64(n) / float64(s.Spans)
@@ -115,7 +156,7 @@ func (t *tally) silent(s *ServiceCoverage) []gap {
 		if o := t.services[target]; o != nil && o.Spans > 0 {
 			why = fmt.Sprintf("%s sends spans, but not for these calls: they did not arrive, or %s does not read traceparent", target, target)
 		}
-		gaps = append(gaps, gap{share, fmt.Sprintf("%s of %s to %s (%s of all requests) have no server span: %s",
+		gaps = append(gaps, gap{weight: share, text: fmt.Sprintf("%s of %s to %s (%s of all requests) have no server span: %s",
 			many(n, "call"), s.Service, target, percent(share), why)})
 	}
 	return gaps
@@ -129,22 +170,22 @@ func (t *tally) ofAll() []gap {
 		reported += n
 	}
 	inferred := 0
-	for _, s := range t.services {
-		inferred += s.Inferred
+	for _, n := range t.inferred {
+		inferred += n
 	}
 	switch {
 	case reported == 0 && inferred == 0:
-		gaps = append(gaps, gap{0.3, "no change was reported in this time: if something was deployed, configured, flagged or scheduled, nothing here can name it; send changes to POST /api/v1/changes"})
+		gaps = append(gaps, gap{weight: 0.3, text: "no change was reported in this time: if something was deployed, configured, flagged or scheduled, nothing here can name it; send changes to POST /api/v1/changes"})
 	case reported == 0:
-		gaps = append(gaps, gap{0.3, fmt.Sprintf("%s found out from spans and none was reported: send deploys to POST /api/v1/changes, and with them the config, flags and jobs that spans do not show", was(inferred, "deploy"))})
+		gaps = append(gaps, gap{weight: 0.3, text: fmt.Sprintf("%s found out from spans and none was reported: send deploys to POST /api/v1/changes, and with them the config, flags and jobs that spans do not show", was(inferred, "deploy"))})
 	case t.changes[telemetry.ChangeConfig]+t.changes[telemetry.ChangeSchedule]+t.changes[telemetry.ChangePolicy] == 0:
-		gaps = append(gaps, gap{0.05, "no config change, scheduled job or policy was reported in this time: if there were any, nothing here can name them"})
+		gaps = append(gaps, gap{weight: 0.05, text: "no config change, scheduled job or policy was reported in this time: if there were any, nothing here can name them"})
 	}
 	switch {
 	case t.flags == 0 && t.changes[telemetry.ChangeFlag] == 0:
-		gaps = append(gaps, gap{0.15, "no feature flag was seen, on spans, in logs or as a change: if flags are in use, add the OpenTelemetry hook of OpenFeature"})
+		gaps = append(gaps, gap{weight: 0.15, text: "no feature flag was seen, on spans, in logs or as a change: if flags are in use, add the OpenTelemetry hook of OpenFeature"})
 	case t.unjoined > 0 && 2*t.unjoined > t.flags:
-		gaps = append(gaps, gap{0.15, fmt.Sprintf("%s came without a trace id and can be given to no request: evaluate flags within the context of the span", many(t.unjoined, "flag evaluation"))})
+		gaps = append(gaps, gap{weight: 0.15, text: fmt.Sprintf("%s came without a trace id and can be given to no request: evaluate flags within the context of the span", many(t.unjoined, "flag evaluation"))})
 	}
 	return gaps
 }

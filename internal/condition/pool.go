@@ -38,6 +38,7 @@ const stale = 5 * time.Minute
 // ("HikariPool-1", "default") is named after its service. The requests that
 // pass through the service meet the state.
 func (f *Inferrer) Observe(now time.Time, points []*telemetry.Point) []*telemetry.Change {
+	fresh := false
 	for _, p := range points {
 		if p == nil || p.Resource == nil {
 			continue
@@ -47,7 +48,17 @@ func (f *Inferrer) Observe(now time.Time, points []*telemetry.Point) []*telemetr
 			continue
 		}
 		f.point(now, name, p)
+		fresh = true
 	}
+	if len(f.pools) == 0 || (!fresh && now.Sub(f.swept) < stale/30) {
+		return nil
+	}
+	f.swept = now
+	return f.judge(now)
+}
+
+// judge compares all pools with their maximum.
+func (f *Inferrer) judge(now time.Time) []*telemetry.Change {
 	var out []*telemetry.Change
 	above := make(map[string]bool)
 	keys := slices.SortedFunc(maps.Keys(f.pools), func(a, b poolKey) int {

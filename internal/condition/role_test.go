@@ -24,7 +24,7 @@ func TestRolesAreKnownByName(t *testing.T) {
 		condition.RoleIgnored: "telemetry.sdk.language process.pid thread.id code.lineno net.peer.port http.request.method http.route " +
 			"server.address service.name k8s.pod.uid k8s.pod.start_time app.duration cart.items.count otel.scope.name host.description",
 	} {
-		for _, key := range strings.Fields(keys) {
+		for key := range strings.FieldsSeq(keys) {
 			if got := roles.Of(key); got != role {
 				t.Errorf("Of(%q) = %v, want %v", key, got, role)
 			}

@@ -3,6 +3,7 @@ package condition
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.test/eddy/attr"
@@ -298,7 +299,7 @@ func (s *Stamper) key(of string) key {
 	if len(s.keys) >= 20_000 {
 		clear(s.keys)
 	}
-	s.keys[of] = k
+	s.keys[strings.Clone(of)] = k
 	return k
 }
 

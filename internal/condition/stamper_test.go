@@ -216,11 +216,12 @@ func TestDimensionsAreBounded(t *testing.T) {
 func TestAnObservationHasAtMostMaxConditionsAndKeepsTheVersions(t *testing.T) {
 	dict := condition.NewDictionary(0)
 	s := condition.NewStamper(condition.StamperConfig{MaxConditions: 20}, dict, nil)
-	line := "resource a service.version=1\na GET 1ms"
+	var line strings.Builder
+	line.WriteString("resource a service.version=1\na GET 1ms")
 	for i := range 100 {
-		line += fmt.Sprintf(" app.k%02d=x", i)
+		fmt.Fprintf(&line, " app.k%02d=x", i)
 	}
-	got := stamp(t, s, dict, requests(t, line)[0])
+	got := stamp(t, s, dict, requests(t, line.String())[0])
 	if len(got) != 20 || !slices.Contains(got, "a service.version=1") || s.Stats().Truncated != 1 {
 		t.Errorf("%d conditions, truncated %d: %q", len(got), s.Stats().Truncated, got)
 	}

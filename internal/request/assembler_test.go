@@ -240,6 +240,29 @@ func TestWhatIsHeldStaysWithinItsBounds(t *testing.T) {
 	}
 }
 
+func TestClocksThatAreFarOffAreHandled(t *testing.T) {
+	a := request.New(request.Config{})
+	now := eddytest.Start()
+	res := eddytest.Resource(map[string]string{"service.name": "a"})
+	for i, start := range []time.Time{time.Unix(0, 0), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), {}, time.Unix(1<<40, 0)} {
+		trace := eddytest.TraceID(fmt.Sprint(i))
+		a.Add(now, []*telemetry.Span{
+			{Trace: trace, ID: spanID(1), Resource: res, Kind: telemetry.KindServer, Start: start, End: now},
+			{Trace: trace, ID: spanID(2), Parent: spanID(1), Resource: res, Start: now, End: start},
+			{Trace: trace, ID: spanID(3), Parent: spanID(9), Resource: res, Start: now, End: start},
+		})
+	}
+	got := a.Flush(now.Add(10 * time.Second))
+	if len(got) != 4 {
+		t.Fatalf("%d requests, want 4", len(got))
+	}
+	for _, r := range got {
+		if len(r.Spans) != 3 || r.Duration < 0 {
+			t.Errorf("request from %v has %d spans and took %v", r.Start, len(r.Spans), r.Duration)
+		}
+	}
+}
+
 func TestObjectivesDecideWhatIsSlow(t *testing.T) {
 	c := request.Config{Objectives: []request.Objective{
 		{Entry: "gateway POST /checkout", Latency: 300 * time.Millisecond},

@@ -116,11 +116,20 @@ func describeStats(s request.Stats) string {
 		name  string
 		count uint64
 	}{
-		{"spans", s.Spans}, {"requests", s.Requests}, {"duplicates", s.Duplicates}, {"late", s.Late},
-		{"invalid", s.Invalid}, {"refused", s.Refused}, {"orphan traces", s.OrphanTraces},
-		{"entryless traces", s.EntrylessTraces}, {"truncated traces", s.TruncatedTraces},
-		{"truncated spans", s.TruncatedSpans}, {"early traces", s.EarlyTraces},
-		{"missing parents", s.MissingParents}, {"missing producers", s.MissingProducers}, {"skewed", s.Skewed},
+		{"spans", s.Spans},
+		{"requests", s.Requests},
+		{"duplicates", s.Duplicates},
+		{"late", s.Late},
+		{"invalid", s.Invalid},
+		{"refused", s.Refused},
+		{"orphan traces", s.OrphanTraces},
+		{"entryless traces", s.EntrylessTraces},
+		{"truncated traces", s.TruncatedTraces},
+		{"truncated spans", s.TruncatedSpans},
+		{"early traces", s.EarlyTraces},
+		{"missing parents", s.MissingParents},
+		{"missing producers", s.MissingProducers},
+		{"skewed", s.Skewed},
 	} {
 		if f.count > 0 {
 			list = append(list, fmt.Sprintf("%s %d", f.name, f.count))
