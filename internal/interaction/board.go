@@ -6,37 +6,34 @@ import (
 )
 
 // A board holds rows as bits: one row of words for each class, in which a bit
-// is an entry of the ledger that has the class. Entries of one stratum begin at
-// a word of their own, so that a count by stratum is a count of whole words.
+// is an entry of the ledger that has the class. Entries of one band begin at a
+// word of their own, so that a count by band is a count of whole words.
+//
+// A band is the strata with about the same share of failures. How many failures
+// a set should have depends on its strata only by that share, so that strata
+// may be thousands and bands a few.
 type board struct {
 	words  int
-	start  []int      // word at which each stratum begins, and the end
+	start  []int      // word at which each band begins, and the end
 	class  [][]uint64 // by class
 	planes [][]uint64 // binary digits of what each bit counts, the lowest first
-	alive  []uint64   // bits not yet explained by an earlier finding
+	alive  []uint64   // all bits that stand for an entry
 }
 
-// newBoard lays out the entries, given as ascending indexes into l with what
-// each counts, by the strata listed in kept.
-func newBoard(l *ledger, c *classes, kept []int32, entries []int32, counts []int64) *board {
-	slot := make([]int32, len(l.start)-1)
-	for i := range slot {
-		slot[i] = -1
-	}
-	for i, s := range kept {
-		slot[s] = int32(i)
-	}
-	size := make([]int, len(kept))
+// newBoard lays out the entries, given as indexes into l with what each counts,
+// by the band of their stratum.
+func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, counts []int64) *board {
+	size := make([]int, bands)
 	var largest int64
 	for i, e := range entries {
-		size[slot[l.entries[e].stratum]]++
+		size[band[l.entries[e].stratum]]++
 		largest = max(largest, counts[i])
 	}
-	b := &board{start: make([]int, len(kept)+1)}
+	b := &board{start: make([]int, bands+1)}
 	for i, n := range size {
 		b.start[i+1] = b.start[i] + (n+63)/64
 	}
-	b.words = b.start[len(kept)]
+	b.words = b.start[bands]
 	all := make([]uint64, b.words*(len(c.list)+1+bits.Len64(uint64(largest))))
 	cut := func() []uint64 {
 		row := all[:b.words:b.words]
@@ -53,14 +50,14 @@ func newBoard(l *ledger, c *classes, kept []int32, entries []int32, counts []int
 		b.planes[i] = cut()
 	}
 
-	next := slices.Clone(b.start[:len(kept)])
+	next := slices.Clone(b.start[:bands])
 	for i := range next {
 		next[i] *= 64
 	}
 	for i, ei := range entries {
 		e := &l.entries[ei]
-		bit := next[slot[e.stratum]]
-		next[slot[e.stratum]]++
+		bit := next[band[e.stratum]]
+		next[band[e.stratum]]++
 		w, m := bit/64, uint64(1)<<(bit%64)
 		b.alive[w] |= m
 		for p := range b.planes {
@@ -78,7 +75,7 @@ func newBoard(l *ledger, c *classes, kept []int32, entries []int32, counts []int
 }
 
 // and sets dst to x AND y and returns what its bits count, and that weighted by
-// stratum with each of the weights. dst may be x.
+// band with each of the weights. dst may be x.
 func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums [2]float64) {
 	single := len(b.planes) == 1
 	for s := range len(b.start) - 1 {
@@ -109,7 +106,7 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 	return total, sums
 }
 
-// sums returns what the bits of x count by stratum.
+// sums returns what the bits of x count by band.
 func (b *board) sums(x []uint64) []int64 {
 	out := make([]int64, len(b.start)-1)
 	for s := range out {
@@ -120,15 +117,4 @@ func (b *board) sums(x []uint64) []int64 {
 		}
 	}
 	return out
-}
-
-// remove takes the entries that have all of set out of what is alive.
-func (b *board) remove(set []int32) {
-	for w := range b.alive {
-		v := b.alive[w]
-		for _, k := range set {
-			v &= b.class[k][w]
-		}
-		b.alive[w] &^= v
-	}
 }

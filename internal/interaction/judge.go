@@ -27,7 +27,7 @@ type judgement struct {
 // of the traffic, at the level of its order, and against what each element's
 // absence leaves (an intersection-union test).
 func (m *miner) judge(set []int32) judgement {
-	j := judgement{set: set, table: m.exact.cross(set, false)}
+	j := judgement{set: set, table: m.exact.nearly(set)}
 	whole := j.table.whole()
 	j.test = m.exact.compare(j.table, func(c int) bool { return c == whole }, func(int) bool { return true })
 	j.p = min(1, j.test.p()*m.tests[len(set)])

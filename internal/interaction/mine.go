@@ -15,8 +15,6 @@ type miner struct {
 	ledger  *ledger
 	classes *classes
 	exact   *exact
-	fails   *board
-	oks     *board
 	tests   []float64 // by order: how many tests a set's p is adjusted for
 	price   float64   // of naming one condition, in deviance
 	cut     bool      // the search hit its bound
@@ -59,7 +57,7 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 	return r, nil
 }
 
-// prepare finds the classes and lays out the sample that the search works on.
+// prepare finds the classes and how many tests there are.
 func (m *miner) prepare() {
 	o := m.options
 	least := max(5, int64(math.Ceil(o.MinShare*float64(m.ledger.failed))))
@@ -78,33 +76,50 @@ func (m *miner) prepare() {
 	for k := range m.tests {
 		m.tests[k] = max(1, m.tests[k]) * float64(o.MaxOrder)
 	}
+}
 
-	var kept []int32 // strata in which something failed; the others say nothing
-	var fails, oks []int32
+// mostBands bounds how many bands of strata the search tells apart.
+const mostBands = 24
+
+// boards lays out a sample of the entries that are alive, for the search.
+func (m *miner) boards() (fails, oks *board) {
+	band := make([]int32, len(m.ledger.start)-1)
+	var failEntries, okEntries []int32
 	var failCounts, okCounts []int64
-	for s := range len(m.ledger.start) - 1 {
+	for s := range band {
+		band[s] = -1
+		var t sum
 		from, to := m.ledger.start[s], m.ledger.start[s+1]
-		failed := slices.ContainsFunc(m.ledger.entries[from:to], func(e entry) bool { return e.failed > 0 })
-		if !failed {
-			continue
+		for i := from; i < to; i++ {
+			if m.exact.lives(i) {
+				t.add(&m.ledger.entries[i])
+			}
 		}
-		kept = append(kept, int32(s))
+		if t.failed == 0 {
+			continue // where nothing failed nothing can be learnt
+		}
+		rate := float64(t.failed) / (float64(t.failed) + float64(t.units)/float64(m.ledger.scale))
+		// Bands are a factor of 1.4 wide, from rates near one down.
+		band[s] = min(mostBands-1, int32(-2*math.Log2(rate)))
 		for i := from; i < to; i++ {
 			e := &m.ledger.entries[i]
+			if !m.exact.lives(i) {
+				continue
+			}
 			if e.failed > 0 {
-				fails, failCounts = append(fails, int32(i)), append(failCounts, e.failed)
+				failEntries, failCounts = append(failEntries, int32(i)), append(failCounts, e.failed)
 			}
 			if e.units > 0 {
-				oks, okCounts = append(oks, int32(i)), append(okCounts, e.units)
+				okEntries, okCounts = append(okEntries, int32(i)), append(okCounts, e.units)
 			}
 		}
 	}
 	// Failures and successes are sampled apart; counts of the successes are in
 	// units of the scale, which leaves their shares as they are.
-	fails, failCounts = m.sample(fails, failCounts, 1)
-	oks, okCounts = m.sample(oks, okCounts, m.ledger.scale)
-	m.fails = newBoard(m.ledger, m.classes, kept, fails, failCounts)
-	m.oks = newBoard(m.ledger, m.classes, kept, oks, okCounts)
+	failEntries, failCounts = m.sample(failEntries, failCounts, 1)
+	okEntries, okCounts = m.sample(okEntries, okCounts, m.ledger.scale)
+	return newBoard(m.ledger, m.classes, band, mostBands, failEntries, failCounts),
+		newBoard(m.ledger, m.classes, band, mostBands, okEntries, okCounts)
 }
 
 // sample keeps at most about Options.Sample of the entries: those that count
@@ -173,12 +188,13 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		}
 	}
 	s := &search{
-		ctx: ctx, fails: m.fails, oks: m.oks, classes: m.classes,
+		ctx: ctx, classes: m.classes,
 		order: m.options.MaxOrder, price: m.price, limit: limit,
 		dense: 20*m.ledger.failed >= m.ledger.total,
 	}
 	var found []judgement
 	for len(found) < m.options.Top {
+		s.fails, s.oks = m.boards()
 		s.run()
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -189,8 +205,6 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 			break
 		}
 		found = append(found, j)
-		m.fails.remove(j.set)
-		m.oks.remove(j.set)
 		m.exact.remove(j.set)
 	}
 	return found, nil

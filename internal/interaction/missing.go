@@ -62,7 +62,7 @@ func (m *miner) concentrated(r *Result) {
 	per := make([]at, len(m.groups.places))
 	var all at
 	for i := range m.ledger.entries {
-		if m.exact.alive[i/64]>>(i%64)&1 == 0 {
+		if !m.exact.lives(i) {
 			continue
 		}
 		e := &m.ledger.entries[i]

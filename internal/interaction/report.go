@@ -71,9 +71,8 @@ func (m *miner) finding(j judgement) Finding {
 
 // restrict returns the table with only the strata for which keep is true.
 func (t *cross) restrict(keep func(stratum int) bool) *cross {
-	out := &cross{order: t.order, cells: make([]sum, len(t.cells)), strata: make([][]sum, len(t.strata))}
+	out := newCross(t.order, len(t.strata))
 	for s, cells := range t.strata {
-		out.strata[s] = make([]sum, len(cells))
 		if !keep(s) {
 			continue
 		}

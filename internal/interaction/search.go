@@ -9,7 +9,7 @@ import (
 
 const (
 	// keepBest is how many sets of a round are verified on all rows at most.
-	keepBest = 300
+	keepBest = 200
 	// mostNodes bounds the search; beyond it the result says that it was cut
 	// short. At 600 conditions and order 4 a search takes under a tenth of it.
 	mostNodes = 8_000_000
@@ -59,7 +59,7 @@ type search struct {
 	ctx      context.Context
 	fails    *board
 	oks      *board
-	rate     []float64 // share of failures by stratum
+	rate     []float64 // share of failures by band
 	surprise []float64 // minus its logarithm
 	classes  *classes
 	order    int
@@ -119,12 +119,13 @@ func (s *search) run() {
 	s.pure.trim()
 }
 
-// prepare sizes the scratch memory and works out the rate of each stratum.
+// prepare sizes the scratch memory and works out the rate of each band.
 func (s *search) prepare() {
 	s.nodes, s.cut = 0, false
 	s.best.keep, s.pure.keep = keepBest, keepBest
 	s.best.reset()
 	s.pure.reset()
+	s.fmasks, s.omasks = nil, nil
 	for len(s.fmasks) <= s.order {
 		s.fmasks = append(s.fmasks, make([]uint64, s.fails.words))
 		s.omasks = append(s.omasks, make([]uint64, s.oks.words))
