@@ -182,7 +182,6 @@ type tableReader struct {
 	files   []tableFile
 	outcome tableOutcome
 	columns []candidate
-	loaded  bool // the table "lines" holds what is needed of the files
 	total   tableTotal
 	notes   []string
 }

@@ -14,13 +14,16 @@ import (
 // Empty is the value of the condition that a cell is empty, null or absent.
 const Empty = "(empty)"
 
+// noWord is a word without any column's code.
+const noWord = "CAST(0 AS UBIGINT)"
+
 // encode reads the rows. Each column becomes a small number, the numbers of a
 // row are packed into a few words, and DuckDB adds up the rows whose words are
 // the same: a string never leaves it twice.
 func (r *tableReader) encode(ctx context.Context) (TableReading, error) {
 	reading := TableReading{Rows: int(r.total.rows), Failed: int(r.total.failed), Notes: r.notes}
 	var fields []packedField
-	var words []string
+	words := []string{noWord}
 	word, used := 0, 0
 	for i := range r.columns {
 		c := &r.columns[i]
@@ -41,13 +44,10 @@ func (r *tableReader) encode(ctx context.Context) (TableReading, error) {
 		}
 		used += f.width
 		if f.word == len(words) {
-			words = append(words, "CAST(0 AS UBIGINT)")
+			words = append(words, noWord)
 		}
 		words[f.word] += fmt.Sprintf(" | (c%d << %d)", i, f.shift)
 		fields = append(fields, f)
-	}
-	if len(fields) == 0 {
-		return reading, r.nothingLeft()
 	}
 	reading.Bucket = r.bucket()
 	if err := r.pack(ctx, words, reading.Bucket); err != nil {

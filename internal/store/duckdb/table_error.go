@@ -52,8 +52,8 @@ func tableError(err error) error {
 	if d.Type == duckdb.ErrorTypeOutOfMemory {
 		return fmt.Errorf("out of memory: %s; allow more with --memory, or read fewer columns with --only", firstLine(d.Msg))
 	}
-	if at := regexp.MustCompile(`(?s)CSV Error on Line: (\d+)\n(?:Original Line: (.*?)\n)??(Expected[^\n]*|Value with[^\n]*|Invalid unicode[^\n]*|Maximum line[^\n]*|[^\n]*)\n`).FindStringSubmatch(d.Msg); at != nil {
-		return fmt.Errorf("line %s: %s", at[1], csvAdvice(at[3]))
+	if at := regexp.MustCompile(`CSV Error on Line: (\d+)`).FindStringSubmatch(d.Msg); at != nil {
+		return fmt.Errorf("line %s: %s", at[1], csvAdvice(d.Msg))
 	}
 	if at := regexp.MustCompile(`(?s)in line (\d+): (.*)`).FindStringSubmatch(d.Msg); at != nil {
 		return fmt.Errorf("line %s: not JSON: %s", at[1], strings.TrimSuffix(sentence(at[2]), "."))
@@ -61,18 +61,26 @@ func tableError(err error) error {
 	return errors.New(firstLine(d.Msg))
 }
 
-// csvAdvice says a CSV error in our words, with the way out.
-func csvAdvice(text string) string {
-	switch {
-	case strings.HasPrefix(text, "Expected Number of Columns"):
-		text = strings.NewReplacer("Expected Number of Columns: ", "expected ", " Found: ", " columns as in the header, found ").Replace(text)
-		return text + "; a value that holds the delimiter or a line break needs quotes"
-	case strings.HasPrefix(text, "Value with unterminated quote"):
-		return "a quote opens and never closes; a quote within a quoted value is written twice"
-	case strings.HasPrefix(text, "Invalid unicode"):
-		return "not UTF-8 text; convert the file, as with iconv -t UTF-8"
+// csvAdvice says what a CSV error is about, and the way out. The message holds
+// the line, our options and more; what it is about stands on a line of its own.
+func csvAdvice(message string) string {
+	if at := regexp.MustCompile(`(?m)^Expected Number of Columns: (\d+) Found: (\d+)`).FindStringSubmatch(message); at != nil {
+		return fmt.Sprintf("%s columns, but the header has %s; a value that holds the delimiter or a line break needs quotes", at[2], at[1])
 	}
-	return firstLine(text)
+	switch {
+	case strings.Contains(message, "\nValue with unterminated quote"):
+		return "a quote opens and never closes; a quote within a quoted value is written twice"
+	case strings.Contains(message, "\nInvalid unicode"):
+		return "not UTF-8 text; convert the file, as with iconv -t UTF-8"
+	case strings.Contains(message, "Maximum line size"):
+		return "longer than 2 MB; is a quote missing?"
+	}
+	for line := range strings.Lines(message) {
+		if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, " Line: ") {
+			return line
+		}
+	}
+	return firstLine(message)
 }
 
 // firstLine is the first line of a message, without DuckDB's class of error.
@@ -122,7 +130,7 @@ func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
 		}
 		return fmt.Errorf("--failed %s=%s: %w: %s is never %q; it is %s", o.column, o.value, ErrNothingFailed, o.column, o.value, values)
 	case t.failed == 0:
-		return fmt.Errorf("%s: %w of %s", where, ErrNothingFailed, grouped(t.rows))
+		return fmt.Errorf("%s: %w, of %s", where, ErrNothingFailed, grouped(t.rows))
 	case t.failed == t.rows:
 		return fmt.Errorf("%s: %w (%s of %s); the rows that did not fail are needed to compare with", where, ErrEverythingFailed, grouped(t.failed), grouped(t.rows))
 	}
@@ -184,7 +192,7 @@ func (r *tableReader) outcomeValues(ctx context.Context, where string) (string, 
 			list = append(list, "...")
 			break
 		}
-		list = append(list, fmt.Sprintf("%q (%s rows)", value, grouped(n)))
+		list = append(list, fmt.Sprintf("%q (%s)", value, rowCount(n)))
 	}
 	return strings.Join(list, ", "), rows.Err()
 }
@@ -213,7 +221,7 @@ func closeNames(name string, names []string) []string {
 		if len(folded) >= 3 && strings.Contains(other, folded) {
 			d = min(d, 1)
 		}
-		if d <= max(1, len(folded)/3) {
+		if d <= max(1, len(folded)/3) && d < len(folded) {
 			list = append(list, near{strconv.Quote(n), d})
 		}
 	}
@@ -245,6 +253,14 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// rowCount writes a number of rows.
+func rowCount(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return grouped(n) + " rows"
 }
 
 // grouped writes a number with commas between its thousands.

@@ -36,7 +36,7 @@ type tableFile struct {
 	name        string // as it was given, for errors
 	path        string // where its content is
 	format      string
-	compression string // "none", "gzip" or "zstd"; text formats only
+	compression string // "uncompressed", "gzip" or "zstd"; text formats only
 	delimiter   byte   // CSV and TSV only
 	columns     []string
 }
@@ -148,7 +148,7 @@ func (f *tableFile) readHead() ([]byte, error) {
 		return nil, err
 	}
 	var content io.Reader = buffered
-	f.compression = "none"
+	f.compression = "uncompressed"
 	switch {
 	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
 		f.compression = "gzip"

@@ -154,19 +154,15 @@ func (r *tableReader) timeSQL() string {
 		" WHEN abs(" + number + ") < 1e19 THEN CAST(" + number + " / 1e3 AS BIGINT) END"
 }
 
-// rowsSQL selects, for each row of the table, the expressions that key returns
-// for the columns, each over the name c<index>, and total, failed, moment and
-// bad as recordsSQL has them.
+// rowsSQL selects, for each row of the table, what the columns are by key, each
+// under its name c<index>, and total, failed, moment and bad as recordsSQL has
+// them.
 func (r *tableReader) rowsSQL(columns []int, key func(i int) string) string {
 	keys := make([]string, len(columns))
 	for i, c := range columns {
 		keys[i] = fmt.Sprintf("%s AS c%d", key(c), c)
 	}
-	from := "lines"
-	if !r.loaded {
-		from = "(" + r.recordsSQL(columns) + ")"
-	}
-	return "SELECT " + strings.Join(append(keys, "total", "failed", "moment", "bad"), ", ") + " FROM " + from
+	return "SELECT " + strings.Join(append(keys, "total", "failed", "moment", "bad"), ", ") + " FROM lines"
 }
 
 // recordsSQL selects, for each row of the files, the text of the columns as

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -117,8 +116,9 @@ func digitsFor(least, most float64) int {
 	if spread <= 0 {
 		return 3
 	}
+	const slack = 1.3 // numbers from 1 to 1000 need no fourth digit
 	size := max(math.Abs(least), math.Abs(most))
-	return min(17, 3+max(0, int(math.Round(math.Log10(size/spread)))))
+	return min(17, 3+max(0, int(math.Ceil(math.Log10(size/spread/slack)))))
 }
 
 // numberSQL is the value as a number, cut to the digits that matter and written
@@ -127,21 +127,10 @@ func numberSQL(value string, digits int) string {
 	return fmt.Sprintf("CASE WHEN isfinite(try_cast(%s AS DOUBLE)) THEN format('{:.%de}', try_cast(%[1]s AS DOUBLE)) ELSE %[1]s END", value, digits-1)
 }
 
-// load copies what is needed of text files into a temporary table, because
-// parsing them takes longer than all the rest. Parquet is read in place, column
-// by column.
+// load copies what is needed of the files into a temporary table: to parse them
+// takes longer than all the rest. What does not fit into memory is spilled.
 func (r *tableReader) load(ctx context.Context) error {
-	if len(r.offered()) == 0 {
-		return r.nothingLeft()
-	}
-	if !slices.ContainsFunc(r.files, func(f tableFile) bool { return f.format != formatParquet }) {
-		return nil
-	}
-	if err := r.exec(ctx, "CREATE TEMP TABLE lines AS "+r.recordsSQL(r.offered())); err != nil {
-		return err
-	}
-	r.loaded = true
-	return nil
+	return r.exec(ctx, "CREATE TEMP TABLE lines AS SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered())+")")
 }
 
 // offered are the columns that are not left out, so far.
@@ -177,20 +166,17 @@ func (r *tableReader) profile(ctx context.Context) error {
 		parts = append(parts, fmt.Sprintf("SELECT %[1]d AS col, c%[1]d AS value, count(*) AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed FROM (%s) GROUP BY c%[1]d",
 			i, r.rowsSQL([]int{i}, func(int) string { return key })))
 	}
-	return r.exec(ctx, "CREATE TEMP TABLE profile AS "+strings.Join(parts, " UNION ALL "))
-}
-
-// nothingLeft says why no column can be offered.
-func (r *tableReader) nothingLeft() error {
-	why := make([]string, 0, len(r.columns))
-	for _, c := range r.columns {
-		why = append(why, fmt.Sprintf("%s: %s", c.name, c.left))
+	if len(parts) == 0 {
+		return nil
 	}
-	return fmt.Errorf("%s: no column is left to explain the failures with (%s)", r.files[0].name, strings.Join(why, "; "))
+	return r.exec(ctx, "CREATE TEMP TABLE profile AS "+strings.Join(parts, " UNION ALL "))
 }
 
 // choose decides what becomes of each column, from how often its values occur.
 func (r *tableReader) choose(ctx context.Context) error {
+	if len(r.offered()) == 0 {
+		return nil
+	}
 	rows, err := r.db.QueryContext(ctx, `SELECT col, count(*), count(value) FILTER (number),
 		count(value) FILTER (NOT number), coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0)
 		FROM (SELECT col, value, regexp_full_match(value, ?) AS number, try_cast(value AS DOUBLE) AS x FROM profile)
