@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/store/duckdb"
+)
+
+// explainCmd runs the engine on a table.
+type explainCmd struct {
+	Files []string `arg:"" name:"FILE" help:"Files that are one table; '-' is standard input. CSV, TSV, JSON lines or Parquet, plain, gzip or zstd."`
+
+	Failed   string `placeholder:"COLUMN[=VALUE]" help:"Column that is true (or 1, or yes) in rows that failed, or the value that it has in them."`
+	Count    string `placeholder:"COLUMN" help:"For rows that stand for many: column with their number."`
+	Failures string `placeholder:"COLUMN" help:"For rows that stand for many: column with the number of them that failed."`
+
+	Time   string        `placeholder:"COLUMN" help:"Column of timestamps: rows are then compared with others of the same time."`
+	Bucket time.Duration `placeholder:"DURATION" help:"How long the same time is; by default a sixtieth of the time covered."`
+
+	Only   []string `placeholder:"COLUMN,..." help:"Columns that may explain failures; by default all others."`
+	Ignore []string `placeholder:"COLUMN,..." help:"Columns that may not, such as those that follow from a failure."`
+
+	MaxOrder int     `default:"4" help:"How many conditions a combination may have, 1 to 5."`
+	Top      int     `default:"5" help:"How many findings are looked for."`
+	Alpha    float64 `default:"0.05" help:"Share of tables without any cause in which a finding is tolerated."`
+	Seed     uint64  `default:"1" help:"The same table and seed give the same result."`
+
+	Format string `enum:",csv,tsv,jsonl,parquet" default:"" placeholder:"FORMAT" help:"Format of the files, csv, tsv, jsonl or parquet, if names and content do not tell it."`
+	Memory string `default:"1GB" placeholder:"SIZE" help:"How much memory reading may take; more is written to a temporary directory."`
+	JSON   bool   `name:"json" help:"Print JSON, as docs/explain.md describes it."`
+}
+
+// Help is the part of "eddy explain --help" that shows how it is used.
+func (explainCmd) Help() string {
+	return `Examples:
+
+  eddy explain orders.csv --failed error
+  eddy explain builds.csv --failed Build=KO --ignore row
+  eddy explain traffic.parquet --count cnt --failures value --time min
+  zcat requests.jsonl.gz | eddy explain - --failed status=500 --json`
+}
+
+// An explanation is what --json prints: docs/explain.md is its contract.
+type explanation struct {
+	interaction.Result
+	// Sentence says the first finding, or that there is none, for people.
+	Sentence string `json:"sentence"`
+	// Columns are what became of each column that was offered.
+	Columns []duckdb.TableColumn `json:"columns"`
+}
+
+// Run reads the table, mines it and prints what was found. That nothing explains
+// the failures is an answer like any other.
+func (c *explainCmd) Run(ctx context.Context, std stdio) error {
+	options := interaction.Options{
+		MaxOrder: c.MaxOrder, Top: c.Top, Alpha: c.Alpha, Seed: c.Seed,
+		Location: []string{}, // any column may be a cause
+	}
+	if c.MaxOrder < 1 || c.Top < 1 || c.Alpha <= 0 {
+		return fmt.Errorf("--max-order %d, --top %d, --alpha %v: want each above 0", c.MaxOrder, c.Top, c.Alpha)
+	}
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	reading, err := duckdb.ReadTable(ctx, duckdb.TableSource{
+		Files: c.Files, Stdin: std.in, Format: c.Format,
+		Failed: c.Failed, Count: c.Count, Failures: c.Failures,
+		Time: c.Time, Bucket: c.Bucket,
+		Only: c.Only, Ignore: c.Ignore,
+		Memory: c.Memory,
+	})
+	if err != nil {
+		return err
+	}
+	options.Bucket = reading.Bucket
+	result, err := interaction.Mine(ctx, reading.Table, options)
+	if err != nil {
+		return fmt.Errorf("mine: %w", err)
+	}
+	e := explain(reading, result)
+	if c.JSON {
+		return printJSON(std.out, e)
+	}
+	return printExplanation(std.out, e)
+}
+
+// explain puts together what reading and mining found.
+func explain(reading duckdb.TableReading, result interaction.Result) explanation {
+	e := explanation{Result: result, Columns: reading.Columns}
+	e.Rows, e.Failed = reading.Rows, reading.Failed // where the table is a sample
+	e.Missing = slices.Concat(result.Missing, reading.Notes)
+	if e.Missing == nil {
+		e.Missing = []string{}
+	}
+	var first interaction.Finding
+	if len(e.Findings) > 0 {
+		first = e.Findings[0]
+	}
+	e.Sentence = interaction.Sentence(first, "", "failed")
+	return e
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"example.test/eddy/internal/interaction"
+)
+
+// A page lays out text for people, in lines that fit where they are shown.
+type page struct {
+	text  bytes.Buffer
+	width int
+	bold  bool
+}
+
+// newPage returns a page for w: as wide as the environment says the terminal
+// is, 100 columns if it does not, and with bold type on terminals unless
+// NO_COLOR is set.
+func newPage(w io.Writer) *page {
+	p := &page{width: 100}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		p.width = max(n, 40)
+	}
+	p.bold = terminal(w) && os.Getenv("NO_COLOR") == ""
+	return p
+}
+
+// printExplanation writes e for people: the sentence first, then for each
+// finding what happened with its conditions and without, and the evidence.
+func printExplanation(w io.Writer, e explanation) error {
+	p := newPage(w)
+	p.headline(e.Sentence)
+	p.line("%s rows, %s failed (%s).", thousands(e.Rows), thousands(e.Failed), share(float64(e.Failed)/float64(e.Rows)))
+	for i, f := range e.Findings {
+		p.finding(f, i > 0)
+	}
+	if len(e.Coincident) > 0 {
+		var names []string
+		for _, c := range e.Coincident {
+			names = append(names, c.String())
+		}
+		p.line("")
+		p.wrap("In force at the time, without more to be said: ", strings.Join(names, ", "))
+	}
+	if len(e.Missing) > 0 {
+		p.line("")
+		p.line("What is missing")
+		for _, m := range e.Missing {
+			p.wrap("  - ", m)
+		}
+	}
+	_, err := w.Write(p.text.Bytes())
+	return err
+}
+
+// finding prints one finding; the sentence too, unless it has been said.
+func (p *page) finding(f interaction.Finding, say bool) {
+	p.line("")
+	kind := string(f.Verdict)
+	if f.Grade != "" && f.Grade != kind {
+		kind += ", " + f.Grade
+	}
+	p.line("%d. %s", f.Rank, kind)
+	if say {
+		p.wrap("   ", interaction.Sentence(f, "", "failed"))
+	}
+	p.line("")
+	p.cells(f)
+	p.line("")
+	p.wrap("   ", fmt.Sprintf("Covers %s of the failures, %s of them more than expected; %s.",
+		share(f.Coverage), thousands(int(f.Excess+0.5)), chance(f.P)))
+	for _, a := range f.Aliases {
+		p.wrap("   = ", fmt.Sprintf("%s cannot be told from %s here: %s rows have one without the other.",
+			a.Condition, a.Of, thousands(a.Discordant)))
+	}
+	for _, list := range []struct {
+		mark      string
+		sentences []string
+	}{{"   + ", f.For}, {"   - ", f.Against}, {"   ? ", f.Missing}} {
+		for _, s := range list.sentences {
+			p.wrap(list.mark, s)
+		}
+	}
+}
+
+// cells prints the table of a finding's cells, with the numbers aligned. What
+// does not fit is continued below.
+func (p *page) cells(f interaction.Finding) {
+	head := []string{"in force", "rows", "failed", "share", "95% interval"}
+	rows := [][]string{head}
+	for _, c := range f.Cells {
+		interval, risk := "unknown", "-"
+		if c.Total > 0 {
+			interval, risk = share(c.Low)+" to "+share(c.High), share(c.Risk)
+		}
+		rows = append(rows, []string{holding(c, len(f.Conditions)), thousands(c.Total), thousands(c.Failed), risk, interval})
+	}
+	widths := make([]int, len(head))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	numbers := 3
+	for _, w := range widths[1:] {
+		numbers += 2 + w
+	}
+	widths[0] = min(widths[0], max(p.width-numbers, 16))
+	for _, row := range rows {
+		label := fold(row[0], widths[0])
+		fmt.Fprintf(&p.text, "   %s", pad(label[0], widths[0]))
+		for i, cell := range row[1:] {
+			fmt.Fprintf(&p.text, "  %*s", widths[i+1], cell)
+		}
+		p.text.WriteByte('\n')
+		for _, more := range label[1:] {
+			p.line("     %s", more)
+		}
+	}
+}
+
+// holding names a cell by the conditions that are in force in it.
+func holding(c interaction.Cell, all int) string {
+	switch {
+	case len(c.Holds) > 0:
+		return strings.Join(c.Holds, ", ")
+	case all == 1:
+		return "without it"
+	default:
+		return "none of them"
+	}
+}
+
+// headline prints the sentence that says it all.
+func (p *page) headline(sentence string) {
+	lines := fold(sentence, p.width)
+	if p.bold {
+		lines[0] = "\x1b[1m" + lines[0]
+		lines[len(lines)-1] += "\x1b[0m"
+	}
+	p.line("%s", strings.Join(lines, "\n"))
+	p.line("")
+}
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
+
+// wrap prints text after a mark, in lines that fit.
+func (p *page) wrap(mark, text string) {
+	indent := utf8.RuneCountInString(mark)
+	if indent > p.width/2 {
+		text, mark, indent = mark+text, "", 0
+	}
+	for _, line := range fold(text, max(p.width-indent, 20)) {
+		p.line("%s%s", mark, line)
+		mark = strings.Repeat(" ", indent)
+	}
+}
+
+// fold breaks text at spaces into lines of at most width characters. A word
+// that is longer has a line of its own. There is always a line.
+func fold(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
+// pad fills text with spaces on the right.
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// share writes a share of 1 as a percentage, with the digits that it deserves.
+func share(x float64) string {
+	p := x * 100
+	switch {
+	case p == 0 || p == 100:
+		return strconv.Itoa(int(p)) + "%"
+	case p < 0.01:
+		return "<0.01%"
+	case p < 100 && p > 99.9:
+		return ">99.9%"
+	case p < 0.1:
+		return strconv.FormatFloat(p, 'f', 2, 64) + "%"
+	case p < 10 || p > 99:
+		return strconv.FormatFloat(p, 'f', 1, 64) + "%"
+	}
+	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+}
+
+// chance writes a probability.
+func chance(p float64) string {
+	if p < 1e-12 {
+		return "p < 1e-12"
+	}
+	return "p = " + strconv.FormatFloat(p, 'g', 2, 64)
+}
+
+// thousands writes a number with commas between its thousands.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
