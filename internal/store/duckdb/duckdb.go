@@ -23,7 +23,6 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"os"
@@ -38,9 +37,6 @@ import (
 
 	"example.test/eddy/internal/store"
 )
-
-//go:embed sql
-var files embed.FS
 
 // readers is how many queries run at once. DuckDB spreads a query over its
 // threads by itself, so that more connections only take more memory.
@@ -193,15 +189,6 @@ func (s *Store) wrap(err error, format string, args ...any) error {
 		return fmt.Errorf("%s: the file could not be written before and stays closed until eddy is started again: %w", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
-}
-
-// query returns the statement in sql/name.sql.
-func query(name string) string {
-	text, err := files.ReadFile("sql/" + name + ".sql")
-	if err != nil {
-		panic("BUG: no statement " + name)
-	}
-	return string(text)
 }
 
 // Path returns the absolute path of the file.

@@ -4,8 +4,21 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"embed"
 	"fmt"
 )
+
+//go:embed sql
+var files embed.FS
+
+// query returns the statement in sql/name.sql.
+func query(name string) string {
+	text, err := files.ReadFile("sql/" + name + ".sql")
+	if err != nil {
+		panic("BUG: no statement " + name)
+	}
+	return string(text)
+}
 
 // A scanner is one row of an answer.
 type scanner interface{ Scan(dest ...any) error }
