@@ -149,15 +149,15 @@ func TestNodesAreBounded(t *testing.T) {
 
 func TestTargetsAreNamedAsPeopleKnowThem(t *testing.T) {
 	for words, want := range map[string]string{
-		"peer.service=orders-db db.system=mysql db.name=orders":          "orders-db store, also orders",
-		"db.system=mysql db.name=orders net.peer.name=db1.prod.svc:3306": "orders store, also db1",
-		"db.system=mysql server.address=10.0.0.7":                        "mysql store, also ",
-		"db.system=valkey server.address=sessions":                       "sessions cache, also ",
-		"http.url=https://user:x@api.example:443/v1?x=1":                 "api.example peer, also ",
-		"server.address=::1":             " peer, also ",
-		"server.address=api.svc.example": "api peer, also ",
+		"peer.service=orders-db db.system=mysql db.name=orders":                                     "orders-db store, also orders",
+		"db.system=mysql db.name=orders net.peer.name=db1.prod.svc:3306":                            "orders store, also db1",
+		"db.system=mysql server.address=10.0.0.7":                                                   "mysql store, also ",
+		"db.system=valkey server.address=sessions":                                                  "sessions cache, also ",
+		"http.url=https://user:x@api.example:443/v1?x=1":                                            "api.example peer, also ",
+		"server.address=::1":                                                                        " peer, also ",
+		"server.address=api.svc.example":                                                            "api peer, also ",
 		"producer messaging.destination.name=jobs-42424 messaging.system=sqs server.address=broker": "jobs-{id} queue, also broker",
-		"http.request.method=GET": " peer, also ",
+		"http.request.method=GET":                                                                   " peer, also ",
 	} {
 		spans, err := eddytest.ParseTrace("a call 1ms client " + words)
 		if err != nil {

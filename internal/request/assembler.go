@@ -17,8 +17,9 @@ import (
 // Config.Quiet; a root that never comes is waited for until Config.MaxAge,
 // unless the entry is known to have parents that never come (a caller that
 // propagates context and sends no spans). Spans that come after the release
-// are counted as late, except those of a consumer: what handles a message is a
-// request of its own, however late it comes.
+// are counted as late, except those of a consumer, for what handles a message
+// is a request of its own however late it comes, and a server root that ran for
+// longer than MaxAge, which gives a request that is marked as truncated.
 //
 // When Config.MaxSpans or Config.MaxTraces is hit, Add first forgets released
 // traces, then refuses spans and counts them. Flush makes room again by
@@ -71,6 +72,8 @@ type trace struct {
 	truncated   int
 	early       bool
 	before      *release // what was released of the same trace earlier
+	tops        []Entry  // of the spans whose parent has not come, once searched
+	searched    int      // how many spans were searched for them
 }
 
 // A release is what is remembered of a trace after its requests were handed
@@ -228,28 +231,26 @@ func (a *Assembler) due(now time.Time, t *trace) bool {
 }
 
 // rootless reports whether all that could be entries in t are known for
-// parents that never come, or handle messages of another trace, so that
-// waiting for the root is no use.
+// parents that never come, so that waiting for the root is no use.
 func (a *Assembler) rootless(t *trace) bool {
-	// The search is quadratic and repeated at each Flush; large traces wait.
+	// The search is quadratic, so large traces wait, and it is done once for
+	// what has come.
 	const most = 256
 	if len(t.spans) > most {
 		return false
 	}
-	found := false
-	for _, s := range t.spans {
-		if s.Kind != telemetry.KindServer && s.Kind != telemetry.KindConsumer {
-			continue
+	if t.searched != len(t.spans) {
+		t.searched, t.tops = len(t.spans), t.tops[:0]
+		for _, s := range t.spans {
+			if s.Kind != telemetry.KindServer && s.Kind != telemetry.KindConsumer {
+				continue
+			}
+			if !slices.ContainsFunc(t.spans, func(p *telemetry.Span) bool { return p.ID == s.Parent }) {
+				t.tops = append(t.tops, entryOf(s))
+			}
 		}
-		if slices.ContainsFunc(t.spans, func(p *telemetry.Span) bool { return p.ID == s.Parent }) {
-			continue
-		}
-		if s.Kind == telemetry.KindServer && !a.remote(entryOf(s)) {
-			return false
-		}
-		found = true
 	}
-	return found
+	return len(t.tops) > 0 && !slices.ContainsFunc(t.tops, func(e Entry) bool { return !a.remote(e) })
 }
 
 // remote reports whether the parents of an entry's spans are known not to

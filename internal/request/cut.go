@@ -13,7 +13,7 @@ func (a *Assembler) cut(out []Request, t *trace) []Request {
 	tree := &a.scratch
 	a.stats.Duplicates += uint64(tree.build(t.spans))
 	tree.enter(t.before)
-	defer a.learnCallers(tree)
+	defer a.learnCallers(tree, t.before)
 	entries := tree.entries(nil)
 	if t.before != nil {
 		a.countLate(tree)
@@ -55,10 +55,12 @@ func (a *Assembler) countLate(tree *tree) {
 	a.stats.Late += uint64(late)
 }
 
-func (a *Assembler) learnCallers(tree *tree) {
+// learnCallers notes which spans had a parent. A parent that came earlier, with
+// a trace that is released, came.
+func (a *Assembler) learnCallers(tree *tree, before *release) {
 	for i, s := range tree.spans {
-		if s.Kind == telemetry.KindServer && tree.parent[i] != noParent {
-			a.learnCaller(entryOf(s), tree.parent[i] >= 0)
+		if (s.Kind == telemetry.KindServer || s.Kind == telemetry.KindConsumer) && tree.parent[i] != noParent {
+			a.learnCaller(entryOf(s), tree.parent[i] >= 0 || (before != nil && before.has(s.Parent)))
 		}
 	}
 }
@@ -84,7 +86,8 @@ func (a *Assembler) request(tree *tree, t *trace, e int32) Request {
 		}
 	})
 	a.stats.Skewed += uint64(r.Gaps.SkewedSpans)
-	r.Gaps.Truncated = t.truncated > 0 || t.early
+	lateRoot := t.before != nil && tree.parent[e] == noParent // what is below it was released before
+	r.Gaps.Truncated = t.truncated > 0 || t.early || lateRoot
 	r.Gaps.MissingRoot = s.Kind == telemetry.KindServer && tree.parent[e] == missingParent && !a.remote(r.Entry)
 	r.Upstream = a.upstream(tree, t, e)
 	return r

@@ -238,14 +238,18 @@ func usesResource(s *telemetry.Span) bool {
 // enter marks the spans at which requests enter. A server span whose parent
 // never came is the entry of a request of its own only if no other request of
 // the trace was running when it began: otherwise a broken link, not a new
-// visitor, is the likelier reason.
+// visitor, is the likelier reason. A server root that comes after its trace was
+// released, because it ran longer than that was waited for, still is an entry:
+// the longest requests must not be the ones that are lost.
 func (t *tree) enter(before *release) {
 	for i := range t.spans {
 		i := int32(i)
 		switch {
 		case t.consumes(i):
 			t.entry[i] = true
-		case t.parent[i] != noParent || before != nil:
+		case t.parent[i] != noParent:
+		case before != nil && t.spans[i].Kind != telemetry.KindServer:
+			// A late root that drives others: they were entries already.
 		case t.drives(i):
 			t.driver[i] = true
 			t.enterBelow(i)

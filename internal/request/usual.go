@@ -97,7 +97,7 @@ func (h *history) open(now time.Time, c Usual) *slot {
 		return h.pending[n-1] // also when the clock went back
 	}
 	if n := len(h.pending); n > 0 {
-		h.judge(h.pending[n-1], c)
+		h.judge(h.pending[n-1])
 	}
 	for len(h.pending) > 0 && start.Sub(h.pending[0].start) > holdBack*slotLength {
 		h.reference.scale(decay)
@@ -112,7 +112,7 @@ func (h *history) open(now time.Time, c Usual) *slot {
 
 // judge empties a slot that looks like an incident, so that the reference does
 // not follow what it is there to show.
-func (h *history) judge(s *slot, c Usual) {
+func (h *history) judge(s *slot) {
 	n := s.durations.total
 	if h.threshold == 0 || s.slow <= 3 || float64(s.slow) <= incidentShare*n {
 		h.keptOut = 0
