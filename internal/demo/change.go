@@ -161,8 +161,8 @@ func (p *reporter) post(ctx context.Context, mediaType string, body []byte) (aga
 	if err != nil {
 		return true, err
 	}
-	defer res.Body.Close()
-	reply, _ := io.ReadAll(io.LimitReader(res.Body, 300))
+	defer func() { _ = res.Body.Close() }()
+	reply, _ := io.ReadAll(io.LimitReader(res.Body, 300)) // for the message only
 	if res.StatusCode < http.StatusMultipleChoices {
 		return false, nil
 	}

@@ -147,7 +147,7 @@ func Start(ctx context.Context, c Config) (*Shop, error) {
 		done:      make(chan struct{}),
 	}
 	for _, svc := range story.services {
-		s.patience[svc.name] = newPatience(5 * time.Second)
+		s.patience[svc.name] = newPatience()
 	}
 	s.load = newLoad(c, s.plan, s.directory)
 	s.reporter = newReporter(c.ChangesURL, c.Logger, s.say)

@@ -65,6 +65,6 @@ func (d *dice) gap(perSecond float64) time.Duration {
 
 func hashOf(text string) uint64 {
 	h := fnv.New64a()
-	h.Write([]byte(text)) // A hash never returns an error.
+	_, _ = h.Write([]byte(text)) // a hash never returns an error
 	return h.Sum64()
 }

@@ -55,9 +55,9 @@ func (s *Shop) kitFor(in *instance) *kit {
 // of its instances read it for each call.
 type patience struct{ nanoseconds atomic.Int64 }
 
-func newPatience(d time.Duration) *patience {
+func newPatience() *patience {
 	p := &patience{}
-	p.set(d)
+	p.set(5 * time.Second)
 	return p
 }
 
@@ -186,7 +186,7 @@ func (k *kit) call(ctx context.Context, service, path string, in, out any) error
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	reply, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
 		return &replyError{service, err}

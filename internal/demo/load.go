@@ -98,7 +98,7 @@ func (l *load) request(ctx context.Context, entry share, v visit) {
 	}
 	// The body is read to its end so that the connection can be used again.
 	_, err = io.Copy(io.Discard, res.Body)
-	res.Body.Close()
+	_ = res.Body.Close()
 	l.count(err != nil || res.StatusCode >= http.StatusInternalServerError)
 }
 

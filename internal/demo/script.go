@@ -58,11 +58,15 @@ func (s *Shop) perform(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// rollout replaces the first count instances, in the seed's order, a beat
-// apart, and is paused there.
-func (s *Shop) rollout(at float64, service, version string, count int, reported bool) []step {
+// pausedAfter is how many instances a rollout reaches before it is paused, as a
+// careful team does. Two and not one, so that the new version is never the same
+// thing as an instance.
+const pausedAfter = 2
+
+// rollout replaces instances in the seed's order, a beat apart.
+func (s *Shop) rollout(at float64, service, version string, reported bool) []step {
 	var steps []step
-	for i := range count {
+	for i := range pausedAfter {
 		steps = append(steps, step{at: at + float64(i), play: func(ctx context.Context) error {
 			if i == 0 && reported {
 				s.reporter.upgraded(time.Now(), service, version)

@@ -88,9 +88,9 @@ func twist() Story {
 		script: func(s *Shop) []step {
 			return slices.Concat(
 				[]step{{at: 0, play: s.setFlag("cart", flagExpressShipping, s.plan.shipShare, untold)}},
-				s.rollout(7, "cart", "2.0.0", 2, told),
+				s.rollout(7, "cart", "2.0.0", told),
 				[]step{{at: 9, play: s.startBackup}},
-				s.rollout(9.5, "pricing", "2.0.0", 2, untold),
+				s.rollout(9.5, "pricing", "2.0.0", untold),
 				[]step{
 					{at: 12, play: s.setFlag("pricing", flagBulkQuote, s.plan.flagShare, told), trouble: true},
 					{at: 21, play: s.finishBackup},
@@ -116,12 +116,12 @@ func single() Story {
 			return slices.Concat(
 				[]step{{at: 0, play: s.setFlag("pricing", flagBulkQuote, s.plan.flagShare, untold)}},
 				[]step{{at: 7, play: s.setPatience("gateway", 3*time.Second)}},
-				s.rollout(8, "inventory", "4.3.0", 2, untold),
+				s.rollout(8, "inventory", "4.3.0", untold),
 				[]step{
 					{at: 9.5, play: s.setFlag("cart", flagExpressShipping, s.plan.shipShare, told)},
 					{at: 10, play: s.startBackup},
 				},
-				trouble(s.rollout(11, "payments", "3.1.0", 2, told)),
+				trouble(s.rollout(11, "payments", "3.1.0", told)),
 				[]step{{at: 20, play: s.finishBackup}})
 		},
 	}
@@ -151,7 +151,7 @@ func unclear() Story {
 		script: func(s *Shop) []step {
 			return slices.Concat(
 				[]step{{at: 0, play: s.setFlag("cart", flagExpressShipping, s.plan.shipShare, untold)}},
-				s.rollout(7, "cart", "2.0.0", 2, told),
+				s.rollout(7, "cart", "2.0.0", told),
 				[]step{
 					{at: 9, play: s.setPatience("gateway", 3*time.Second)},
 					{at: 10, play: s.startBackup},
