@@ -148,24 +148,24 @@ func TestNodesAreBounded(t *testing.T) {
 }
 
 func TestTargetsAreNamedAsPeopleKnowThem(t *testing.T) {
-	for words, want := range map[string]string{
-		"peer.service=orders-db db.system=mysql db.name=orders":                                     "orders-db store, also orders",
-		"db.system=mysql db.name=orders net.peer.name=db1.prod.svc:3306":                            "orders store, also db1",
-		"db.system=mysql server.address=10.0.0.7":                                                   "mysql store, also ",
-		"db.system=valkey server.address=sessions":                                                  "sessions cache, also ",
-		"http.url=https://user:x@api.example:443/v1?x=1":                                            "api.example peer, also ",
-		"server.address=::1":                                                                        " peer, also ",
-		"server.address=api.svc.example":                                                            "api peer, also ",
-		"producer messaging.destination.name=jobs-42424 messaging.system=sqs server.address=broker": "jobs-{id} queue, also broker",
-		"http.request.method=GET":                                                                   " peer, also ",
+	for _, c := range []struct{ words, want string }{
+		{"peer.service=orders-db db.system=mysql db.name=orders", "orders-db store, also orders"},
+		{"db.system=mysql db.name=orders net.peer.name=db1.prod.svc:3306", "orders store, also db1"},
+		{"db.system=mysql server.address=10.0.0.7", "mysql store, also "},
+		{"db.system=valkey server.address=sessions", "sessions cache, also "},
+		{"http.url=https://user:x@api.example:443/v1?x=1", "api.example peer, also "},
+		{"server.address=::1", " peer, also "},
+		{"server.address=api.svc.example", "api peer, also "},
+		{"producer messaging.destination.name=jobs-42424 messaging.system=sqs server.address=broker", "jobs-{id} queue, also broker"},
+		{"http.request.method=GET", " peer, also "},
 	} {
-		spans, err := eddytest.ParseTrace("a call 1ms client " + words)
+		spans, err := eddytest.ParseTrace("a call 1ms client " + c.words)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := graph.TargetOf(spans[0])
-		if s := fmt.Sprintf("%s %s, also %s", got.Name, got.Kind, strings.Join(got.Also, " ")); s != want {
-			t.Errorf("TargetOf(%s) = %q, want %q", words, s, want)
+		if s := fmt.Sprintf("%s %s, also %s", got.Name, got.Kind, strings.Join(got.Also, " ")); s != c.want {
+			t.Errorf("TargetOf(%s) = %q, want %q", c.words, s, c.want)
 		}
 	}
 }
