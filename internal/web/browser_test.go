@@ -159,8 +159,12 @@ func TestPagesInABrowserFitAndRunCleanly(t *testing.T) {
 		"signin":      full.URL + "/signin",
 		"empty":       empty.URL + "/",
 	}
+	schemes := []string{"dark"}
+	if os.Getenv("EDDY_SHOTS") != "" {
+		schemes = append(schemes, "light")
+	}
 	for _, name := range []string{"front", "twist", "single", "unexplained", "long", "trace", "signin", "empty"} {
-		for _, scheme := range []string{"dark", "light"} {
+		for _, scheme := range schemes {
 			for _, width := range []int64{1280, 390} {
 				b.do(t, look(width, scheme), chromedp.Navigate(pages[name]), chromedp.WaitReady(chromedp.CSS("#main")))
 				if name == "trace" {
@@ -209,7 +213,7 @@ func TestALiveUpdateArrivesAndKeepsTheReadersPlace(t *testing.T) {
 
 	fresh := unexplained()
 	fresh.ID, fresh.State, fresh.Title, fresh.Analyses = "2026-11-21-9", incident.Open, "Logins fail and nothing on record explains it.", 1
-	fresh.Closed, fresh.Updated = time.Time{}, now()
+	fresh.Began, fresh.Closed, fresh.Updated, fresh.LastFailure = now().Add(-4*time.Minute), time.Time{}, now(), now()
 	r := pipeline.Result{Incidents: []incident.Incident{fresh}}
 	config.Records.(*shop).save(t, r)
 	s.Publish(r)
@@ -230,4 +234,20 @@ func TestALiveUpdateArrivesAndKeepsTheReadersPlace(t *testing.T) {
 	if got := b.evaluate(t, `document.querySelector(".query").open`); got != "true" {
 		t.Errorf("the query that the reader opened is open after the update: %s, want true", got)
 	}
+}
+
+func TestAQueryIsCopiedWithOneClick(t *testing.T) {
+	b := openBrowser(t)
+	server := httptest.NewServer(serve(t, shopConfig(t)).Handler())
+	defer server.CloseClientConnections()
+	b.do(t, look(1280, "light"), chromedp.Navigate(server.URL+"/incidents/2026-11-21-1"), chromedp.WaitReady(chromedp.CSS("#main")))
+	// Headless browsers keep the clipboard to themselves, so a stand-in takes
+	// what the page would have put there.
+	b.evaluate(t, `Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => { window.copied = text; } } }), 1`)
+	b.do(t, chromedp.Click(chromedp.CSS(".query summary")), chromedp.Click(chromedp.CSS(".query .copyable:nth-of-type(1) button")),
+		chromedp.Poll[chromedp.Void](`window.copied !== undefined`))
+	if got, want := b.evaluate(t, "window.copied"), "curl -s '"+server.URL+"/api/v1/incidents/2026-11-21-1/confluence'"; got != want {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+	b.shoot(t, "query")
 }

@@ -27,7 +27,6 @@ const (
 // frontView is what the front page shows.
 type frontView struct {
 	Title                     string
-	Now                       string
 	Open, Mitigated, Resolved []incidentLine
 	More                      string // how many were left out
 	Heard                     bool   // anything arrived lately, or ever
@@ -42,10 +41,10 @@ type frontView struct {
 
 // incidentLine is one incident on the front page.
 type incidentLine struct {
-	ID, URL, Age, Verdict, VerdictTitle string
-	Sentence                            []part
-	Hurt, Rate, Entries, Next, When     string
-	Spark                               *spark
+	URL, Age, Verdict, VerdictTitle string
+	Sentence                        []part
+	Hurt, Rate, Entries, Next, When string
+	Spark                           *spark
 }
 
 // entryLine is one entry that is watched.
@@ -81,7 +80,7 @@ func (s *Server) front(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) frontView(ctx context.Context) (frontView, error) {
 	now := s.config.Clock().UTC()
-	v := frontView{Now: clock(now, now), Watch: spell(s.config.Watch), Receivers: s.config.Receivers}
+	v := frontView{Watch: spell(s.config.Watch), Receivers: s.config.Receivers}
 	found, err := s.config.Records.Incidents(ctx, telemetry.Window{Start: now.Add(-remembered), End: now.Add(time.Hour)})
 	if err != nil {
 		return v, fmt.Errorf("list incidents: %w", err)
@@ -139,7 +138,7 @@ func (v *frontView) list(found []incident.Incident, totals []pipeline.Total, win
 func viewLine(i incident.Incident, now time.Time) incidentLine {
 	hurt, rate := harm(i)
 	line := incidentLine{
-		ID: string(i.ID), URL: "/incidents/" + string(i.ID),
+		URL:     "/incidents/" + string(i.ID),
 		Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Sentence: sentence(i),
 		Hurt: hurt, Rate: rate, Entries: shorten(entriesText(i.Entries), 160), Next: nextStep(i),
 		When: clock(i.Began, now) + " UTC",

@@ -20,7 +20,6 @@ const mostMoments = 60
 type incidentView struct {
 	Title, ID, State         string
 	StateTitle               string
-	Live                     bool // it may still change
 	Sentence                 []part
 	Verdict, VerdictTitle    string
 	Hurt, Rate, Word         string
@@ -77,7 +76,7 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) error {
 
 func viewIncident(i incident.Incident, now time.Time) incidentView {
 	v := incidentView{
-		Title: shorten(i.Title, 90), ID: string(i.ID), State: string(i.State), Live: i.State != incident.Resolved,
+		Title: shorten(i.Title, 90), ID: string(i.ID), State: string(i.State),
 		Sentence: sentence(i), Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Next: nextStep(i),
 		Since: clock(i.Began, now) + " UTC", Cells: viewCells(i), Missing: i.Missing, Word: "Failed",
 	}

@@ -220,13 +220,18 @@ func TestAChangesLinkIsFollowedOnlyOverHTTP(t *testing.T) {
 }
 
 func TestIncidentsOfEveryShapeHaveAPage(t *testing.T) {
+	records := newEmpty()
+	h := serve(t, web.Config{Records: records}).Handler()
+	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		id := fmt.Sprint("shape-", n)
 		text := rapid.StringN(0, 40, 200)
 		conditions := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) condition.Condition {
 			return condition.Condition{Entity: text.Draw(rt, "entity"), Dimension: text.Draw(rt, "dimension"), Value: text.Draw(rt, "value")}
 		}), 0, 5).Draw(rt, "conditions")
 		i := incident.Incident{
-			ID: "x", State: rapid.SampledFrom([]incident.State{incident.Open, incident.Mitigated, incident.Resolved}).Draw(rt, "state"),
+			ID: incident.ID(id), State: rapid.SampledFrom([]incident.State{incident.Open, incident.Mitigated, incident.Resolved}).Draw(rt, "state"),
 			Title: text.Draw(rt, "title"), Began: now().Add(-time.Duration(rapid.Int64Range(-1e12, 1e16).Draw(rt, "age"))), Updated: now(),
 			Failures: rapid.IntRange(0, 50).Draw(rt, "failures"), Requests: rapid.IntRange(0, 50).Draw(rt, "requests"),
 			Outcome: 1,
@@ -239,12 +244,10 @@ func TestIncidentsOfEveryShapeHaveAPage(t *testing.T) {
 				})
 			}
 		}
-		records := newEmpty()
 		if err := records.Save(t.Context(), pipeline.Result{Incidents: []incident.Incident{i}}); err != nil {
 			rt.Skip(err)
 		}
-		h := serve(t, web.Config{Records: records}).Handler()
-		for _, target := range []string{"/", "/incidents/x", "/api/v1/incidents/x/confluence"} {
+		for _, target := range []string{"/", "/incidents/" + id, "/api/v1/incidents/" + id + "/confluence"} {
 			if w := ask(t, h, "GET", target, nil); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "NaN") {
 				rt.Fatalf("%s: got %d, want 200 without NaN\n%s", target, w.Code, w.Body)
 			}
@@ -253,22 +256,25 @@ func TestIncidentsOfEveryShapeHaveAPage(t *testing.T) {
 }
 
 func TestAWaterfallShowsEachSpanOnceWhateverTheParents(t *testing.T) {
+	records := newEmpty()
+	h := serve(t, web.Config{Records: records}).Handler()
+	id := telemetry.TraceID{1}
 	rapid.Check(t, func(rt *rapid.T) {
+		id[15]++
 		n := rapid.IntRange(1, 40).Draw(rt, "spans")
 		var b telemetry.Batch
 		for k := range n {
 			b.Spans = append(b.Spans, &telemetry.Span{
-				Trace: telemetry.TraceID{1}, ID: telemetry.SpanID{byte(k + 1)},
+				Trace: id, ID: telemetry.SpanID{byte(k + 1)},
 				Parent: telemetry.SpanID{byte(rapid.IntRange(0, n+3).Draw(rt, "parent"))}, // none, itself, any, or absent
 				Name:   fmt.Sprint("span-", k), Resource: &telemetry.Resource{Service: "s"},
 				Start: now(), End: now().Add(time.Duration(rapid.IntRange(-5, 9).Draw(rt, "took")) * time.Second),
 			})
 		}
-		records := newEmpty()
 		if err := records.Append(t.Context(), b, 1); err != nil {
 			rt.Fatal(err)
 		}
-		page := open(t, serve(t, web.Config{Records: records}).Handler(), "/traces/01"+strings.Repeat("0", 30), 200)
+		page := open(t, h, "/traces/"+id.String(), 200)
 		if got := len(page.find("details", "span")); got != n {
 			rt.Fatalf("%d spans have %d rows", n, got)
 		}

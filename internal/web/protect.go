@@ -43,6 +43,9 @@ func (s *Server) protect(next http.Handler) http.Handler {
 // ours reports whether host is a name of this server: any IP address, since an
 // address cannot be rebound, localhost, or one of the configured names.
 func (s *Server) ours(host string) bool {
+	if !s.config.Access.Open() {
+		return true
+	}
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h

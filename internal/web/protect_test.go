@@ -92,6 +92,18 @@ func TestTokensDecideWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+func TestTokensStandInForNames(t *testing.T) {
+	c := shopConfig(t)
+	c.Access = tokens(t)
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/incidents", nil)
+	r.Host = "any.example"
+	w := httptest.NewRecorder()
+	serve(t, c).Handler().ServeHTTP(w, r)
+	if w.Code != http.StatusUnauthorized {
+		t.Errorf("another name without a token: got %d, want 401", w.Code)
+	}
+}
+
 func TestABrowserSignsInOnceAndComesBackToItsPage(t *testing.T) {
 	c := shopConfig(t)
 	c.Access = tokens(t)

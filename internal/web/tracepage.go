@@ -221,11 +221,11 @@ func viewSpan(n node, start time.Time, total time.Duration) spanRow {
 		}
 	}
 	for _, e := range sp.Events {
-		text := offset(e.Time.Sub(start)) + " " + e.Name
+		words := []string{offset(e.Time.Sub(start)), e.Name}
 		for _, a := range e.Attributes {
-			text += " " + a.Key + "=" + shorten(a.Value, 500)
+			words = append(words, a.Key+"="+shorten(a.Value, 500))
 		}
-		row.Events = append(row.Events, text)
+		row.Events = append(row.Events, strings.Join(words, " "))
 	}
 	if sp.Dropped > 0 {
 		row.Events = append(row.Events, plural(int(sp.Dropped), "item")+" left out by the emitter or on arrival")

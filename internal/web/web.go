@@ -52,9 +52,10 @@ type Config struct {
 	// and send it as a cookie from then on.
 	Access *access.List
 	// Hosts are the names, beside IP addresses and localhost, under which the
-	// pages are asked for. Requests for other names are refused, so that a page
-	// of another site cannot read a loopback server by pointing its own name at
-	// it. "*" allows every name: right where tokens are required.
+	// pages are asked for; "*" is every name. Requests for other names are
+	// refused, so that a page of another site cannot read a loopback server by
+	// pointing its own name at it. Where tokens are required every name is
+	// answered: such a page has none to send.
 	Hosts []string
 	// Receivers are the addresses that take OTLP, shown to those who have not
 	// sent any yet.
