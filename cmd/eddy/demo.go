@@ -48,9 +48,10 @@ const (
 	verdictWithin = 60 * time.Second
 	// holdsFor is how long an explanation must have stood to be announced.
 	holdsFor = 4 * time.Second
-	// unexplainedFor is how long failures must have gone on without an
-	// explanation before that is announced as the answer.
-	unexplainedFor = 20 * time.Second
+	// unsureFor is how long failures must have gone on without an explanation,
+	// or with one that is not sure of its kind, before that is announced as the
+	// answer.
+	unsureFor = 20 * time.Second
 )
 
 // Run plays one story, or with --check all of them.
@@ -142,12 +143,16 @@ func standing(all []incident.Incident, now time.Time) *incident.Incident {
 				since = m.Time
 			}
 		}
-		if now.Sub(since) >= holdsFor {
+		wait := holdsFor
+		if k.Finding.Verdict == interaction.Joint {
+			wait = unsureFor
+		}
+		if now.Sub(since) >= wait {
 			return &k
 		}
 	}
 	for _, k := range all {
-		if k.Finding == nil && now.Sub(k.Opened) >= unexplainedFor && len(all) == 1 {
+		if k.Finding == nil && now.Sub(k.Opened) >= unsureFor && len(all) == 1 {
 			return &k
 		}
 	}
@@ -159,7 +164,7 @@ func sameAnswer(a, b *incident.Incident) bool {
 	if a.ID != b.ID || (a.Finding == nil) != (b.Finding == nil) {
 		return false
 	}
-	return a.Finding == nil || slices.Equal(a.Finding.Conditions, b.Finding.Conditions)
+	return a.Finding == nil || a.Finding.Verdict == b.Finding.Verdict && slices.Equal(a.Finding.Conditions, b.Finding.Conditions)
 }
 
 // serve runs a server that answers fast, for a demo: it analyses every two

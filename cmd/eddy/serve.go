@@ -66,6 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: level}))
+	o.LimitHeap()
 	server, err := app.New(ctx, o, log)
 	if err != nil {
 		return err

@@ -188,12 +188,10 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error {
 		<-running.Done()
 		a.ready.Store(false)
-		limit, stop := context.WithTimeout(work, a.options.Drain)
-		defer stop()
-		context.AfterFunc(limit, cancel)
-		err := a.ingest.Shutdown(limit) // take ends when the queue is empty, then the keeper
+		time.AfterFunc(a.options.Drain, cancel) // of the work that is left by then
+		err := a.ingest.Shutdown(work)          // take ends when the queue is empty, then the keeper
 		a.web.Close()
-		return errors.Join(err, a.http.Shutdown(limit))
+		return errors.Join(err, a.http.Shutdown(work))
 	})
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {

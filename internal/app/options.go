@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -46,8 +47,13 @@ type Options struct {
 	Step time.Duration `yaml:"step"`
 	// Retention is how long each kind of record is kept; see store.Retention.
 	Retention store.Retention `yaml:"retention"`
-	// StoreMemory bounds the memory of the store's engine in bytes. Default
-	// 512 MiB.
+	// Memory bounds what the process keeps, in bytes; at least 256 MiB, default
+	// 2 GiB. It is shared out: a quarter to the store's engine, an eighth to the
+	// queue of what was received, a quarter to requests that are being
+	// assembled, an eighth to the window. Each share can be set by itself with
+	// the options of its part, and what is set counts.
+	Memory int64 `yaml:"memory"`
+	// StoreMemory bounds the memory of the store's engine in bytes.
 	StoreMemory int64 `yaml:"store_memory"`
 	// Drain is how long a server that was told to stop may take to work off
 	// what it has accepted. Default 20 s.
@@ -81,6 +87,11 @@ func (o Options) withDefaults() Options {
 	o.Web = cmp.Or(o.Web, "127.0.0.1:7080")
 	o.Step = cmp.Or(o.Step, 10*time.Second)
 	o.Drain = cmp.Or(o.Drain, 20*time.Second)
+	o.Memory = cmp.Or(o.Memory, 2<<30)
+	o.StoreMemory = cmp.Or(o.StoreMemory, o.Memory/4)
+	o.Ingest.Bounds.QueueBytes = cmp.Or(o.Ingest.Bounds.QueueBytes, o.Memory/8)
+	o.Analysis.Request.MaxSpans = cmp.Or(o.Analysis.Request.MaxSpans, int(o.Memory/4/spanBytes))
+	o.Analysis.MaxObservations = cmp.Or(o.Analysis.MaxObservations, min(int(o.Memory/8/observationBytes), 200_000))
 	if o.Retention == (store.Retention{}) {
 		o.Retention = store.DefaultRetention()
 	}
@@ -91,12 +102,32 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// What one of each takes in memory, about: a span with a dozen attributes, and
+// an observation with forty conditions in the window and once more while it is
+// mined.
+const (
+	spanBytes        = 2 << 10
+	observationBytes = 1 << 10
+	// processBytes is what the process needs besides the Go heap and the
+	// store's engine: its code, stacks, buffers of the engine beside its limit.
+	processBytes = 96 << 20
+)
+
+// LimitHeap asks the Go runtime to keep its share of Memory. It is a setting
+// of the whole process, so only a process that is a server calls it.
+func (o Options) LimitHeap() {
+	o = o.withDefaults()
+	debug.SetMemoryLimit(o.Memory - o.StoreMemory - processBytes)
+}
+
 // Validate reports the first option that makes no sense.
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	switch {
 	case o.Step < 0:
 		return fmt.Errorf("step is %s: want a positive duration", o.Step)
+	case o.Memory < 256<<20:
+		return fmt.Errorf("memory is %d bytes: want at least 256 MiB, %d", o.Memory, 256<<20)
 	case o.Drain < 0:
 		return fmt.Errorf("drain is %s: want a positive duration", o.Drain)
 	case (o.TLS.CertFile == "") != (o.TLS.KeyFile == ""):

@@ -275,7 +275,7 @@ func (k *tracked) explainedBy(s Step, f *interaction.Finding, missing []string, 
 	k.Entries = entriesOf(covered)
 	k.Title = interaction.Sentence(finding, subject(k.Entries), k.Outcome.String())
 	k.Missing = merge(f.Missing, missing, s.Missing)
-	if before != nil && slices.Equal(before.Conditions, f.Conditions) {
+	if before != nil && before.Verdict == f.Verdict && slices.Equal(before.Conditions, f.Conditions) {
 		return
 	}
 	if !covered[0].Time.After(k.Began) {

@@ -1,0 +1,198 @@
+package app_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"example.test/eddy/internal/store/duckdb"
+	"example.test/eddy/internal/telemetry"
+)
+
+// batch makes n root spans of a service, numbered from first.
+func batch(first uint64, n int) ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", "shop")
+	rs.Resource().Attributes().PutStr("service.version", "1.0.0")
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	now := time.Now()
+	for i := range n {
+		s := spans.AppendEmpty()
+		var trace [16]byte
+		binary.BigEndian.PutUint64(trace[8:], first+uint64(i))
+		binary.BigEndian.PutUint64(trace[:8], 0x5eed)
+		s.SetTraceID(trace)
+		s.SetSpanID([8]byte(trace[8:]))
+		s.SetName("GET /")
+		s.SetKind(ptrace.SpanKindServer)
+		s.SetStartTimestamp(pcommon.NewTimestampFromTime(now))
+		s.SetEndTimestamp(pcommon.NewTimestampFromTime(now.Add(time.Millisecond)))
+		s.Attributes().PutStr("http.request.method", "GET")
+		s.Attributes().PutStr("http.route", "/")
+		s.Attributes().PutInt("http.response.status_code", 200)
+		s.Attributes().PutStr("app.tenant", fmt.Sprintf("tenant-%d", i%7))
+	}
+	return td
+}
+
+// connect returns a client of the child, with its connection closed at the end
+// of the test.
+func connect(t *testing.T, address string) ptraceotlp.GRPCClient {
+	t.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return ptraceotlp.NewGRPCClient(conn)
+}
+
+// A tally is what senders know of what they sent.
+type tally struct {
+	mu      sync.Mutex
+	acked   map[uint64]int // first number of a batch to its size
+	refused map[codes.Code]int
+}
+
+// send sends batches from several connections until ctx ends.
+func send(ctx context.Context, t *testing.T, address string, senders, size int, base uint64) *tally {
+	t.Helper()
+	sent := &tally{acked: map[uint64]int{}, refused: map[codes.Code]int{}}
+	var all sync.WaitGroup
+	for i := range senders {
+		client := connect(t, address)
+		all.Go(func() {
+			next := base + uint64(i)<<32
+			for ctx.Err() == nil {
+				_, err := client.Export(ctx, ptraceotlp.NewExportRequestFromTraces(batch(next, size)))
+				sent.mu.Lock()
+				if err == nil {
+					sent.acked[next] = size
+				} else {
+					sent.refused[status.Code(err)]++
+				}
+				sent.mu.Unlock()
+				next += uint64(size)
+			}
+		})
+	}
+	all.Wait()
+	return sent
+}
+
+func TestWhatWasAcknowledgedSurvivesKill(t *testing.T) {
+	dir := t.TempDir()
+	acked := map[uint64]int{}
+	for round := range 3 {
+		c := start(t, dir)
+		ctx, stop := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		killed := make(chan struct{})
+		context.AfterFunc(ctx, func() {
+			defer close(killed)
+			_ = c.cmd.Process.Signal(os.Kill) // while senders wait for answers
+		})
+		sent := send(ctx, t, c.grpc, 4, 50, uint64(round+1)<<48)
+		stop()
+		<-killed
+		_ = c.cmd.Wait() // it was killed
+		if len(sent.acked) == 0 {
+			t.Fatalf("round %d: nothing was acknowledged before the kill", round)
+		}
+		for first, n := range sent.acked {
+			acked[first] = n
+		}
+	}
+	c := start(t, dir)
+	c.end(t, syscall.SIGTERM) // a stop in order works off the journal
+
+	db, err := duckdb.Open(t.Context(), duckdb.Config{Path: filepath.Join(dir, "eddy.duckdb")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it is only read
+	stored := map[uint64]bool{}
+	for s, err := range db.Spans(t.Context(), telemetry.Window{Start: time.Now().Add(-time.Hour), End: time.Now().Add(time.Hour)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := binary.BigEndian.Uint64(s.Trace[8:])
+		if stored[number] {
+			t.Fatalf("span %x is stored twice", number)
+		}
+		stored[number] = true
+	}
+	spans, lost := 0, 0
+	for first, n := range acked {
+		for i := range n {
+			spans++
+			if !stored[first+uint64(i)] {
+				lost++
+			}
+		}
+	}
+	t.Logf("killed 3 times; %d spans acknowledged, %d stored", spans, len(stored))
+	if lost > 0 {
+		t.Errorf("%d of %d acknowledged spans are lost", lost, spans)
+	}
+}
+
+func TestOverloadIsRefusedToBeTriedAgainAndMemoryStaysBounded(t *testing.T) {
+	const mib = 384
+	c := start(t, t.TempDir(), fmt.Sprintf("%s=%d", childMemory, mib))
+	ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+	defer stop()
+	sent := send(ctx, t, c.grpc, 24, 2000, 1<<48)
+	for code, n := range sent.refused {
+		switch code {
+		case codes.ResourceExhausted, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+			t.Logf("%d requests were answered %s", n, code)
+		default:
+			t.Errorf("%d requests were answered %s, which clients do not try again", n, code)
+		}
+	}
+	t.Logf("%d requests of 2000 spans were acknowledged", len(sent.acked))
+	if sent.refused[codes.ResourceExhausted] == 0 {
+		t.Error("nothing was refused: the load was no overload, or queues are not bounded")
+	}
+	if len(sent.acked) == 0 {
+		t.Error("nothing was accepted: the server did not stay up under load")
+	}
+	if peak := c.resident(t); peak > mib<<20 {
+		t.Errorf("memory reached %d MiB, over its bound of %d MiB", peak>>20, mib)
+	} else {
+		t.Logf("memory reached %d MiB of %d", peak>>20, mib)
+	}
+	// When the load is over, a patient sender gets through.
+	after, enough := context.WithTimeout(t.Context(), 30*time.Second)
+	defer enough()
+	client := connect(t, c.grpc)
+	for {
+		_, err := client.Export(after, ptraceotlp.NewExportRequestFromTraces(batch(2<<48, 100)))
+		if err == nil {
+			break
+		}
+		if after.Err() != nil {
+			t.Fatalf("after the overload the server still refuses: %v", err)
+		}
+		select {
+		case <-after.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	c.end(t, syscall.SIGTERM)
+}
