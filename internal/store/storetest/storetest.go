@@ -56,7 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 func agrees(t *testing.T, s store.Store, seed uint64) {
 	source, oracle := NewSource(seed), store.NewMem()
 	var position uint64
-	for i := range 50 {
+	for i := range 40 {
 		switch n := source.rng.IntN(20); {
 		case n < 10:
 			b := source.Batch()
@@ -77,7 +77,7 @@ func agrees(t *testing.T, s store.Store, seed uint64) {
 				t.Fatalf("Retain at %v: %v (-want +got):\n%s", now, err, d)
 			}
 		}
-		if i%25 == 24 {
+		if i%20 == 19 {
 			Same(t, oracle, s)
 		}
 		if t.Failed() {
