@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -21,8 +22,8 @@ type explainCmd struct {
 	Time   string        `placeholder:"COLUMN" help:"Column of timestamps: rows are then compared with others of the same time."`
 	Bucket time.Duration `placeholder:"DURATION" help:"How long the same time is; by default a sixtieth of the time covered."`
 
-	Only   []string `placeholder:"COLUMN,..." help:"Columns that may explain failures; by default all others."`
-	Ignore []string `placeholder:"COLUMN,..." help:"Columns that may not, such as those that follow from a failure."`
+	Only   []string `placeholder:"COLUMN" help:"Columns that may explain failures; by default all others."`
+	Ignore []string `placeholder:"COLUMN" help:"Columns that may not, such as those that follow from a failure."`
 
 	MaxOrder int     `default:"4" help:"How many conditions a combination may have, 1 to 5."`
 	Top      int     `default:"5" help:"How many findings are looked for."`
@@ -83,7 +84,10 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	}
 	e := explain(reading, result)
 	if c.JSON {
-		return printJSON(std.out, e)
+		out := json.NewEncoder(std.out)
+		out.SetIndent("", "  ")
+		out.SetEscapeHTML(false) // ranges are full of < and >
+		return out.Encode(e)
 	}
 	return printExplanation(std.out, e)
 }
