@@ -114,6 +114,13 @@ func (x *exact) cross(set []int32, everything bool) *cross {
 	return t
 }
 
+// eachBit calls f with the number of each bit that is set in v.
+func eachBit(v uint64, f func(bit int)) {
+	for ; v != 0; v &= v - 1 {
+		f(bits.TrailingZeros64(v))
+	}
+}
+
 // lives reports whether entry i is alive.
 func (x *exact) lives(i int) bool { return x.alive[i/64]>>(i%64)&1 == 1 }
 

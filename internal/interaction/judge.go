@@ -18,9 +18,10 @@ type judgement struct {
 	p        float64 // adjusted for all sets that were possible
 	excess   float64
 	score    float64
-	unneeded []int        // elements not shown to be needed
-	worse    []aggravator // not needed, but making it worse
-	thin     []int        // elements without which there are too few observations
+	unneeded []int         // elements not shown to be needed
+	during   []coincidence // environments it keeps to, that may be no part of it
+	worse    []aggravator  // not needed, but making it worse
+	thin     []int         // elements without which there are too few observations
 }
 
 // judge counts a set on all rows that are alive and tests it: against the rest

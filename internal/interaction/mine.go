@@ -5,20 +5,22 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 )
 
 // A miner holds what the steps of one run share.
 type miner struct {
-	options Options
-	table   Table
-	groups  grouping
-	ledger  *ledger
-	classes *classes
-	exact   *exact
-	tests   []float64 // by order: how many tests a set's p is adjusted for
-	price   float64   // of naming one condition, in deviance
-	cut     bool      // the search hit its bound
-	certain bool      // what fails does so for certain (see next)
+	options     Options
+	table       Table
+	groups      grouping
+	ledger      *ledger
+	classes     *classes
+	exact       *exact
+	first, last time.Time // of the rows
+	tests       []float64 // by order: how many tests a set's p is adjusted for
+	price       float64   // of naming one condition, in deviance
+	cut         bool      // the search hit its bound
+	certain     bool      // what fails does so for certain (see next)
 }
 
 // Mine finds the sets of conditions that explain the failures in t.
@@ -68,6 +70,14 @@ func (m *miner) prepare() {
 	m.classes.settle(m.table, m.groups)
 	m.exact = newExact(m.ledger, m.classes)
 	m.tests = combinations(m.classes.sizes, o.MaxOrder)
+	for i, r := range m.table.Rows {
+		if i == 0 || r.Time.Before(m.first) {
+			m.first = r.Time
+		}
+		if i == 0 || r.Time.After(m.last) {
+			m.last = r.Time
+		}
+	}
 	distinct := 0
 	for _, n := range m.classes.sizes {
 		distinct += n
@@ -219,9 +229,9 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 // only such sets are.
 func (m *miner) next(s *search) (judgement, bool) {
 	if m.certain {
-		return m.first(s.pure.list, func(j judgement) bool { return m.pure(j) })
+		return m.pick(s.pure.list, func(j judgement) bool { return m.pure(j) })
 	}
-	j, ok := m.first(s.best.list, func(judgement) bool { return true })
+	j, ok := m.pick(s.best.list, func(judgement) bool { return true })
 	if !ok {
 		return j, false
 	}
@@ -230,17 +240,17 @@ func (m *miner) next(s *search) (judgement, bool) {
 			m.certain = true
 			return j, true
 		}
-		if full, ok := m.first(s.pure.list, func(x judgement) bool { return m.completes(x, j) }); ok {
+		if full, ok := m.pick(s.pure.list, func(x judgement) bool { return m.completes(x, j) }); ok {
 			m.certain = true
 			return full, true
 		}
 	}
-	return m.widen(j), true
+	return m.accompany(m.widen(j)), true
 }
 
-// first returns the best of the candidates, as all rows have it, that holds
+// pick returns the best of the candidates, as all rows have it, that holds
 // and is suitable.
-func (m *miner) first(list []candidate, suitable func(judgement) bool) (judgement, bool) {
+func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement, bool) {
 	const together = 24 // judged before they are ranked by their true scores
 	for len(list) > 0 {
 		n := min(together, len(list))

@@ -23,9 +23,9 @@ type Options struct {
 	// MinShare is the share of the failures that a set must cover to be looked
 	// at, above 0 and at most 1; default 0.03.
 	MinShare float64
-	// Sample is how many distinct rows without failures, and how many with,
-	// the search looks at; default 32768. Findings are always verified, and
-	// counted, on all rows.
+	// Sample is how many distinct rows with successes, and how many with
+	// failures, the search looks at; default 8192. Findings are always
+	// verified, and counted, on all rows.
 	Sample int
 	// Location are the dimensions that say where a request came in. They are
 	// strata: failures at one entry are compared with successes at the same
@@ -77,7 +77,7 @@ func (o Options) withDefaults() Options {
 		o.MinShare = 0.03
 	}
 	if o.Sample == 0 {
-		o.Sample = 1 << 15
+		o.Sample = 1 << 13
 	}
 	if o.Location == nil {
 		o.Location = []string{"entry"}

@@ -29,7 +29,7 @@ func (m *miner) report(r *Result, found []judgement) {
 	if r.Explained >= enough && len(r.Findings) > 0 {
 		r.Verdict = r.Findings[0].Verdict
 	}
-	m.coincidences(r)
+	m.coincidences(r, found)
 	m.missing(r)
 }
 
@@ -190,6 +190,13 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
 				count(int(c.failed)), count(int(c.total())), percent(r.risk)))
 		}
+	}
+	for _, w := range j.worse {
+		f.For = append(f.For, fmt.Sprintf("With %s as well it is worse: %s; without, the harm stays.",
+			phrase(m.condition(w.k)), percent(w.risk.risk)))
+	}
+	for _, c := range j.during {
+		f.Missing = append(f.Missing, m.says(c))
 	}
 	for i := range t.order {
 		if c := t.cells[t.whole()&^(1<<i)]; t.order > 1 && c.total() < fewRows {

@@ -12,8 +12,8 @@ const (
 
 // An aggravator is a condition that makes a finding worse and is not needed.
 type aggravator struct {
-	k             int32
-	with, without proportion
+	k    int32
+	risk proportion // of the set with it
 }
 
 // widen drops the elements without which the rest still does harm: a version
@@ -68,7 +68,7 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 		}
 		if w := m.judge(set); m.holds(w) && (best.set == nil || w.score > best.score) {
 			whole := j.table.whole()
-			w.worse = []aggravator{{k, j.table.cells[whole].risk(m.ledger.typical), proportion{}}}
+			w.worse = []aggravator{{k, j.table.cells[whole].risk(m.ledger.typical)}}
 			best = w
 		}
 	}

@@ -1,0 +1,220 @@
+package interaction
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"example.test/eddy/internal/condition"
+)
+
+const (
+	// fewEpisodes is below how many times a state must have come into force to
+	// be told from all else that time brought.
+	fewEpisodes = 3
+	// aligned is the p at which its episodes fit the failures better than the
+	// same episodes at another time.
+	aligned = 0.05
+	// bins is into how many short times a table is cut to shift episodes.
+	bins = 240
+	// mostCoincident is how many coincident states are listed.
+	mostCoincident = 5
+)
+
+// A coincidence is an environment that failures keep to.
+type coincidence struct {
+	k        int32
+	deviance float64
+	share    float64 // of the failures that it was in force for
+	episodes int
+}
+
+// during lists the environments that the living failures of a set keep to, the
+// closest first; of the whole table if the set is empty. It compares across
+// time, which describes and proves nothing.
+func (m *miner) during(set []int32, everything bool) []coincidence {
+	var list []coincidence
+	x := m.exact
+	x.need(set)
+	places := len(m.groups.places)
+	for k := range m.classes.list {
+		if m.classes.list[k].context != environment {
+			continue
+		}
+		x.need([]int32{int32(k)})
+		on, off := make([]sum, places), make([]sum, places)
+		for w := range x.alive {
+			v := x.word(w, everything)
+			for _, c := range set {
+				v &= x.class[c][w]
+			}
+			eachBit(v, func(b int) {
+				e := &x.l.entries[w*64+b]
+				if x.class[int32(k)][w]>>b&1 == 1 {
+					on[m.groups.at[e.stratum]].add(e)
+				} else {
+					off[m.groups.at[e.stratum]].add(e)
+				}
+			})
+		}
+		var c split
+		for i := range on {
+			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))
+		}
+		if d := c.deviance(); d > 2*m.price && c.p() < m.options.Alpha/float64(len(m.classes.list)) {
+			list = append(list, coincidence{int32(k), d, c.observed / c.failed, 0})
+		}
+	}
+	slices.SortFunc(list, func(a, b coincidence) int {
+		return cmp.Or(cmp.Compare(b.deviance, a.deviance), cmp.Compare(a.k, b.k))
+	})
+	list = list[:min(len(list), mostCoincident)]
+	for i := range list {
+		list[i].episodes = m.history(list[i].k).episodes()
+	}
+	return list
+}
+
+// accompany adds to a finding the environment without which it does no harm,
+// if that came into force often enough, at the right times, to be told from
+// time; environments of which this cannot be said are noted beside it.
+func (m *miner) accompany(j judgement) judgement {
+	for _, c := range m.during(j.set, false) {
+		if c.share < 0.8 {
+			continue // it does harm outside as well
+		}
+		if c.episodes >= fewEpisodes && len(j.set) < m.options.MaxOrder && m.shifted(j.set, c.k) <= aligned {
+			set := append(slices.Clone(j.set), c.k)
+			slices.Sort(set)
+			with := m.judge(set)
+			// The environment's own need is what the shifts showed: within a
+			// stratum it does not vary.
+			at := slices.Index(set, c.k)
+			with.unneeded = slices.DeleteFunc(with.unneeded, func(i int) bool { return i == at })
+			if m.holds(with) {
+				with.worse = j.worse
+				return with
+			}
+		}
+		j.during = append(j.during, c)
+	}
+	return j
+}
+
+// says puts a coincidence into a sentence.
+func (m *miner) says(c coincidence) string {
+	text := fmt.Sprintf("%s was in force for %s of the failures", phrase(m.condition(c.k)), percent(c.share))
+	if c.episodes < fewEpisodes {
+		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time.", plural(c.episodes, "episode"))
+	}
+	return text + fmt.Sprintf(", over %s, always for all requests or none: nothing shows that it did more than be there.",
+		plural(c.episodes, "episode"))
+}
+
+// coincidences lists the states that were in force when failures were.
+func (m *miner) coincidences(r *Result, found []judgement) {
+	var list []coincidence
+	for _, j := range found {
+		list = append(list, j.during...)
+	}
+	for _, c := range m.during(nil, false) {
+		r.Missing = append(r.Missing, m.says(c))
+		list = append(list, c)
+	}
+	for _, c := range list {
+		if at := m.condition(c.k); !slices.Contains(r.Coincident, at) {
+			r.Coincident = append(r.Coincident, at)
+		}
+	}
+}
+
+// A timeline is what share of the requests that could have a state had it, in
+// each of the bins.
+type timeline struct {
+	has, could [bins]float64
+}
+
+// history returns the timeline of class k. A state of an entity is judged by
+// the requests that met the entity.
+func (m *miner) history(k int32) *timeline {
+	first := m.classes.list[k].first
+	entity := m.table.Conditions[first].Entity
+	h := &timeline{}
+	for i, r := range m.table.Rows {
+		could := entity == "" || slices.ContainsFunc(r.Conditions, func(id condition.ID) bool {
+			return m.table.Conditions[id].Entity == entity
+		})
+		if !could {
+			continue
+		}
+		b := m.bin(i)
+		h.could[b] += float64(r.Total)
+		if _, ok := slices.BinarySearch(r.Conditions, first); ok {
+			h.has[b] += float64(r.Total)
+		}
+	}
+	return h
+}
+
+// bin is the short time that a row is in.
+func (m *miner) bin(row int) int {
+	span := m.last.Sub(m.first) + 1
+	return int(float64(m.table.Rows[row].Time.Sub(m.first)) / float64(span) * bins)
+}
+
+// episodes counts how many times the state came into force.
+func (h *timeline) episodes() int {
+	n, on := 0, false
+	for b := range bins {
+		if h.could[b] == 0 {
+			continue
+		}
+		now := 2*h.has[b] > h.could[b]
+		if now && !on {
+			n++
+		}
+		on = now
+	}
+	return n
+}
+
+// shifted is the share of circular shifts of class k's episodes that fit the
+// failures of the set as well as they do where they are. Shifting keeps the
+// episodes as long and as many as they are, so that n is their number and not
+// that of requests.
+func (m *miner) shifted(set []int32, k int32) float64 {
+	h := m.history(k)
+	var failed, total [bins]float64
+	var f, n float64
+	for i, r := range m.table.Rows {
+		has := 0
+		for _, id := range r.Conditions {
+			if c := m.classes.of[id]; c >= 0 && m.classes.list[c].first == id && slices.Contains(set, c) {
+				has++
+			}
+		}
+		if has == len(set) {
+			b := m.bin(i)
+			failed[b], total[b] = failed[b]+float64(r.Failed), total[b]+float64(r.Total)
+			f, n = f+float64(r.Failed), n+float64(r.Total)
+		}
+	}
+	fit := func(shift int) float64 {
+		var t float64
+		for b := range bins {
+			s := (b + shift) % bins
+			if h.could[s] > 0 {
+				t += (failed[b] - total[b]*f/n) * h.has[s] / h.could[s]
+			}
+		}
+		return t
+	}
+	at := fit(0)
+	as := 0
+	for s := range bins {
+		if fit(s) >= at-1e-9 {
+			as++
+		}
+	}
+	return float64(as) / bins
+}
