@@ -3,7 +3,6 @@ package condition
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"example.test/eddy/attr"
@@ -80,16 +79,6 @@ type StamperStats struct {
 	Evaluations         uint64 `json:"evaluations"`           // of flags, from logs
 	LostEvaluations     uint64 `json:"lost_evaluations"`      // dropped because MaxEvaluations was hit
 	UntracedEvaluations uint64 `json:"untraced_evaluations"`  // without a trace id
-}
-
-// A key is what is known of an attribute's name.
-type key struct {
-	name      string // current
-	role      Role
-	ofRequest bool
-	ofTarget  bool
-	flag      bool // feature_flag.key
-	measured  bool // unknown to the table: a number with a fraction is a measurement
 }
 
 // A stamped is a value with its text.
@@ -279,30 +268,6 @@ func (s *Stamper) resource(res *telemetry.Resource) []stamped {
 	return list
 }
 
-// key returns what is known of an attribute's name.
-func (s *Stamper) key(of string) key {
-	k, ok := s.keys[of]
-	if ok {
-		return k
-	}
-	current := attr.Current(of)
-	_, own := s.config.Roles.own.of(current)
-	_, builtin := s.config.Roles.builtin.of(current)
-	k = key{
-		name:      current,
-		role:      s.config.Roles.Of(current),
-		ofRequest: ofRequest(current),
-		ofTarget:  ofTarget(current),
-		flag:      current == attr.FeatureFlagKey,
-		measured:  !own && !builtin,
-	}
-	if len(s.keys) >= 20_000 {
-		clear(s.keys)
-	}
-	s.keys[strings.Clone(of)] = k
-	return k
-}
-
 // evaluated adds the flags that spans say were evaluated.
 func (s *Stamper) evaluated(spans []*telemetry.Span) {
 	for _, span := range spans {
@@ -389,106 +354,4 @@ func answered(spans []*telemetry.Span, i int) bool {
 		return false
 	}
 	return spans[i+1].Resource.Service != spans[i].Resource.Service
-}
-
-// states adds what the timeline says was in force on the path.
-func (s *Stamper) states(at time.Time) {
-	if s.timeline == nil || len(s.timeline.entities) == 0 {
-		return
-	}
-	for _, entity := range s.path {
-		s.path = append(s.path, s.timeline.parts[entity]...)
-	}
-	slices.Sort(s.path)
-	s.path = slices.Compact(s.path)
-	slices.SortFunc(s.instances, func(a, b name) int {
-		return Compare(Condition{Entity: a.entity, Dimension: a.dimension}, Condition{Entity: b.entity, Dimension: b.dimension})
-	})
-	s.instances = slices.Compact(s.instances)
-	s.statesOf("", "", at)
-	for _, entity := range s.path {
-		if entity == "" || len(s.timeline.entities[entity]) == 0 {
-			continue
-		}
-		found := false
-		for _, in := range s.instances {
-			if in.entity == entity {
-				s.statesOf(entity, in.dimension, at)
-				found = true
-			}
-		}
-		if !found {
-			s.statesOf(entity, "", at)
-		}
-	}
-}
-
-func (s *Stamper) statesOf(entity, instance string, at time.Time) {
-	for _, st := range s.timeline.InForce(entity, instance, at) {
-		if s.said(entity, st.Dimension) {
-			continue
-		}
-		c := st.Condition()
-		// A person or a tool reported the state, so it is one, however many
-		// values there were: it is not counted in the ledger.
-		id, ok := s.ledger.dictionary.ID(c)
-		if !ok {
-			s.stats.RefusedByDictionary++
-			continue
-		}
-		s.ids = append(s.ids, id)
-	}
-}
-
-// said reports whether the request's spans say the state themselves. A state
-// that holds everywhere is said by any service's span.
-func (s *Stamper) said(entity, dim string) bool {
-	if entity != "" {
-		return s.ledger.met(entity, dim)
-	}
-	return slices.ContainsFunc(s.names, func(c Condition) bool { return c.Dimension == dim })
-}
-
-// attributes adds the span attributes that are conditions.
-func (s *Stamper) attributes(spans []*telemetry.Span) {
-	for _, span := range spans {
-		target := ""
-		for _, a := range span.Attributes {
-			k := s.key(a.Key)
-			if k.role != RoleCondition || (k.measured && fraction(a.Value)) {
-				continue
-			}
-			entity := span.Resource.Service
-			switch {
-			case k.ofTarget:
-				if target == "" {
-					target = graph.TargetOf(span).Name
-				}
-				if target != "" {
-					entity = target
-				}
-			case k.ofRequest:
-				entity = ""
-			}
-			s.put(entity, k.name, a.Value)
-		}
-	}
-}
-
-// fraction reports whether v is a number with a decimal point or an exponent:
-// a measurement, which is no state. Numbers without are often codes.
-func fraction(v string) bool {
-	digits, points := 0, 0
-	for i := range len(v) {
-		switch c := v[i]; {
-		case c >= '0' && c <= '9':
-			digits++
-		case c == '.':
-			points++
-		case c == '-' || c == '+' || c == 'e':
-		default:
-			return false
-		}
-	}
-	return digits > 1 && points == 1
 }
