@@ -205,4 +205,43 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 				phrase(f.Conditions[i]), plural(int(c.total()), "request")))
 		}
 	}
+	m.untested(f, j.set)
+}
+
+// untested names conditions that nearly all requests of the finding had
+// besides, so that whether they are needed too cannot be told.
+func (m *miner) untested(f *Finding, set []int32) {
+	g := m.gather(set[0], set[1:], true)
+	all := list(f.Conditions, phrase)
+	type missed struct {
+		k    int32
+		lack int64
+	}
+	var found []missed
+	for c, k := range m.classes.list {
+		lack := g.has.total() - g.with[c].total()
+		if k.context == varies && lack < fewRows && !slices.Contains(set, int32(c)) &&
+			float64(k.total) <= 0.8*float64(m.ledger.total) && !m.listed(f, int32(c)) {
+			found = append(found, missed{int32(c), lack})
+		}
+	}
+	slices.SortFunc(found, func(a, b missed) int {
+		return cmp.Or(cmp.Compare(m.classes.list[a.k].total, m.classes.list[b.k].total), cmp.Compare(a.k, b.k))
+	})
+	for _, x := range found[:min(len(found), mostUntested)] {
+		seen := "no request had"
+		if x.lack > 0 {
+			seen = "only " + plural(int(x.lack), "request") + " had"
+		}
+		f.Missing = append(f.Missing, fmt.Sprintf("Whether %s is needed too is not testable: %s %s without it.",
+			phrase(m.condition(x.k)), seen, all))
+	}
+}
+
+// mostUntested is how many such conditions a finding names.
+const mostUntested = 3
+
+// listed reports whether class k is among the finding's aliases.
+func (m *miner) listed(f *Finding, k int32) bool {
+	return slices.ContainsFunc(f.Aliases, func(a AliasOf) bool { return a.Condition == m.condition(k) })
 }
