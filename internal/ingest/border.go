@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"example.test/eddy/attr"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -266,11 +267,11 @@ func sameAttributes(a, b telemetry.Attributes) bool {
 // names.
 func newResource(a telemetry.Attributes) *telemetry.Resource {
 	res := &telemetry.Resource{
-		Service:     a.First("service.name"),
-		Namespace:   a.First("service.namespace"),
-		Version:     a.First("service.version"),
-		Instance:    a.First("service.instance.id", "k8s.pod.name", "host.name"),
-		Environment: a.First("deployment.environment.name", "deployment.environment"),
+		Service:     a.First(attr.ServiceName),
+		Namespace:   a.First(attr.ServiceNamespace),
+		Version:     a.First(attr.ServiceVersion),
+		Instance:    a.First(attr.ServiceInstanceID, attr.K8SPodName, attr.HostName),
+		Environment: a.First(attr.DeploymentEnvironmentName, "deployment.environment"),
 		Attributes:  a,
 	}
 	if res.Service == "" {
@@ -279,9 +280,11 @@ func newResource(a telemetry.Attributes) *telemetry.Resource {
 	return res
 }
 
-// scope cleans what is journaled of an instrumentation scope. It is not part
-// of telemetry.
+// scope empties what would be journaled of an instrumentation scope: it is not
+// part of telemetry.
 func (w *walk) scope(s pcommon.InstrumentationScope) {
+	s.SetName("")
+	s.SetVersion("")
 	if s.Attributes().Len() > 0 {
 		s.Attributes().Clear()
 	}

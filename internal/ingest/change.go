@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"example.test/eddy/attr"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -218,21 +219,17 @@ func (w *walk) checkChange(c *telemetry.Change) error {
 	return nil
 }
 
-// changeEvent is the name of the OTLP log event that reports a change. Its
-// attributes are "eddy.change." and the JSON name of a field of
-// telemetry.Change.
-const changeEvent = "eddy.change"
-
-// changeFromLog reads a change from a log event. The state came into force at
+// changeFromLog reads a change from a log event named attr.EventChange. The state came into force at
 // the record's time. Without an entity it is the emitting service's.
 func changeFromLog(l *telemetry.Log) (*telemetry.Change, error) {
-	get := func(field string) string { return l.Attributes.First(changeEvent + "." + field) }
+	get := func(name string) string { return l.Attributes.First(name) }
 	c := &telemetry.Change{
-		ID: get("id"), Time: l.Time, Kind: telemetry.ChangeKind(get("kind")),
-		Instance: get("instance"), Dimension: get("dimension"), Value: get("value"), Previous: get("previous"),
-		Ends: get("ends") == "true", Source: get("source"), Actor: get("actor"), Summary: get("summary"), URL: get("url"),
+		ID: get(attr.ChangeID), Time: l.Time, Kind: telemetry.ChangeKind(get(attr.ChangeKind)),
+		Instance: get(attr.ChangeInstance), Dimension: get(attr.ChangeDimension), Value: get(attr.ChangeValue), Previous: get(attr.ChangePrevious),
+		Ends: get(attr.ChangeEnds) == "true", Source: get(attr.ChangeSource), Actor: get(attr.ChangeActor),
+		Summary: get(attr.ChangeSummary), URL: get(attr.ChangeURL),
 	}
-	entity, ok := l.Attributes.Get(changeEvent + ".entity")
+	entity, ok := l.Attributes.Get(attr.ChangeEntity)
 	if !ok {
 		entity = l.Resource.Service
 	}

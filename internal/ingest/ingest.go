@@ -128,11 +128,21 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 // GRPCAddr returns the address on which OTLP over gRPC is received, or "".
-func (s *Server) GRPCAddr() string { return s.receiver.grpcAddr }
+func (s *Server) GRPCAddr() string {
+	if s.receiver == nil {
+		return ""
+	}
+	return s.receiver.grpcAddr
+}
 
 // HTTPAddr returns the address on which OTLP over HTTP is received, and changes
 // at /api/v1/changes, or "".
-func (s *Server) HTTPAddr() string { return s.receiver.httpAddr }
+func (s *Server) HTTPAddr() string {
+	if s.receiver == nil {
+		return ""
+	}
+	return s.receiver.httpAddr
+}
 
 // Receive waits for the next batch. First come those that the journal held
 // when it was opened, beyond the stored position. After Shutdown it returns

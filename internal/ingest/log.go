@@ -4,6 +4,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"example.test/eddy/attr"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -16,9 +17,11 @@ func (w *walk) logs(ld plog.Logs) ([]*telemetry.Log, []*telemetry.Change) {
 	for i := range ld.ResourceLogs().Len() {
 		rl := ld.ResourceLogs().At(i)
 		resource := w.resource(rl.Resource())
+		rl.SetSchemaUrl("")
 		for j := range rl.ScopeLogs().Len() {
 			sl := rl.ScopeLogs().At(j)
 			w.scope(sl.Scope())
+			sl.SetSchemaUrl("")
 			sl.LogRecords().RemoveIf(func(r plog.LogRecord) bool {
 				l, ok := w.log(r)
 				if !ok {
@@ -26,7 +29,7 @@ func (w *walk) logs(ld plog.Logs) ([]*telemetry.Log, []*telemetry.Change) {
 					return true
 				}
 				l.Resource = resource
-				if l.EventName != changeEvent {
+				if l.EventName != attr.EventChange {
 					out = append(out, l)
 					return false
 				}
@@ -50,8 +53,8 @@ func (w *walk) logs(ld plog.Logs) ([]*telemetry.Log, []*telemetry.Change) {
 // redactedAlso removes from a record what was removed from the change in it
 // because of the change's dimension, before the record is journaled.
 func redactedAlso(r plog.LogRecord, c *telemetry.Change) {
-	for field, text := range map[string]string{"value": c.Value, "previous": c.Previous} {
-		if v, ok := r.Attributes().Get(changeEvent + "." + field); ok && text == Redacted {
+	for name, text := range map[string]string{attr.ChangeValue: c.Value, attr.ChangePrevious: c.Previous} {
+		if v, ok := r.Attributes().Get(name); ok && text == Redacted {
 			v.SetStr(Redacted)
 		}
 	}
@@ -85,7 +88,7 @@ func (w *walk) log(r plog.LogRecord) (*telemetry.Log, bool) {
 	r.SetDroppedAttributesCount(r.DroppedAttributesCount() + dropped)
 	name := r.EventName()
 	if name == "" {
-		name = l.Attributes.First("event.name") // before the field existed
+		name = l.Attributes.First(attr.EventName) // before the field existed
 	}
 	if name != "" {
 		l.EventName = w.text(w.b.eventNames, name, w.b.bounds.ValueBytes)

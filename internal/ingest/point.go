@@ -17,9 +17,11 @@ func (w *walk) points(md pmetric.Metrics) []*telemetry.Point {
 	for i := range md.ResourceMetrics().Len() {
 		rm := md.ResourceMetrics().At(i)
 		resource := w.resource(rm.Resource())
+		rm.SetSchemaUrl("")
 		for j := range rm.ScopeMetrics().Len() {
 			sm := rm.ScopeMetrics().At(j)
 			w.scope(sm.Scope())
+			sm.SetSchemaUrl("")
 			for k := range sm.Metrics().Len() {
 				out = w.metric(out, sm.Metrics().At(k), resource)
 			}

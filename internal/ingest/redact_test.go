@@ -84,7 +84,10 @@ func TestSecretsReachNeitherTheJournalNorTheBatch(t *testing.T) {
 		spill(l.Attributes())
 	})
 	spill(td.ResourceSpans().At(0).Resource().Attributes())
-	spill(td.ResourceSpans().At(0).ScopeSpans().At(0).Scope().Attributes())
+	scope := td.ResourceSpans().At(0).ScopeSpans().At(0)
+	spill(scope.Scope().Attributes())
+	scope.Scope().SetName("anna@example.com")
+	scope.SetSchemaUrl("https://anna:hunter2-password@example.com/")
 
 	ld := plog.NewLogs()
 	for i := range 3 {

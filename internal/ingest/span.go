@@ -23,9 +23,11 @@ func (w *walk) traces(td ptrace.Traces) []*telemetry.Span {
 	for i := range td.ResourceSpans().Len() {
 		rs := td.ResourceSpans().At(i)
 		resource := w.resource(rs.Resource())
+		rs.SetSchemaUrl("")
 		for j := range rs.ScopeSpans().Len() {
 			ss := rs.ScopeSpans().At(j)
 			w.scope(ss.Scope())
+			ss.SetSchemaUrl("")
 			ss.Spans().RemoveIf(func(s ptrace.Span) bool {
 				span, why, ok := w.span(s)
 				if !ok {
