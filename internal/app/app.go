@@ -117,6 +117,7 @@ func (a *App) open(ctx context.Context, tokens *access.List) error {
 	}
 	a.onClose("journal", a.ingest.Close)
 	a.pipeline = pipeline.New(o.Analysis, a.store, a.log)
+	a.registry.MustRegister(newCollector(a.pipeline.Stats))
 	a.keeper = newKeeper(a.store, a.ingest, a.log, a.metrics)
 	return nil
 }
@@ -261,8 +262,12 @@ func (a *App) retain(ctx context.Context) error {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			a.log.ErrorContext(ctx, "retention not applied", "error", err)
-		case len(gone) > 0:
-			a.log.InfoContext(ctx, "retention applied", "deleted", gone)
+		case err == nil:
+			for table, rows := range gone {
+				if rows > 0 {
+					a.log.InfoContext(ctx, "retention applied", "table", table, "deleted", rows)
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -196,3 +196,6 @@ func TestOverloadIsRefusedToBeTriedAgainAndMemoryStaysBounded(t *testing.T) {
 	}
 	c.end(t, syscall.SIGTERM)
 }
+
+// ptraceTime is t as OTLP writes it.
+func ptraceTime(t time.Time) pcommon.Timestamp { return pcommon.NewTimestampFromTime(t) }

@@ -92,10 +92,11 @@ func (p *Pipeline) collect(now time.Time) Result {
 
 // observe stamps requests that are complete and puts them in the window.
 func (p *Pipeline) observe(now time.Time, done []request.Request) {
+	// Without requests too: a rollout ends by time.
+	p.infer(now, p.inferrer.ObserveRequests(now, done))
 	if len(done) == 0 {
 		return
 	}
-	p.infer(now, p.inferrer.ObserveRequests(now, done))
 	if last := len(p.graphs) - 1; last < 0 || now.Sub(p.graphs[last].start) >= time.Minute {
 		p.graphs = append(p.graphs, minute{now, graph.New()})
 	}
@@ -178,6 +179,29 @@ func (p *Pipeline) since(c condition.Condition, now time.Time) *telemetry.Change
 		}
 	}
 	return nil
+}
+
+// Stats say what was counted since the pipeline was made, and what it holds.
+type Stats struct {
+	Request  request.Stats
+	Stamper  condition.StamperStats
+	Timeline condition.TimelineStats
+	// Kept is how many observations the window holds; TooLate how many came
+	// after their time had left it, and are in no analysis.
+	Kept    int
+	TooLate uint64
+	// Conditions is how many distinct ones are known.
+	Conditions int
+}
+
+// Stats returns what was counted so far.
+func (p *Pipeline) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{
+		Request: p.assembler.Stats(), Stamper: p.stamper.Stats(), Timeline: p.timeline.Stats(),
+		Kept: p.window.ok + p.window.bad, TooLate: p.window.tooLate, Conditions: len(p.dictionary.All()),
+	}
 }
 
 // Drain completes every request that is still open, at the end of a replay.
