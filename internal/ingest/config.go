@@ -49,6 +49,11 @@ type Bounds struct {
 	// Requests bounds the requests that are worked on at the same time, over
 	// both protocols, default 64. More are refused, to be tried again.
 	Requests int `yaml:"requests"`
+	// InflightBytes bounds the uncompressed bytes of the requests that are worked
+	// on at the same time, default 64 MiB. Decoded, a request takes about five
+	// times its bytes. More are refused, to be tried again; a single request is
+	// always taken.
+	InflightBytes int64 `yaml:"inflight_bytes"`
 	// QueueBytes bounds the memory of batches that wait to be taken, default
 	// 256 MiB. When it is full, requests are refused, to be tried again.
 	QueueBytes int64 `yaml:"queue_bytes"`
@@ -112,6 +117,7 @@ func (c Config) withDefaults() Config {
 	set(&c.HTTP, "127.0.0.1:4318")
 	set(&c.Bounds.RequestBytes, 16<<20)
 	set(&c.Bounds.Requests, 64)
+	set(&c.Bounds.InflightBytes, 64<<20)
 	set(&c.Bounds.QueueBytes, 256<<20)
 	set(&c.Bounds.ValueBytes, 4<<10)
 	set(&c.Bounds.BodyBytes, 32<<10)
@@ -143,6 +149,7 @@ func (c Config) Validate() error {
 	}{
 		{"bounds.request_bytes", int64(c.Bounds.RequestBytes)},
 		{"bounds.requests", int64(c.Bounds.Requests)},
+		{"bounds.inflight_bytes", c.Bounds.InflightBytes},
 		{"bounds.queue_bytes", c.Bounds.QueueBytes},
 		{"bounds.value_bytes", int64(c.Bounds.ValueBytes)},
 		{"bounds.body_bytes", int64(c.Bounds.BodyBytes)},

@@ -1,14 +1,10 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
-	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -16,7 +12,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
@@ -81,24 +76,6 @@ func (h *httpTokens) Authenticate(ctx context.Context, sources map[string][]stri
 	return ctx, err
 }
 
-// slots bound how many requests are worked on at a time.
-type slots struct {
-	max  int64
-	used atomic.Int64
-}
-
-func newSlots(max int) *slots { return &slots{max: int64(max)} }
-
-func (s *slots) take() bool {
-	if s.used.Add(1) > s.max {
-		s.used.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (s *slots) give() { s.used.Add(-1) }
-
 // bounds refuses requests before they are read, if there is no room for them
 // or they would do harm.
 type bounds struct {
@@ -109,12 +86,15 @@ type bounds struct {
 
 const tooMany = "too many requests under way: send again later"
 
+func (b *bounds) countRefused() { b.server.m.refused.WithLabelValues("any", "inflight").Inc() }
+
 // GetGRPCServerOptions bounds gRPC requests.
 func (b *bounds) GetGRPCServerOptions(ctx context.Context) ([]grpc.ServerOption, error) {
 	creds, err := b.conns.credentials(ctx, b.server.cfg.TLS)
 	if err != nil {
 		return nil, err
 	}
+	codec := &boundedCodec{CodecV2: encoding.GetCodecV2("proto"), slots: b.server.slots, refused: b.countRefused}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
 		grpc.MaxRecvMsgSize(b.server.cfg.Bounds.RequestBytes),
@@ -125,13 +105,14 @@ func (b *bounds) GetGRPCServerOptions(ctx context.Context) ([]grpc.ServerOption,
 				return nil, err
 			}
 			if !b.server.slots.take() {
-				b.server.m.refused.WithLabelValues("any", "requests").Inc()
+				b.countRefused()
 				return nil, retryable(codes.ResourceExhausted, tooMany)
 			}
 			context.AfterFunc(ctx, b.server.slots.give) // the stream's context ends with it
 			return ctx, nil
 		}),
-		grpc.ForceServerCodecV2(depthCodec{encoding.GetCodecV2("proto")}),
+		grpc.ForceServerCodecV2(codec),
+		grpc.ChainUnaryInterceptor(codec.intercept),
 	}, nil
 }
 
@@ -147,26 +128,6 @@ func (b *bounds) authorize(header metadata.MD) error {
 	return nil
 }
 
-// depthCodec refuses messages that are nested too deep, before they are
-// decoded. The decoder recurses, and a message of 16 MiB can be nested so deep
-// that its stack takes a gigabyte.
-type depthCodec struct {
-	encoding.CodecV2
-}
-
-// Unmarshal decodes data into v.
-func (c depthCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	if data.Len() > shallowBytes {
-		buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
-		defer buf.Free()
-		if err := checkNesting(buf.ReadOnlyData()); err != nil {
-			return err
-		}
-		data = mem.BufferSlice{buf}
-	}
-	return c.CodecV2.Unmarshal(data, v)
-}
-
 // GetHTTPHandler bounds HTTP requests, and serves changes.
 func (b *bounds) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
@@ -177,7 +138,7 @@ func (b *bounds) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHa
 				return
 			}
 			if !b.server.slots.take() {
-				b.server.m.refused.WithLabelValues("any", "requests").Inc()
+				b.countRefused()
 				refuseChanges(w, retryable(codes.ResourceExhausted, tooMany))
 				return
 			}
@@ -186,52 +147,10 @@ func (b *bounds) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHa
 				changes.ServeHTTP(w, r)
 				return
 			}
-			r.Body = newBoundedBody(r)
+			body := newBoundedBody(r, b.server.slots, b.countRefused)
+			defer body.release()
+			r.Body = body
 			next.ServeHTTP(w, r)
 		}), nil
 	}, nil
 }
-
-// boundedBody reads a body whole before it gives any of it, and refuses, in a
-// form that the receiver answers with 400, what is too large or nested too
-// deep.
-type boundedBody struct {
-	inner io.ReadCloser
-	check func([]byte) error
-	read  bool
-	rest  bytes.Reader
-}
-
-// newBoundedBody wraps the body of a request.
-func newBoundedBody(r *http.Request) *boundedBody {
-	b := &boundedBody{inner: r.Body, check: checkNesting}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		b.check = checkJSONNesting
-	}
-	return b
-}
-
-// Read reads from the body.
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if !b.read {
-		b.read = true
-		data, err := io.ReadAll(b.inner)
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return 0, status.Errorf(codes.InvalidArgument, "request: more than %d bytes uncompressed: send smaller batches", large.Limit)
-		}
-		if err != nil {
-			return 0, err
-		}
-		if len(data) > shallowBytes {
-			if err := b.check(data); err != nil {
-				return 0, status.Error(codes.InvalidArgument, err.Error())
-			}
-		}
-		b.rest.Reset(data)
-	}
-	return b.rest.Read(p)
-}
-
-// Close closes the body.
-func (b *boundedBody) Close() error { return b.inner.Close() }

@@ -146,7 +146,7 @@ func TestHostileMessagesAreRefusedOverGRPC(t *testing.T) {
 	}{
 		{"garbage", []byte("\xff\xfe garbage"), codes.Internal},
 		{"large", make([]byte, 64<<20), codes.ResourceExhausted},
-		{"nested", nestedTraces(15 << 20), codes.Internal},
+		{"nested", nestedTraces(15 << 20), codes.InvalidArgument},
 	} {
 		if err := f.sendRaw(t, tt.body); status.Code(err) != tt.code {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.code)

@@ -105,7 +105,7 @@ func New(cfg Config, opts Options) (*Server, error) {
 		cfg: cfg, log: opts.Logger, m: m, tokens: opts.Tokens, journal: j,
 		border: newBorder(cfg.Bounds, newRedactor(cfg.Redact), m),
 		queue:  newQueue(cfg.Bounds.QueueBytes, m.queueBytes),
-		slots:  newSlots(cfg.Bounds.Requests),
+		slots:  newSlots(cfg.Bounds.Requests, cfg.Bounds.InflightBytes),
 		seen:   newRecent(maxRecent),
 	}
 	next, stop := iter.Pull2(s.replay(opts.Stored))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -241,6 +242,49 @@ func TestTooManyRequestsAtATimeAreRefusedRetryably(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("the place was not given back")
+		}
+	}
+}
+
+func TestBytesUnderWayAreBounded(t *testing.T) {
+	f := serve(t, ingest.Config{Bounds: ingest.Bounds{InflightBytes: 64 << 10}}, ingest.Options{})
+	// A request of which all but the last byte has come holds its bytes.
+	large := encodeTraces(t, traces(2000, nil))
+	conn, err := net.Dial("tcp", f.HTTPAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", protobufType, len(large)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(large[:len(large)-1]); err != nil {
+		t.Fatal(err)
+	}
+	client := f.dial(t)
+	deadline := time.Now().Add(5 * time.Second)
+	for refusedHTTP, refusedGRPC := false, false; !refusedHTTP || !refusedGRPC; {
+		code, _, _ := f.postTraces(t, traces(1, nil))
+		refusedHTTP = refusedHTTP || code == http.StatusTooManyRequests
+		_, err := client.Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(traces(1, nil)))
+		refusedGRPC = refusedGRPC || status.Code(err) == codes.ResourceExhausted && len(status.Convert(err).Details()) == 1
+		if time.Now().After(deadline) {
+			t.Fatalf("refused over HTTP %v, over gRPC %v: want both while the large request is under way", refusedHTTP, refusedGRPC)
+		}
+	}
+	if _, err := conn.Write(large[len(large)-1:]); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 12)
+	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 200" {
+		t.Fatalf("the large request: %q, %v, want 200: the only one is never refused", answer, err)
+	}
+	for {
+		if code, _, _ := f.postTraces(t, traces(1, nil)); code == http.StatusOK {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the bytes were not given back")
 		}
 	}
 }
