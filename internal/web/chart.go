@@ -161,7 +161,7 @@ func (p painter) lane(k int, y float64) laneMark {
 // since says what put a lane's condition in force, and when.
 func (p painter) since(l Lane) string {
 	if l.Change == nil {
-		return "no change on record: set earlier, or per request"
+		return "no change on record sets it"
 	}
 	how := map[telemetry.Origin]string{
 		telemetry.OriginInferred: "seen in spans", telemetry.OriginDerived: "measured",

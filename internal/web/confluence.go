@@ -115,26 +115,83 @@ func computeConfluence(ctx context.Context, h History, i incident.Incident, now 
 			window.Start = first
 		}
 	}
-	step := stepOf(window)
 	c := &Confluence{
-		Window: window, StepSeconds: int(step / time.Second), Outcome: i.Outcome,
-		Entries: orEmpty(i.Entries), Lanes: []Lane{}, Changes: []*telemetry.Change{},
-		Together: []Share{},
+		Window: window, Outcome: i.Outcome, Entries: orEmpty(i.Entries),
+		Lanes: []Lane{}, Changes: []*telemetry.Change{}, Together: []Share{},
 	}
-	steps := int((window.Duration() + step - 1) / step)
-	c.Rates = ratesOf(affected, i.Outcome, window, step, steps)
 	if i.Finding != nil {
 		for _, cond := range i.Finding.Conditions {
-			c.Lanes = append(c.Lanes, Lane{Condition: cond, Changes: []*telemetry.Change{}, Shares: make([]Share, steps)})
+			c.Lanes = append(c.Lanes, Lane{Condition: cond, Changes: []*telemetry.Change{}})
 		}
 	}
-	if len(c.Lanes) > 0 {
-		c.Together = make([]Share, steps)
-		if err := c.readLanes(ctx, h, all, step); err != nil {
-			return nil, err
-		}
+	if err := c.readRequests(ctx, h, all, affected); err != nil {
+		return nil, err
 	}
 	return c, c.readChanges(ctx, h)
+}
+
+// readRequests fills lanes and rates. A young incident has few buckets, so it
+// is drawn from its observations in finer steps, if those are all there are.
+func (c *Confluence) readRequests(ctx context.Context, h History, all, affected []pipeline.Total) error {
+	if step := fineStep(c.Window); step > 0 && requestsOf(all) <= mostObservations {
+		c.begin(step)
+		if err := c.readLanes(ctx, h, all, step); err != nil {
+			return err
+		}
+		if c.exact(affected) {
+			c.finish()
+			return nil
+		}
+	}
+	step := stepOf(c.Window)
+	c.begin(step)
+	if len(c.Lanes) > 0 {
+		if err := c.readLanes(ctx, h, all, step); err != nil {
+			return err
+		}
+	}
+	c.Rates = ratesOf(affected, c.Outcome, c.Window, step, len(c.Rates))
+	c.finish()
+	return nil
+}
+
+// begin sets the step, and everything to nothing.
+func (c *Confluence) begin(step time.Duration) {
+	steps := int((c.Window.Duration() + step - 1) / step)
+	c.StepSeconds, c.Observations, c.Sampled = int(step/time.Second), 0, false
+	c.Rates, c.Together = make([]Rate, steps), make([]Share, steps)
+	for l := range c.Lanes {
+		c.Lanes[l].Shares = make([]Share, steps)
+	}
+}
+
+// exact reports whether the observations are all requests that there were.
+func (c *Confluence) exact(affected []pipeline.Total) bool {
+	var want, got Rate
+	for _, t := range affected {
+		want.Requests += t.Requests
+		want.Failed += hurtOf(t, c.Outcome)
+	}
+	for _, r := range c.Rates {
+		got.Requests += r.Requests
+		got.Failed += r.Failed
+	}
+	return got == want
+}
+
+func requestsOf(totals []pipeline.Total) int {
+	n := 0
+	for _, t := range totals {
+		n += t.Requests
+	}
+	return n
+}
+
+func hurtOf(t pipeline.Total, outcome request.Outcome) int {
+	if outcome == request.Slow {
+		return t.Slow
+	}
+	return t.Failed
 }
 
 // pictureWindow is the time of the incident and some before it, for contrast,
@@ -162,6 +219,16 @@ func pictureWindow(i incident.Incident, now time.Time) telemetry.Window {
 	return w
 }
 
+// fineStep is a step shorter than a bucket for short windows, else 0.
+func fineStep(w telemetry.Window) time.Duration {
+	for _, step := range []time.Duration{2 * time.Second, 5 * time.Second} {
+		if w.Duration() <= mostSteps*step {
+			return step
+		}
+	}
+	return 0
+}
+
 // stepOf is the shortest of some round steps that gives at most mostSteps.
 func stepOf(w telemetry.Window) time.Duration {
 	for _, step := range []time.Duration{
@@ -183,18 +250,7 @@ func ratesOf(totals []pipeline.Total, outcome request.Outcome, w telemetry.Windo
 			continue
 		}
 		rates[k].Requests += t.Requests
-		if outcome == request.Slow {
-			rates[k].Failed += t.Slow
-		} else {
-			rates[k].Failed += t.Failed
-		}
-	}
-	for k := range rates {
-		r := &rates[k]
-		if r.Requests > 0 {
-			r.Risk = float64(r.Failed) / float64(r.Requests)
-		}
-		r.Low, r.High = wilson(r.Failed, r.Requests)
+		rates[k].Failed += hurtOf(t, outcome)
 	}
 	return rates
 }
@@ -203,14 +259,9 @@ func ratesOf(totals []pipeline.Total, outcome request.Outcome, w telemetry.Windo
 // promise more of them than are to be read, each step is read on its own, up
 // to its part.
 func (c *Confluence) readLanes(ctx context.Context, h History, totals []pipeline.Total, step time.Duration) error {
-	expected := 0
-	for _, t := range totals {
-		expected += t.Requests
-	}
-	if expected <= mostObservations {
+	if requestsOf(totals) <= mostObservations {
 		more, err := c.add(h.Observations(ctx, c.Window), step, mostObservations)
 		c.Sampled = more
-		c.close()
 		return err
 	}
 	for k := range c.Together {
@@ -221,7 +272,6 @@ func (c *Confluence) readLanes(ctx context.Context, h History, totals []pipeline
 		}
 		c.Sampled = c.Sampled || more
 	}
-	c.close()
 	return nil
 }
 
@@ -245,12 +295,16 @@ func (c *Confluence) add(list iter.Seq2[store.Observation, error], step time.Dur
 		if weight <= 0 {
 			weight = 1
 		}
+		c.Rates[k].Requests++
+		if o.Outcome == c.Outcome {
+			c.Rates[k].Failed++
+		}
 		c.count(o.InForce, k, weight)
 	}
 	return false, nil
 }
 
-// count adds one observation to the lanes. Ratio holds a weight until close.
+// count adds one observation to the lanes. Ratio holds a weight until finish.
 func (c *Confluence) count(inForce []condition.Condition, k int, weight float64) {
 	met := 0
 	for l := range c.Lanes {
@@ -262,13 +316,13 @@ func (c *Confluence) count(inForce []condition.Condition, k int, weight float64)
 		}
 	}
 	c.Together[k].Requests += weight
-	if met == len(c.Lanes) {
+	if met == len(c.Lanes) && met > 0 {
 		c.Together[k].Ratio += weight
 	}
 }
 
-// close turns weights into ratios.
-func (c *Confluence) close() {
+// finish turns weights into ratios, and counts into rates.
+func (c *Confluence) finish() {
 	settle := func(shares []Share) {
 		for k := range shares {
 			if shares[k].Requests > 0 {
@@ -279,6 +333,16 @@ func (c *Confluence) close() {
 	settle(c.Together)
 	for _, l := range c.Lanes {
 		settle(l.Shares)
+	}
+	for k := range c.Rates {
+		r := &c.Rates[k]
+		if r.Requests > 0 {
+			r.Risk = float64(r.Failed) / float64(r.Requests)
+		}
+		r.Low, r.High = wilson(r.Failed, r.Requests)
+	}
+	if len(c.Lanes) == 0 {
+		c.Together = []Share{}
 	}
 }
 

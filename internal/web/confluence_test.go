@@ -148,14 +148,55 @@ func TestMoreObservationsThanAreReadAreSampledAndThePageSaysSo(t *testing.T) {
 	}
 }
 
+func TestAYoungIncidentIsDrawnFinelyIfEveryRequestIsOnRecord(t *testing.T) {
+	for name, c := range map[string]struct{ uncounted, step int }{
+		"all": {0, 2}, "sampled": {1, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := pipeline.Result{Dictionary: condition.NewDictionary(0)}
+			i := unexplained()
+			i.ID, i.State, i.Closed = "young", incident.Open, time.Time{}
+			i.Began, i.LastFailure, i.Entries = now().Add(-30*time.Second), now(), []request.Entry{checkout()}
+			r.Incidents = []incident.Incident{i}
+			r.Totals = []pipeline.Total{{Bucket: now().Add(-40 * time.Second).Unix(), Entry: checkout(), Requests: 40 + c.uncounted, Failed: 10}}
+			for k := range 40 {
+				o := condition.Observation{Entry: checkout(), Time: now().Add(-40*time.Second + time.Duration(k)*250*time.Millisecond), Weight: 1}
+				o.Request.Span[0] = byte(k + 1)
+				if k >= 30 {
+					o.Outcome = request.Failed
+				}
+				r.Observations = append(r.Observations, o)
+			}
+			records := newEmpty()
+			if err := records.Save(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			got := confluence(t, serve(t, web.Config{Records: records}).Handler(), "young")
+			requests, failed := 0, 0
+			for _, rate := range got.Rates {
+				requests, failed = requests+rate.Requests, failed+rate.Failed
+			}
+			if got.StepSeconds != c.step || requests != 40+c.uncounted || failed != 10 {
+				t.Errorf("steps of %d s with %d of %d failed, want %d s and 10 of %d", got.StepSeconds, failed, requests, c.step, 40+c.uncounted)
+			}
+		})
+	}
+}
+
 func BenchmarkIncidentPage(b *testing.B) {
-	config := shopConfig(b)
-	clock := now()
-	config.Clock = func() time.Time { clock = clock.Add(time.Minute); return now() }
-	h := serve(b, config).Handler()
-	for b.Loop() {
-		if w := ask(b, h, "GET", "/incidents/2026-11-21-1", nil); w.Code != http.StatusOK {
-			b.Fatal(w.Code)
-		}
+	for name, moments := range map[string]int{"kept": 1, "fresh": 64} {
+		b.Run(name, func(b *testing.B) {
+			config := shopConfig(b)
+			// Pictures are kept for 5 s of the clock, 16 of them.
+			asked := 0
+			config.Clock = func() time.Time { return now().Add(time.Duration(asked%moments) * 6 * time.Second) }
+			h := serve(b, config).Handler()
+			for b.Loop() {
+				asked++
+				if w := ask(b, h, "GET", "/incidents/2026-11-21-1", nil); w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
 	}
 }

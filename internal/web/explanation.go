@@ -155,6 +155,9 @@ func undo(c condition.Condition) string {
 	}
 	switch effort(c) {
 	case 0:
+		if slices.Contains([]string{"on", "true", "1", "enabled", "yes"}, strings.ToLower(c.Value)) {
+			return "Switch " + c.Dimension + of + " off"
+		}
 		return "Set " + c.Dimension + of + " to another value than " + c.Value
 	case 1:
 		return "Take back " + c.Dimension + "=" + c.Value + of

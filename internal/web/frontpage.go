@@ -57,9 +57,11 @@ type entryLine struct {
 
 // serviceLine is the coverage of one service.
 type serviceLine struct {
-	Name    string
-	Figures []figureLine
-	Missing []string
+	Name     string
+	Figures  []figureLine // those that are not whole
+	Whole    string       // how many are
+	Complete string       // and which
+	Missing  []string
 }
 
 type figureLine struct {
@@ -189,7 +191,11 @@ func (v *frontView) cover(c Coverage) {
 	v.Missing = c.Missing
 	for _, s := range c.Services {
 		line := serviceLine{Name: s.Service, Missing: s.Missing}
+		whole := wholeOf(s.Figures)
 		for _, f := range s.Figures {
+			if slices.Contains(whole, f.Name) {
+				continue
+			}
 			l := figureLine{Name: f.Name, Value: "none seen", Title: f.Name + ": nothing there to have it"}
 			if f.Of > 0 {
 				ratio := float64(f.Part) / float64(f.Of)
@@ -197,13 +203,47 @@ func (v *frontView) cover(c Coverage) {
 			}
 			line.Figures = append(line.Figures, l)
 		}
+		if len(whole) > 0 {
+			line.Complete, line.Whole = list(whole), "all "+number(len(whole))
+			if len(line.Figures) > 0 {
+				line.Whole = number(len(whole)) + " more"
+			}
+		}
 		v.Services = append(v.Services, line)
 	}
+}
+
+// wholeOf names the figures that are whole, if they are many enough to be said
+// in one word: what is not whole should stand out.
+func wholeOf(figures []Figure) []string {
+	var whole []string
+	for _, f := range figures {
+		if f.Of > 0 && f.Part >= f.Of {
+			whole = append(whole, f.Name)
+		}
+	}
+	if len(whole) < 3 {
+		return nil
+	}
+	return whole
 }
 
 // sparkOf draws requests over the window in at most 60 steps of whole buckets,
 // and those with the outcome in front. It is nil where there were none.
 func sparkOf(totals []pipeline.Total, entries []request.Entry, outcome request.Outcome, w telemetry.Window, width, height float64) *spark {
+	// A server that began lately fills its picture with what there is.
+	for _, t := range totals {
+		if slices.Contains(entries, t.Entry) {
+			first := time.Unix(t.Bucket, 0)
+			if latest := w.End.Add(-12 * bucket); first.After(latest) {
+				first = latest
+			}
+			if first.After(w.Start) {
+				w.Start = first
+			}
+			break
+		}
+	}
 	buckets := int(w.Duration() / bucket)
 	each := max(1, (buckets+59)/60)
 	// The last step is often incomplete, and would look like a collapse.
@@ -218,8 +258,9 @@ func sparkOf(totals []pipeline.Total, entries []request.Entry, outcome request.O
 		if outcome == request.Slow {
 			n = t.Slow
 		}
-		k := int(time.Unix(t.Bucket, 0).Sub(w.Start)/bucket) / each
-		if k < 0 || k >= steps {
+		since := time.Unix(t.Bucket, 0).Sub(w.Start)
+		k := int(since/bucket) / each
+		if since < 0 || k >= steps {
 			continue
 		}
 		all[k] += float64(t.Requests)

@@ -50,12 +50,13 @@ func ratesSQL(c *Confluence) copyable {
 	if c.Outcome == request.Slow {
 		column = "slow"
 	}
+	step := max(c.StepSeconds, int(bucket/time.Second)) // totals are no finer
 	return copyable{"SQL", fmt.Sprintf(`SELECT to_timestamp(bucket - (bucket - %d) %% %d) AS step, sum(requests) AS n, sum(%s) AS %[3]s,
        sum(%[3]s) / sum(requests) AS risk
 FROM totals
 WHERE bucket >= %[1]d AND bucket < %[4]d%s
 GROUP BY ALL
-ORDER BY step;`, c.Window.Start.Unix(), c.StepSeconds, column, c.Window.End.Unix(), entriesSQL(c.Entries))}
+ORDER BY step;`, c.Window.Start.Unix(), step, column, c.Window.End.Unix(), entriesSQL(c.Entries))}
 }
 
 // traceSQL lists a trace's spans.

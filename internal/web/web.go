@@ -93,7 +93,10 @@ func (r Receivers) withScheme() Receivers {
 }
 
 // A Link leads to another tool: "Jaeger", "http://127.0.0.1:16686/trace/{trace}".
-type Link struct{ Name, URL string }
+type Link struct {
+	Name string `yaml:"name"`
+	URL  string `yaml:"url"`
+}
 
 // A Server answers requests for pages and the API.
 type Server struct {
