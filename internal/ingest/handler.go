@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func readChanges(w http.ResponseWriter, r *http.Request) ([]*telemetry.Change, e
 		return nil, err
 	}
 	if r.Header.Get("Ce-Specversion") != "" {
-		return binaryEvent(r.Header, body)
+		return binaryEvent(r.Context(), r.Header, body)
 	}
 	media := "application/json"
 	if ct := r.Header.Get("Content-Type"); ct != "" {
@@ -98,8 +99,8 @@ func readChanges(w http.ResponseWriter, r *http.Request) ([]*telemetry.Change, e
 
 // binaryEvent reads a CloudEvent in binary mode: attributes in headers, data in
 // the body.
-func binaryEvent(header http.Header, body []byte) ([]*telemetry.Change, error) {
-	e, err := binding.ToEvent(nil, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))) //nolint:staticcheck // the context is not used
+func binaryEvent(ctx context.Context, header http.Header, body []byte) ([]*telemetry.Change, error) {
+	e, err := binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 	if err != nil {
 		return nil, wrong("", "no valid CloudEvent in ce- headers: %s", sortedLines(err))
 	}
