@@ -116,7 +116,7 @@ func TestJSONHasTheDocumentedMembers(t *testing.T) {
 		{"cell", finding["cells"].([]any)[0].(map[string]any), "holds n failed risk low high"},
 		{"column", got["columns"].([]any)[0].(map[string]any), "name kind reason"},
 	} {
-		for _, name := range strings.Fields(c.want) {
+		for name := range strings.FieldsSeq(c.want) {
 			if _, ok := c.members[name]; !ok {
 				t.Errorf("%s has no %q: %v", c.what, name, c.members)
 			}

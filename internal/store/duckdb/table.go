@@ -160,8 +160,7 @@ func openTable(ctx context.Context, dir, memory string) (*sql.DB, error) {
 	}
 	for _, s := range settings {
 		if _, err := db.ExecContext(ctx, s); err != nil {
-			db.Close()
-			return nil, fmt.Errorf("open DuckDB in memory: %s: %w", s, tableError(err))
+			return nil, errors.Join(fmt.Errorf("open DuckDB in memory: %s: %w", s, tableError(err)), db.Close())
 		}
 	}
 	return db, nil

@@ -127,11 +127,8 @@ func spool(from io.Reader, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := io.Copy(file, from); err != nil {
-		file.Close()
-		return "", err
-	}
-	return path, file.Close()
+	_, err = io.Copy(file, from)
+	return path, errors.Join(err, file.Close())
 }
 
 // readHead returns the beginning of the file, decompressed, and sets the
@@ -144,7 +141,7 @@ func (f *tableFile) readHead() ([]byte, error) {
 	defer file.Close()
 	buffered := bufio.NewReader(file)
 	magic, err := buffered.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	var content io.Reader = buffered
@@ -237,7 +234,7 @@ func parseHeader(head []byte, delimiter byte) ([]string, error) {
 	in.FieldsPerRecord = -1
 	names, err := in.Read()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, errors.New("no header; want the names of the columns")
 	case err != nil:
 		return nil, fmt.Errorf("header: %w", err)

@@ -25,8 +25,9 @@ const (
 )
 
 // sampleLines is how many lines of the files are looked at to guess which
-// columns are numbers, before all lines are read.
-const sampleLines = 20_000
+// columns are numbers, before all lines are read; enough to see that a column
+// has more than MaxValues values.
+const sampleLines = 12_000
 
 // A candidate is a column that is offered as conditions, and what is known of it.
 type candidate struct {

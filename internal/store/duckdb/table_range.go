@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// quantiles are where a column of numbers is cut: tails down to a thirtieth, so
-// that a threshold anywhere is met to within a factor of about two.
-var quantiles = [...]float64{0.03, 0.10, 0.25, 0.50, 0.75, 0.90, 0.97}
-
 // minTail is how many observations a range needs on either side to be offered.
 const minTail = 20
 
@@ -71,6 +67,9 @@ func cutNumbers(numbers []numberCount) (cuts []float64, ranges []numberRange) {
 		}
 		return math.Inf(1), total
 	}
+	// Tails down to a thirtieth: a threshold anywhere is met to within a factor
+	// of about two.
+	quantiles := [...]float64{0.03, 0.10, 0.25, 0.50, 0.75, 0.90, 0.97}
 	middle := 0
 	var shares []float64 // of the observations up to each cut
 	for _, q := range quantiles {

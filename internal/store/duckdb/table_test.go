@@ -246,11 +246,12 @@ func TestColumnNamesMayBeAnything(t *testing.T) {
 func TestOutcomeIsReadFromWordsNumbersOrValues(t *testing.T) {
 	f := func(failed, cells string, wantRows, wantFailed int) {
 		t.Helper()
-		content := "x,y=z,failed\n"
+		var content strings.Builder
+		content.WriteString("x,y=z,failed\n")
 		for i, c := range strings.Split(cells, " ") {
-			content += fmt.Sprintf("%d,%s,%s\n", i%2, strings.Trim(c, "_"), strings.Trim(c, "_"))
+			fmt.Fprintf(&content, "%d,%s,%s\n", i%2, strings.Trim(c, "_"), strings.Trim(c, "_"))
 		}
-		r, err := duckdb.ReadTable(t.Context(), duckdb.TableSource{Files: []string{tableFile(t, "f.csv", content)}, Failed: failed, Only: []string{"x"}})
+		r, err := duckdb.ReadTable(t.Context(), duckdb.TableSource{Files: []string{tableFile(t, "f.csv", content.String())}, Failed: failed, Only: []string{"x"}})
 		if err != nil {
 			t.Errorf("--failed %s of %s: %v", failed, cells, err)
 			return
