@@ -54,8 +54,8 @@ func (r *Role) UnmarshalText(text []byte) error {
 // A RoleRule gives a role to the attributes that its pattern matches: one name
 // ("app.tenant"), or with .* at the end all names below ("app.*").
 type RoleRule struct {
-	Pattern string `json:"pattern"`
-	Role    Role   `json:"role"`
+	Pattern string `json:"pattern" yaml:"pattern"`
+	Role    Role   `json:"role" yaml:"role"`
 }
 
 // Roles knows the role of each attribute. A rule of the user goes before Eddy's

@@ -11,35 +11,35 @@ import (
 type Config struct {
 	// Quiet is how long no span of a trace must have come before it is taken to
 	// be complete. Default 5 s: SDKs export every 1 to 5 s.
-	Quiet time.Duration
+	Quiet time.Duration `yaml:"quiet"`
 	// MaxAge is how long after its first span a trace is released even if spans
 	// still come or its root has not. Default 60 s.
-	MaxAge time.Duration
+	MaxAge time.Duration `yaml:"max_age"`
 	// Recent is how long a released trace is remembered, so that late spans are
 	// known as such, and a consumer finds its producer. Default 5 min.
-	Recent time.Duration
+	Recent time.Duration `yaml:"recent"`
 	// MaxSpansPerTrace is how many spans of one trace are kept. Default 10,000.
-	MaxSpansPerTrace int
+	MaxSpansPerTrace int `yaml:"max_spans_per_trace"`
 	// MaxTraces is how many traces may be open, and how many released ones are
 	// remembered. Default 100,000.
-	MaxTraces int
+	MaxTraces int `yaml:"max_traces"`
 	// MaxSpans is how many spans are held, remembered producers' included.
 	// Default 1,000,000.
-	MaxSpans int
+	MaxSpans int `yaml:"max_spans"`
 	// Objectives say when an answer is slow. The first whose pattern matches an
 	// entry holds; entries without one are held to what is usual for them (Usual).
-	Objectives []Objective
+	Objectives []Objective `yaml:"objectives"`
 	// Usual says how the usual latency is learned.
-	Usual Usual
+	Usual Usual `yaml:"usual"`
 }
 
 // An Objective is the latency that an entry must keep.
 type Objective struct {
 	// Entry is a pattern over "service operation" in which * stands for any
 	// text: "gateway POST /checkout", "gateway *", "*".
-	Entry string
+	Entry string `yaml:"entry"`
 	// Latency is the longest duration that is not slow.
-	Latency time.Duration
+	Latency time.Duration `yaml:"latency"`
 }
 
 // Usual says how an entry without an objective learns what latency is usual.
@@ -47,22 +47,22 @@ type Objective struct {
 // the entry's past, and longer than Floor.
 type Usual struct {
 	// Off turns learning off: without an objective nothing is slow.
-	Off bool
+	Off bool `yaml:"off"`
 	// Quantile of past durations. Default 0.99.
-	Quantile float64
+	Quantile float64 `yaml:"quantile"`
 	// Tolerance is the factor above it. Default 2: latencies are near
 	// log-normal, and with the usual spread (sigma 0.5 to 1) twice the 99th
 	// percentile is passed by 1 in 10,000 to 1 in 800 requests of a healthy
 	// entry, few enough to stand out against when something is wrong.
-	Tolerance float64
+	Tolerance float64 `yaml:"tolerance"`
 	// Floor is a latency that is never slow, since no person notices. Default
 	// 50 ms.
-	Floor time.Duration
+	Floor time.Duration `yaml:"floor"`
 	// MinSamples is how many durations must be known first. Default 200.
-	MinSamples int
+	MinSamples int `yaml:"min_samples"`
 	// MaxEntries is how many entries are learned; others never are slow.
 	// Default 1,000.
-	MaxEntries int
+	MaxEntries int `yaml:"max_entries"`
 }
 
 // Validate reports the first field that has no meaning.

@@ -106,12 +106,12 @@ type Observation struct {
 
 // Retention says how long each kind of record is kept. Zero keeps it for ever.
 type Retention struct {
-	Spans        time.Duration // default 24 h
-	Logs         time.Duration // default 24 h
-	Observations time.Duration // default 14 days; findings are kept as long
-	Totals       time.Duration // default 180 days
-	Changes      time.Duration // default 400 days
-	Incidents    time.Duration // default 400 days
+	Spans        time.Duration `yaml:"spans"`        // default 24 h
+	Logs         time.Duration `yaml:"logs"`         // default 24 h
+	Observations time.Duration `yaml:"observations"` // default 14 days; findings are kept as long
+	Totals       time.Duration `yaml:"totals"`       // default 180 days
+	Changes      time.Duration `yaml:"changes"`      // default 400 days
+	Incidents    time.Duration `yaml:"incidents"`    // default 400 days
 }
 
 // DefaultRetention is what the fields of Retention call default.
