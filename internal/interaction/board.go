@@ -106,6 +106,17 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 	return total, sums
 }
 
+// implies reports whether all rows of class a have class b.
+func (b *board) implies(a, of int32) bool {
+	x, y := b.class[a], b.class[of]
+	for w := range x {
+		if x[w]&^y[w] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // sums returns what the bits of x count by band.
 func (b *board) sums(x []uint64) []int64 {
 	out := make([]int64, len(b.start)-1)

@@ -35,14 +35,17 @@ type coincidence struct {
 func (m *miner) during(set []int32, everything bool) []coincidence {
 	var list []coincidence
 	x := m.exact
-	x.need(set)
-	places := len(m.groups.places)
+	var ks []int32
 	for k := range m.classes.list {
-		if m.classes.list[k].context != environment {
-			continue
+		if m.classes.list[k].context == environment {
+			ks = append(ks, int32(k))
 		}
-		x.need([]int32{int32(k)})
+	}
+	x.need(append(ks, set...))
+	places := len(m.groups.places)
+	for _, k := range ks {
 		on, off := make([]sum, places), make([]sum, places)
+		state := x.class[k]
 		for w := range x.alive {
 			v := x.word(w, everything)
 			for _, c := range set {
@@ -50,11 +53,11 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 			}
 			eachBit(v, func(b int) {
 				e := &x.l.entries[w*64+b]
-				if x.class[int32(k)][w]>>b&1 == 1 {
-					on[m.groups.at[e.stratum]].add(e)
-				} else {
-					off[m.groups.at[e.stratum]].add(e)
+				at := off
+				if state[w]>>b&1 == 1 {
+					at = on
 				}
+				at[m.groups.at[e.stratum]].add(e)
 			})
 		}
 		var c split
@@ -62,7 +65,7 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))
 		}
 		if d := c.deviance(); d > 2*m.price && c.p() < m.options.Alpha/float64(len(m.classes.list)) {
-			list = append(list, coincidence{int32(k), d, c.observed / c.failed, 0})
+			list = append(list, coincidence{k, d, c.observed / c.failed, 0})
 		}
 	}
 	slices.SortFunc(list, func(a, b coincidence) int {

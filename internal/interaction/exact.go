@@ -12,31 +12,42 @@ type exact struct {
 	l     *ledger
 	c     *classes
 	alive []uint64
-	class map[int32][]uint64
-	all   []sum // of what is alive, by stratum; nil until needed
+	class [][]uint64 // by class, nil until needed
+	all   []sum      // of what is alive, by stratum; nil until needed
 }
 
 func newExact(l *ledger, c *classes) *exact {
-	x := &exact{l: l, c: c, class: make(map[int32][]uint64)}
+	x := &exact{l: l, c: c, class: make([][]uint64, len(c.list))}
 	x.alive = make([]uint64, (len(l.entries)+63)/64)
 	for i := range l.entries {
 		x.alive[i/64] |= 1 << (i % 64)
 	}
+	if 8*len(x.alive)*len(c.list) <= mostBits {
+		all := make([]int32, len(c.list))
+		for k := range all {
+			all[k] = int32(k)
+		}
+		x.need(all)
+	}
 	return x
 }
+
+// mostBits is how many bytes of bits are made at once; above it, those of a
+// class are made when it is first needed, at one more pass over the ledger.
+const mostBits = 64 << 20
 
 // need makes the bits of the classes that have none yet, in one pass.
 func (x *exact) need(ks []int32) {
 	wanted := make([][]uint64, len(x.c.list))
-	any := false
+	missing := false
 	for _, k := range ks {
 		if x.class[k] == nil {
 			wanted[k] = make([]uint64, len(x.alive))
 			x.class[k] = wanted[k]
-			any = true
+			missing = true
 		}
 	}
-	if !any {
+	if !missing {
 		return
 	}
 	for i := range x.l.entries {

@@ -78,6 +78,7 @@ type search struct {
 	spareOK  []uint64
 	counted  []tally // of prefixes, by depth
 	searched []int32 // classes in the order of the search
+	nested   []bool  // by pair of classes: one has all rows of the other
 }
 
 // A tally is what a set counts on the boards.
@@ -114,6 +115,7 @@ func (s *search) run() {
 	}
 	copy(s.fmasks[0], s.fails.alive)
 	copy(s.omasks[0], s.oks.alive)
+	s.nest()
 	s.descend(0, s.searched)
 	s.best.trim()
 	s.pure.trim()
@@ -168,7 +170,7 @@ func (s *search) descend(depth int, rest []int32) {
 		b, eb := s.oks.and(s.omasks[depth+1], s.omasks[depth], s.oks.class[k], s.rate)
 		now := tally{a, b}
 		s.prefix = append(s.prefix, k)
-		if !s.redundant(depth+1, now) {
+		if s.counted[depth] != now { // else k adds nothing to the prefix
 			s.offer(depth+1, now, ea[0]+eb[0])
 			s.counted[depth+1] = now
 			if depth+1 < s.order && b > 0 {
@@ -179,10 +181,25 @@ func (s *search) descend(depth int, rest []int32) {
 	}
 }
 
-// excluded reports whether k has the same name as an element of the prefix.
+// nest finds the pairs of classes of which one implies the other: no minimal
+// generator has both.
+func (s *search) nest() {
+	n := len(s.classes.list)
+	s.nested = make([]bool, n*n)
+	for _, a := range s.searched {
+		for _, b := range s.searched {
+			if a != b && s.fails.implies(a, b) && s.oks.implies(a, b) {
+				s.nested[int(a)*n+int(b)], s.nested[int(b)*n+int(a)] = true, true
+			}
+		}
+	}
+}
+
+// excluded reports whether k has the same name as an element of the prefix, or
+// goes without saying beside it.
 func (s *search) excluded(k int32) bool {
 	for _, p := range s.prefix {
-		if s.classes.list[p].name == s.classes.list[k].name {
+		if s.classes.list[p].name == s.classes.list[k].name || s.nested[int(p)*len(s.classes.list)+int(k)] {
 			return true
 		}
 	}
@@ -207,17 +224,14 @@ func (s *search) hopeless(k int, a, e, surprise float64) bool {
 }
 
 // redundant reports whether the prefix has the same rows as it has without one
-// of its elements: it is then no minimal generator, nor is any set with it.
-func (s *search) redundant(depth int, now tally) bool {
-	if s.counted[depth-1] == now {
-		return true // the new element adds nothing
+// of its elements but the last: it is then no minimal generator.
+func (s *search) redundant(now tally) bool {
+	if len(s.prefix) < 3 {
+		return false // pairs that are nested are excluded
 	}
-	last := s.prefix[depth-1]
-	for drop := range depth - 1 {
-		if s.without(s.spare, s.fails, drop, last) != now.failed {
-			continue
-		}
-		if s.without(s.spareOK, s.oks, drop, last) == now.ok {
+	last := s.prefix[len(s.prefix)-1]
+	for drop := range len(s.prefix) - 1 {
+		if s.without(s.spare, s.fails, drop, last) == now.failed && s.without(s.spareOK, s.oks, drop, last) == now.ok {
 			return true
 		}
 	}
@@ -238,9 +252,14 @@ func (s *search) without(dst []uint64, b *board, drop int, last int32) int64 {
 // offer puts the prefix on the shortlists that it is good enough for.
 func (s *search) offer(k int, now tally, expected float64) {
 	o := float64(now.failed)
-	score := deviance(o, expected, float64(now.failed+now.ok), s.f, s.n) - s.price*float64(k)
+	n := float64(now.failed + now.ok)
+	score := deviance(o, expected, n, s.f, s.n) - s.price*float64(k)
+	certain := s.dense && o >= pure*n && score > s.pure.worst
+	if !certain && score <= s.best.worst || s.redundant(now) {
+		return
+	}
 	s.best.offer(s.prefix, score)
-	if s.dense && o >= pure*float64(now.failed+now.ok) {
+	if certain {
 		s.pure.offer(s.prefix, score)
 	}
 }
