@@ -140,6 +140,7 @@ func (c *Confluence) readRequests(ctx context.Context, h History, all, affected 
 		}
 		if c.exact(affected) {
 			c.finish()
+			c.trim()
 			return nil
 		}
 	}
@@ -162,6 +163,31 @@ func (c *Confluence) begin(step time.Duration) {
 	c.Rates, c.Together = make([]Rate, steps), make([]Share, steps)
 	for l := range c.Lanes {
 		c.Lanes[l].Shares = make([]Share, steps)
+	}
+}
+
+// trim leaves out the steps before the first request and after the last, but
+// for one.
+func (c *Confluence) trim() {
+	some := func(r Rate) bool { return r.Requests > 0 }
+	first := slices.IndexFunc(c.Rates, some)
+	if first < 0 {
+		return
+	}
+	last := len(c.Rates) - 1
+	for !some(c.Rates[last]) {
+		last--
+	}
+	from, to := max(0, first-1), min(len(c.Rates), last+2)
+	step := time.Duration(c.StepSeconds) * time.Second
+	c.Window.Start = c.Window.Start.Add(time.Duration(from) * step)
+	c.Window.End = c.Window.Start.Add(time.Duration(to-from) * step)
+	c.Rates = c.Rates[from:to]
+	if len(c.Together) > 0 {
+		c.Together = c.Together[from:to]
+	}
+	for l := range c.Lanes {
+		c.Lanes[l].Shares = c.Lanes[l].Shares[from:to]
 	}
 }
 

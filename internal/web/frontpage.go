@@ -204,9 +204,9 @@ func (v *frontView) cover(c Coverage) {
 			line.Figures = append(line.Figures, l)
 		}
 		if len(whole) > 0 {
-			line.Complete, line.Whole = list(whole), "all "+number(len(whole))
+			line.Complete, line.Whole = list(whole), "nothing missing"
 			if len(line.Figures) > 0 {
-				line.Whole = number(len(whole)) + " more"
+				line.Whole = number(len(whole)) + " more at 100%"
 			}
 		}
 		v.Services = append(v.Services, line)
