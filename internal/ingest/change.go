@@ -38,15 +38,17 @@ func wrong(field, format string, args ...any) *ChangeError {
 
 // ParseChanges reads one change, or an array of them, in Eddy's own JSON form:
 // the fields of telemetry.Change by their JSON names. It is strict: a field
-// that is unknown, missing or of the wrong type is a *ChangeError.
-func ParseChanges(data []byte) ([]*telemetry.Change, error) {
+// that is unknown, missing or of the wrong type is a *ChangeError. A change
+// without a time came into force at the given one; if that is zero, as for a
+// file, the time must be there.
+func ParseChanges(data []byte, at time.Time) ([]*telemetry.Change, error) {
 	items, err := jsonItems(data)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*telemetry.Change, 0, len(items))
 	for i, item := range items {
-		c, err := parseChange(item)
+		c, err := parseChange(item, at)
 		if err != nil {
 			return nil, atItem(i, err)
 		}
@@ -82,7 +84,7 @@ func jsonItems(data []byte) ([]json.RawMessage, error) {
 	return items, nil
 }
 
-func parseChange(data []byte) (*telemetry.Change, error) {
+func parseChange(data []byte, at time.Time) (*telemetry.Change, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, wrong("", "no valid JSON object: %v", err)
@@ -111,6 +113,10 @@ func parseChange(data []byte) (*telemetry.Change, error) {
 		return nil, wrong("origin", "%q: want %q or nothing: the others are Eddy's own", clip(string(c.Origin)), telemetry.OriginReported)
 	}
 	var err error
+	if when == "" && !at.IsZero() {
+		c.Time = at
+		return finish(&c)
+	}
 	if c.Time, err = parseTime("time", when); err != nil {
 		return nil, err
 	}

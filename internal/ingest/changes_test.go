@@ -188,7 +188,7 @@ func TestWrongChangesAreRefusedWithTheReason(t *testing.T) {
 		{own, `[1]`, 400, "item 0: no valid JSON object"},
 		{own, `"text"`, 400, "item 0: no valid JSON object"},
 		{own, `[` + good + `,{"kind":"deploy","dimenson":"x"}]`, 400, `item 1: field "dimenson": unknown: want one of actor, dimension, ends`},
-		{own, `{"kind":"deploy","dimension":"x","value":"1"}`, 400, `item 0: field "time": missing: want when the state came into force`},
+		{own, `{"time":"yesterday","kind":"deploy","dimension":"x","value":"1"}`, 400, `item 0: field "time": "yesterday": want RFC 3339`},
 		{own, strings.Replace(good, "2026-03-01T14:03:00Z", "yesterday", 1), 400, `item 0: field "time": "yesterday": want RFC 3339`},
 		{own, strings.Replace(good, "2026", "1970", 1), 400, `item 0: field "time": 1970-03-01T14:03:00Z: want between 2000-01-01 and`},
 		{own, strings.Replace(good, "2026", "2100", 1), 400, `item 0: field "time": 2100-03-01T14:03:00Z: want between`},
@@ -264,7 +264,7 @@ func FuzzParseChanges(f *testing.F) {
 	f.Add([]byte(`{"id":"g","time":"2026-03-01T14:03:00Z","kind":"deploy","dimension":"service.version","value":"1"}`))
 	f.Add([]byte(`[{"ends":true}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		changes, err := ingest.ParseChanges(data)
+		changes, err := ingest.ParseChanges(data, time.Time{})
 		if err != nil {
 			return
 		}
@@ -273,7 +273,7 @@ func FuzzParseChanges(f *testing.F) {
 		if err != nil {
 			t.Fatalf("Marshal: %v", err)
 		}
-		got, err := ingest.ParseChanges(again)
+		got, err := ingest.ParseChanges(again, time.Time{})
 		if err != nil {
 			t.Fatalf("ParseChanges(%s) = %v", again, err)
 		}
@@ -281,4 +281,16 @@ func FuzzParseChanges(f *testing.F) {
 			t.Errorf("%s (-want +got):\n%s", again, diff)
 		}
 	})
+}
+
+func TestAChangeWithoutATimeCameIntoForceAtTheGivenOne(t *testing.T) {
+	text := []byte(`{"kind":"deploy","entity":"cart","dimension":"service.version","value":"2.4.0"}`)
+	at := time.Date(2026, 3, 1, 14, 3, 0, 0, time.UTC)
+	got, err := ingest.ParseChanges(text, at)
+	if err != nil || len(got) != 1 || !got[0].Time.Equal(at) {
+		t.Errorf("ParseChanges = %v, %v; want one change at %s", got, err, at)
+	}
+	if _, err := ingest.ParseChanges(text, time.Time{}); err == nil || !strings.Contains(err.Error(), `"time": missing`) {
+		t.Errorf("in a file, error is %v, want that the time is missing", err)
+	}
 }

@@ -272,7 +272,7 @@ func (r *Reader) changes(w *walk, line []byte) ([]*telemetry.Change, error) {
 		if isEvent(item) {
 			got, err = parseEvents(item)
 		} else {
-			got, err = ParseChanges(item)
+			got, err = ParseChanges(item, time.Time{})
 		}
 		if err == nil && len(got) == 1 {
 			err = w.checkChange(got[0])

@@ -92,7 +92,7 @@ func readChanges(w http.ResponseWriter, r *http.Request) ([]*telemetry.Change, e
 		return parseEvents(body)
 	case "application/json", "application/x-www-form-urlencoded":
 		// The second is what curl says when it is told nothing.
-		return ParseChanges(body)
+		return ParseChanges(body, now())
 	}
 	return nil, fmt.Errorf("%w %q: want application/json, application/cloudevents+json, application/cloudevents-batch+json, or ce- headers", errMedia, media)
 }
