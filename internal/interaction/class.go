@@ -43,8 +43,8 @@ type classes struct {
 	least int64 // failures that a set must cover
 }
 
-// classify finds the classes of conditions that at least least failures have.
-// Conditions of all rows, of locations and of too few rows are left out.
+// classify finds the classes of conditions that at least least failures have,
+// or of all that so many could have if failures are few. Conditions of all rows, of locations and of too few rows are left out.
 func classify(t Table, l *ledger, g grouping, least int64) *classes {
 	n := len(t.Conditions)
 	type margin struct {
@@ -92,7 +92,9 @@ func classify(t Table, l *ledger, g grouping, least int64) *classes {
 			c.sizes = append(c.sizes, 0)
 		}
 		c.sizes[names[name]]++
-		if m.failed >= least {
+		// A permutation test must be able to find sets that the failures, as
+		// they are, do not have.
+		if m.failed >= least || l.failed < fewFailures {
 			c.list = append(c.list, class{
 				first: able[i], others: slices.Clone(able[i+1 : j]), name: names[name],
 				total: m.total, failed: m.failed,

@@ -91,45 +91,48 @@ func (m *miner) prepare() {
 // mostBands bounds how many bands of strata the search tells apart.
 const mostBands = 24
 
-// boards lays out a sample of the entries that are alive, for the search.
-func (m *miner) boards() (fails, oks *board) {
-	band := make([]int32, len(m.ledger.start)-1)
-	var failEntries, okEntries []int32
-	var failCounts, okCounts []int64
-	for s := range band {
-		band[s] = -1
-		var t sum
-		from, to := m.ledger.start[s], m.ledger.start[s+1]
-		for i := from; i < to; i++ {
-			if m.exact.lives(i) {
-				t.add(&m.ledger.entries[i])
-			}
-		}
+// sampled are the entries that a search looks at, with what each counts.
+type sampled struct {
+	band                 []int32 // by stratum, -1 where nothing failed
+	fails, oks           []int32
+	failCounts, okCounts []int64
+}
+
+// draw samples the entries that are alive.
+func (m *miner) draw() *sampled {
+	d := &sampled{band: make([]int32, len(m.ledger.start)-1)}
+	for s, t := range m.exact.strata() {
+		d.band[s] = -1
 		if t.failed == 0 {
 			continue // where nothing failed nothing can be learnt
 		}
 		rate := float64(t.failed) / (float64(t.failed) + float64(t.units)/float64(m.ledger.scale))
 		// Bands are a factor of 1.4 wide, from rates near one down.
-		band[s] = min(mostBands-1, int32(-2*math.Log2(rate)))
-		for i := from; i < to; i++ {
-			e := &m.ledger.entries[i]
+		d.band[s] = min(mostBands-1, int32(-2*math.Log2(rate)))
+		for i := m.ledger.start[s]; i < m.ledger.start[s+1]; i++ {
 			if !m.exact.lives(i) {
 				continue
 			}
+			e := &m.ledger.entries[i]
 			if e.failed > 0 {
-				failEntries, failCounts = append(failEntries, int32(i)), append(failCounts, e.failed)
+				d.fails, d.failCounts = append(d.fails, int32(i)), append(d.failCounts, e.failed)
 			}
 			if e.units > 0 {
-				okEntries, okCounts = append(okEntries, int32(i)), append(okCounts, e.units)
+				d.oks, d.okCounts = append(d.oks, int32(i)), append(d.okCounts, e.units)
 			}
 		}
 	}
 	// Failures and successes are sampled apart; counts of the successes are in
 	// units of the scale, which leaves their shares as they are.
-	failEntries, failCounts = m.sample(failEntries, failCounts, 1)
-	okEntries, okCounts = m.sample(okEntries, okCounts, m.ledger.scale)
-	return newBoard(m.ledger, m.classes, band, mostBands, failEntries, failCounts),
-		newBoard(m.ledger, m.classes, band, mostBands, okEntries, okCounts)
+	d.fails, d.failCounts = m.sample(d.fails, d.failCounts, 1)
+	d.oks, d.okCounts = m.sample(d.oks, d.okCounts, m.ledger.scale)
+	return d
+}
+
+// boards lays out a sample for the search.
+func (m *miner) boards(d *sampled) (fails, oks *board) {
+	return newBoard(m.ledger, m.classes, d.band, mostBands, d.fails, d.failCounts),
+		newBoard(m.ledger, m.classes, d.band, mostBands, d.oks, d.okCounts)
 }
 
 // sample keeps at most about Options.Sample of the entries: those that count
@@ -204,13 +207,20 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	}
 	var found []judgement
 	for len(found) < m.options.Top {
-		s.fails, s.oks = m.boards()
+		sample := m.draw()
+		s.fails, s.oks = m.boards(sample)
 		s.run()
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		m.cut = m.cut || s.cut
 		j, ok := m.next(s)
+		if !ok && len(found) == 0 && m.ledger.failed < fewFailures {
+			j, ok = m.nearly(s, sample)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if !ok {
 			break
 		}
@@ -246,6 +256,20 @@ func (m *miner) next(s *search) (judgement, bool) {
 		}
 	}
 	return m.accompany(m.widen(j)), true
+}
+
+// nearly returns the best set that only misses the bound over all sets, if a
+// permutation test finds it striking.
+func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
+	for _, c := range s.best.list {
+		j := m.judge(c.set)
+		if j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 {
+			continue
+		}
+		j.p = m.striking(s, sample, c.score)
+		return j, j.p <= permuted*m.options.Alpha
+	}
+	return judgement{}, false
 }
 
 // pick returns the best of the candidates, as all rows have it, that holds

@@ -2,7 +2,6 @@ package interaction
 
 import (
 	"cmp"
-	"fmt"
 	"math/bits"
 	"slices"
 
@@ -171,77 +170,4 @@ func copysign(a, b float64) float64 {
 		return -a
 	}
 	return a
-}
-
-// argue writes the evidence of a finding.
-func (m *miner) argue(f *Finding, j judgement, t *cross) {
-	whole := t.cells[t.whole()]
-	p := whole.risk(m.ledger.typical)
-	low, high := p.interval()
-	f.For = append(f.For, fmt.Sprintf("%s of %s requests with %s failed: %s (%s to %s).",
-		count(int(whole.failed)), count(int(whole.total())), list(f.Conditions, phrase),
-		percent(p.risk), percent(low), percent(high)))
-	f.For = append(f.For, fmt.Sprintf("%.0f failures more than at the risk of other traffic of the same time; a set as striking by chance: %s.",
-		j.excess, probability(j.p)))
-	if len(j.set) > 1 {
-		for i := range t.order {
-			c := t.cells[t.whole()&^(1<<i)]
-			r := c.risk(m.ledger.typical)
-			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
-				count(int(c.failed)), count(int(c.total())), percent(r.risk)))
-		}
-	}
-	for _, w := range j.worse {
-		f.For = append(f.For, fmt.Sprintf("With %s as well it is worse: %s; without, the harm stays.",
-			phrase(m.condition(w.k)), percent(w.risk.risk)))
-	}
-	for _, c := range j.during {
-		f.Missing = append(f.Missing, m.says(c))
-	}
-	for i := range t.order {
-		if c := t.cells[t.whole()&^(1<<i)]; t.order > 1 && c.total() < fewRows {
-			f.Missing = append(f.Missing, fmt.Sprintf(
-				"Whether %s is needed is not testable: only %s had the rest without it.",
-				phrase(f.Conditions[i]), plural(int(c.total()), "request")))
-		}
-	}
-	m.untested(f, j.set)
-}
-
-// untested names conditions that nearly all requests of the finding had
-// besides, so that whether they are needed too cannot be told.
-func (m *miner) untested(f *Finding, set []int32) {
-	g := m.gather(set[0], set[1:], true)
-	all := list(f.Conditions, phrase)
-	type missed struct {
-		k    int32
-		lack int64
-	}
-	var found []missed
-	for c, k := range m.classes.list {
-		lack := g.has.total() - g.with[c].total()
-		if k.context == varies && lack < fewRows && !slices.Contains(set, int32(c)) &&
-			float64(k.total) <= 0.8*float64(m.ledger.total) && !m.listed(f, int32(c)) {
-			found = append(found, missed{int32(c), lack})
-		}
-	}
-	slices.SortFunc(found, func(a, b missed) int {
-		return cmp.Or(cmp.Compare(m.classes.list[a.k].total, m.classes.list[b.k].total), cmp.Compare(a.k, b.k))
-	})
-	for _, x := range found[:min(len(found), mostUntested)] {
-		seen := "no request had"
-		if x.lack > 0 {
-			seen = "only " + plural(int(x.lack), "request") + " had"
-		}
-		f.Missing = append(f.Missing, fmt.Sprintf("Whether %s is needed too is not testable: %s %s without it.",
-			phrase(m.condition(x.k)), seen, all))
-	}
-}
-
-// mostUntested is how many such conditions a finding names.
-const mostUntested = 3
-
-// listed reports whether class k is among the finding's aliases.
-func (m *miner) listed(f *Finding, k int32) bool {
-	return slices.ContainsFunc(f.Aliases, func(a AliasOf) bool { return a.Condition == m.condition(k) })
 }

@@ -68,6 +68,7 @@ type search struct {
 	f, n     float64   // failures and all, in counts of the sample
 	best     shortlist
 	pure     shortlist // of sets that nearly always fail
+	floor    float64   // the score that a set must beat to count at all
 	dense    bool      // failures are common, so that pure sets are looked for
 	nodes    int
 	cut      bool
@@ -121,12 +122,22 @@ func (s *search) run() {
 	s.pure.trim()
 }
 
+// reaches reports whether any set scores at least score.
+func (s *search) reaches(score float64) bool {
+	s.floor = score - 1e-9
+	defer func() { s.floor = 0 }()
+	s.dense = false
+	s.run()
+	return len(s.best.list) > 0
+}
+
 // prepare sizes the scratch memory and works out the rate of each band.
 func (s *search) prepare() {
 	s.nodes, s.cut = 0, false
 	s.best.keep, s.pure.keep = keepBest, keepBest
 	s.best.reset()
 	s.pure.reset()
+	s.best.worst = s.floor
 	s.fmasks, s.omasks = nil, nil
 	for len(s.fmasks) <= s.order {
 		s.fmasks = append(s.fmasks, make([]uint64, s.fails.words))

@@ -59,6 +59,7 @@ type grouping struct {
 	stratum  []int32 // by row: location and merged time buckets
 	strata   int
 	at       []int32          // the location of each stratum
+	bucket   []int64          // the first bucket of time of each
 	places   [][]condition.ID // the location conditions, by location
 	isPlace  []bool           // by condition
 }
@@ -117,6 +118,7 @@ func group(t Table, o Options) grouping {
 			number[c] = int32(g.strata)
 		}
 		g.at = append(g.at, cells[i].location)
+		g.bucket = append(g.bucket, cells[i].bucket)
 		g.strata++
 		i = j
 	}

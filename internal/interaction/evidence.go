@@ -1,0 +1,158 @@
+package interaction
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// argue writes the evidence of a finding.
+func (m *miner) argue(f *Finding, j judgement, t *cross) {
+	whole := t.cells[t.whole()]
+	p := whole.risk(m.ledger.typical)
+	low, high := p.interval()
+	f.For = append(f.For, fmt.Sprintf("%s of %s requests with %s failed: %s (%s to %s).",
+		count(int(whole.failed)), count(int(whole.total())), list(f.Conditions, phrase),
+		percent(p.risk), percent(low), percent(high)))
+	f.For = append(f.For, fmt.Sprintf("%.0f failures more than at the risk of other traffic of the same time; a set as striking by chance: %s.",
+		j.excess, probability(j.p)))
+	if len(j.set) > 1 {
+		for i := range t.order {
+			c := t.cells[t.whole()&^(1<<i)]
+			r := c.risk(m.ledger.typical)
+			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
+				count(int(c.failed)), count(int(c.total())), percent(r.risk)))
+		}
+	}
+	for _, w := range j.worse {
+		f.For = append(f.For, fmt.Sprintf("With %s as well it is worse: %s; without, the harm stays.",
+			phrase(m.condition(w.k)), percent(w.risk.risk)))
+	}
+	for _, c := range j.during {
+		f.Missing = append(f.Missing, m.says(c))
+	}
+	for i := range t.order {
+		if c := t.cells[t.whole()&^(1<<i)]; t.order > 1 && c.total() < fewRows {
+			f.Missing = append(f.Missing, fmt.Sprintf(
+				"Whether %s is needed is not testable: only %s had the rest without it.",
+				phrase(f.Conditions[i]), plural(int(c.total()), "request")))
+		}
+	}
+	m.doubt(f, t)
+	m.untested(f, j.set)
+}
+
+// doubt writes what speaks against a finding: that its failures came in one
+// burst, or that the mix of places and times exaggerates or hides it.
+func (m *miner) doubt(f *Finding, t *cross) {
+	whole := t.whole()
+	if b, n := m.burst(t); n > 1 && b >= mostBurst {
+		f.Against = append(f.Against, fmt.Sprintf(
+			"%s of its failures fell into one stretch of %s, although the conditions were in force in %d: one burst could do the same.",
+			percent(b), m.options.Bucket, n))
+	}
+	crude, within := m.ratios(t)
+	if crude <= 0 || within <= 0 {
+		return // nothing else fails
+	}
+	if d := math.Log(crude) - math.Log(within); math.Abs(d) > mixShift {
+		how := "exaggerates"
+		if d < 0 {
+			how = "hides"
+		}
+		f.Against = append(f.Against, fmt.Sprintf(
+			"Mix shift: over all requests the risk is %.1f times that of the rest, at the same time and place %.1f times; the mix of requests %s the effect.",
+			crude, within, how))
+	}
+}
+
+// ratios returns the risk of the whole set over that of the rest, crude and
+// within strata (Mantel and Haenszel 1959); 0 where there is none.
+func (m *miner) ratios(t *cross) (crude, within float64) {
+	var in, out sum
+	var up, down float64
+	for _, cells := range t.strata {
+		var rest sum
+		for i, c := range cells {
+			if i != t.whole() {
+				rest = rest.plus(c)
+			}
+		}
+		c := cells[t.whole()]
+		in, out = in.plus(c), out.plus(rest)
+		n1, n2 := float64(c.failed)+c.w/weightUnit, float64(rest.failed)+rest.w/weightUnit
+		if n1 > 0 && n2 > 0 {
+			up += float64(c.failed) * n2 / (n1 + n2)
+			down += float64(rest.failed) * n1 / (n1 + n2)
+		}
+	}
+	if out.failed == 0 || down <= 0 {
+		return 0, 0
+	}
+	return in.risk(m.ledger.typical).risk / out.risk(m.ledger.typical).risk, up / down
+}
+
+const (
+	// mostBurst is the share of a finding's failures in one stretch of time
+	// from which it may be a burst.
+	mostBurst = 0.9
+	// mixShift is by how much the logarithms of the crude and the stratified
+	// risk ratio may differ before it is said.
+	mixShift = 0.7
+)
+
+// burst returns the largest share of the failures of the whole set in one
+// stretch of time, and in how many such stretches the set was in force.
+func (m *miner) burst(t *cross) (share float64, stretches int) {
+	failed := make(map[int64]int64)
+	var all, most int64
+	for s, cells := range t.strata {
+		c := cells[t.whole()]
+		if c.total() == 0 {
+			continue
+		}
+		b := m.groups.bucket[s]
+		failed[b] += c.failed
+		all, most = all+c.failed, max(most, failed[b])
+	}
+	return ratio(most, all), len(failed)
+}
+
+// untested names conditions that nearly all requests of the finding had
+// besides, so that whether they are needed too cannot be told.
+func (m *miner) untested(f *Finding, set []int32) {
+	g := m.gather(set[0], set[1:], true)
+	all := list(f.Conditions, phrase)
+	type missed struct {
+		k    int32
+		lack int64
+	}
+	var found []missed
+	for c, k := range m.classes.list {
+		lack := g.has.total() - g.with[c].total()
+		if k.context == varies && lack < fewRows && !slices.Contains(set, int32(c)) &&
+			float64(k.total) <= 0.8*float64(m.ledger.total) && !m.listed(f, int32(c)) {
+			found = append(found, missed{int32(c), lack})
+		}
+	}
+	slices.SortFunc(found, func(a, b missed) int {
+		return cmp.Or(cmp.Compare(m.classes.list[a.k].total, m.classes.list[b.k].total), cmp.Compare(a.k, b.k))
+	})
+	for _, x := range found[:min(len(found), mostUntested)] {
+		seen := "no request had"
+		if x.lack > 0 {
+			seen = "only " + plural(int(x.lack), "request") + " had"
+		}
+		f.Missing = append(f.Missing, fmt.Sprintf("Whether %s is needed too is not testable: %s %s without it.",
+			phrase(m.condition(x.k)), seen, all))
+	}
+}
+
+// mostUntested is how many such conditions a finding names.
+const mostUntested = 3
+
+// listed reports whether class k is among the finding's aliases.
+func (m *miner) listed(f *Finding, k int32) bool {
+	return slices.ContainsFunc(f.Aliases, func(a AliasOf) bool { return a.Condition == m.condition(k) })
+}

@@ -1,0 +1,125 @@
+package interaction
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+)
+
+// fewFailures is below how many failures a set that misses the bound over all
+// sets is given a permutation test, which knows how much sets overlap.
+const fewFailures = 200
+
+// permuted is the part of Alpha at which a permutation test counts. The bound
+// over all sets keeps false alarms far below Alpha; this test would not, and a
+// window is analysed every few seconds.
+const permuted = 0.2
+
+// A pool is the sample of a search, by stratum, with what each entry counts.
+type pool struct {
+	entries []int32 // by stratum
+	stratum []int32
+	failed  []int64
+	ok      []int64
+}
+
+// pool joins the sampled failures and successes.
+func (m *miner) pool(s *sampled) *pool {
+	at := make(map[int32]int)
+	p := &pool{}
+	place := func(e int32) int {
+		i, ok := at[e]
+		if !ok {
+			i = len(p.entries)
+			at[e] = i
+			p.entries = append(p.entries, e)
+			p.failed, p.ok = append(p.failed, 0), append(p.ok, 0)
+		}
+		return i
+	}
+	for i, e := range s.fails {
+		p.failed[place(e)] += s.failCounts[i]
+	}
+	for i, e := range s.oks {
+		p.ok[place(e)] += s.okCounts[i]
+	}
+	// Draws must not depend on the order of rows.
+	order := make([]int, len(p.entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := &m.ledger.entries[p.entries[a]], &m.ledger.entries[p.entries[b]]
+		return cmp.Or(cmp.Compare(x.stratum, y.stratum), slices.Compare(x.conditions, y.conditions))
+	})
+	q := &pool{}
+	for _, i := range order {
+		q.entries = append(q.entries, p.entries[i])
+		q.stratum = append(q.stratum, m.ledger.entries[p.entries[i]].stratum)
+		q.failed, q.ok = append(q.failed, p.failed[i]), append(q.ok, p.ok[i])
+	}
+	return q
+}
+
+// deal hands the failures of each stratum out at random among its observations.
+func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
+	failed, ok = make([]int64, len(p.entries)), make([]int64, len(p.entries))
+	for from := 0; from < len(p.entries); {
+		to := from
+		var f, n int64
+		for ; to < len(p.entries) && p.stratum[to] == p.stratum[from]; to++ {
+			f, n = f+p.failed[to], n+p.failed[to]+p.ok[to]
+		}
+		// Selection sampling: each observation fails with the chance that the
+		// failures still to be dealt bear to the observations still to come
+		// (Fan, Muller and Rezucha 1962).
+		for i := from; i < to; i++ {
+			for left := p.failed[i] + p.ok[i]; left > 0; left-- {
+				if f == 0 {
+					ok[i] += left
+					break
+				}
+				if rng.Int64N(n) < f {
+					failed[i]++
+					f--
+				} else {
+					ok[i]++
+				}
+				n--
+			}
+		}
+		from = to
+	}
+	return failed, ok
+}
+
+// striking is the share of permutations of the failures within strata whose
+// best set scores as high (Westfall and Young 1993). It stops when there have
+// been too many for the answer to matter.
+func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
+	p := m.pool(sample)
+	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
+	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
+	reached := 1
+	for b := range m.options.Permutations {
+		failed, ok := p.deal(rng)
+		again := sampled{band: sample.band}
+		for i, e := range p.entries {
+			if failed[i] > 0 {
+				again.fails, again.failCounts = append(again.fails, e), append(again.failCounts, failed[i])
+			}
+			if ok[i] > 0 {
+				again.oks, again.okCounts = append(again.oks, e), append(again.okCounts, ok[i])
+			}
+		}
+		t := *s
+		t.fails, t.oks = m.boards(&again)
+		if t.reaches(score) {
+			reached++
+		}
+		if s.ctx.Err() != nil || reached > most {
+			return float64(reached) / float64(b+2)
+		}
+	}
+	return float64(reached) / float64(m.options.Permutations+1)
+}
