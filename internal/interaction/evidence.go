@@ -46,7 +46,6 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 // doubt writes what speaks against a finding: that its failures came in one
 // burst, or that the mix of places and times exaggerates or hides it.
 func (m *miner) doubt(f *Finding, t *cross) {
-	whole := t.whole()
 	if b, n := m.burst(t); n > 1 && b >= mostBurst {
 		f.Against = append(f.Against, fmt.Sprintf(
 			"%s of its failures fell into one stretch of %s, although the conditions were in force in %d: one burst could do the same.",
