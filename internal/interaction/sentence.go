@@ -13,8 +13,14 @@ import (
 // requests. outcome is "failed" or "slow".
 func Sentence(f Finding, subject, outcome string) string {
 	w := words{does: subject + " fails for ", do: "fail", short: "do", noun: "failures"}
-	if outcome == "slow" {
+	several := strings.Contains(subject, " and ")
+	switch {
+	case outcome == "slow" && several:
+		w = words{does: subject + " are slow for ", do: "are slow", short: "are", noun: "slow requests"}
+	case outcome == "slow":
 		w = words{does: subject + " is slow for ", do: "are slow", short: "are", noun: "slow requests"}
+	case several:
+		w.does = subject + " fail for "
 	}
 	of := "the"
 	if subject == "" {
@@ -40,8 +46,8 @@ func Sentence(f Finding, subject, outcome string) string {
 		return fmt.Sprintf("%s when %s meets %s. %s", w.of(head),
 			phrase(f.Conditions[0]), phrase(f.Conditions[1]), pair(f, others))
 	}
-	return fmt.Sprintf("%s when %s are in force together. With any one of them missing it is %s.",
-		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others))
+	return fmt.Sprintf("%s when %s are in force together. With any one of them missing, %s %s.",
+		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others), w.short)
 }
 
 // words are how a sentence speaks of one outcome.
@@ -68,6 +74,9 @@ func (w words) single(whole Cell, c condition.Condition, others []Cell) string {
 	}
 	share := percent(whole.Risk) + rate(whole)
 	rest := "Of the others " + worst(others) + " " + w.short + "."
+	if none := noneOf(others); none != "" {
+		rest = "Of the others " + none + " " + w.short + "."
+	}
 	if w.does == "" {
 		return fmt.Sprintf("%s of requests %s %s %s. %s", share, verb, phrase(c), w.do, rest)
 	}
@@ -105,12 +114,30 @@ func worst(cells []Cell) string {
 	return percent(high)
 }
 
+// atMost bounds what happens in any of the cells.
 func atMost(cells []Cell) string {
-	if w := worst(cells); w == "not known" {
-		return w
-	} else {
+	if none := noneOf(cells); none != "" {
+		return none
+	}
+	if w := worst(cells); w != "not known" {
 		return "at most " + w
 	}
+	return "it is not known how many"
+}
+
+// noneOf says of how many observations none was bad, or nothing if some were.
+func noneOf(cells []Cell) string {
+	total := 0
+	for _, c := range cells {
+		if c.Failed > 0 || c.Risk > 0 {
+			return ""
+		}
+		total += c.Total
+	}
+	if total == 0 {
+		return ""
+	}
+	return "none of " + count(total)
 }
 
 // phrase names a condition as people do: "cart 2.4.0", "flag rounding=banker".

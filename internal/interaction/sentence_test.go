@@ -40,7 +40,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 					cell(100, 0.2, 0, 0.5, "a"), cell(90000, 0.001, 0, 0.002),
 				},
 			},
-			want: "Checkout fails for 61% (58% to 64%, n=1,204) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing it is at most 0.4%.",
+			want: "Checkout fails for 61% (58% to 64%, n=1,204) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, at most 0.4% do.",
 		},
 		{
 			name: "single", subject: "Checkout", outcome: "slow",
@@ -67,6 +67,16 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 				},
 			},
 			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. With only one of them it is less: 40%, 30%.",
+		},
+		{
+			name: "several_entries_and_no_failure_elsewhere", subject: "GET /cart and POST /checkout", outcome: "failed",
+			finding: interaction.Finding{
+				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, pricing, rounding},
+				Cells: []interaction.Cell{
+					cell(42, 1, 0.92, 1, "a", "b", "c"), cell(100, 0, 0, 0.01, "a", "b"), cell(150, 0, 0, 0.01, "a", "c"), cell(1000, 0, 0, 0.01, "b", "c"),
+				},
+			},
+			want: "GET /cart and POST /checkout fail for 100% (92% to 100%, n=42) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, none of 1,250 do.",
 		},
 		{
 			name: "nothing", subject: "Checkout", outcome: "failed",
