@@ -14,7 +14,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 	rounding := condition.Condition{Dimension: "flag rounding", Value: "banker"}
 	cdn := condition.Condition{Dimension: "cdn", Value: "3"}
 	cell := func(n int, risk, low, high float64, holds ...string) interaction.Cell {
-		return interaction.Cell{Holds: holds, Total: n, Risk: risk, Low: low, High: high}
+		return interaction.Cell{Holds: holds, Total: n, Failed: int(float64(n)*risk + 0.5), Risk: risk, Low: low, High: high}
 	}
 	for _, c := range []struct {
 		name, subject, outcome, want string
@@ -36,11 +36,22 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, pricing, rounding},
 				Cells: []interaction.Cell{
 					cell(1204, 0.61, 0.58, 0.64, "a", "b", "c"),
-					cell(100, 0.004, 0, 0.01, "a", "b"), cell(100, 0.001, 0, 0.01, "a", "c"), cell(0, 0, 0, 1, "b", "c"),
+					cell(1000, 0.004, 0, 0.01, "a", "b"), cell(1000, 0.001, 0, 0.01, "a", "c"), cell(0, 0, 0, 1, "b", "c"),
 					cell(100, 0.2, 0, 0.5, "a"), cell(90000, 0.001, 0, 0.002),
 				},
 			},
 			want: "Checkout fails for 61% (58% to 64%, n=1,204) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, at most 0.4% do.",
+		},
+		{
+			name: "certain", subject: "Checkout and cart", outcome: "failed",
+			finding: interaction.Finding{
+				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, pricing, rounding},
+				Cells: []interaction.Cell{
+					cell(1204, 0.61, 0.58, 0.64, "a", "b", "c"), cell(1000, 0, 0, 0.01, "a", "b"), cell(500, 0, 0, 0.01, "a", "c"),
+					cell(2000, 0, 0, 0.01, "b", "c"), cell(90000, 0.001, 0, 0.002),
+				},
+			},
+			want: "Checkout and cart fail for 61% (58% to 64%, n=1,204) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, none of 3,500 do.",
 		},
 		{
 			name: "single", subject: "Checkout", outcome: "slow",
