@@ -1,15 +1,12 @@
 package app
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"example.test/eddy/internal/access"
 	"example.test/eddy/internal/ingest"
@@ -45,7 +42,8 @@ type Options struct {
 	Analysis pipeline.Config `yaml:"analysis"`
 	// Step is how often the window is analysed. Default 10 s.
 	Step time.Duration `yaml:"step"`
-	// Retention is how long each kind of record is kept; see store.Retention.
+	// Retention is how long each kind of record is kept; see store.Retention. A
+	// field that is zero means its default.
 	Retention store.Retention `yaml:"retention"`
 	// Memory bounds what the process keeps, in bytes; at least 256 MiB, default
 	// 2 GiB. It is shared out: a quarter to the store's engine, an eighth to the
@@ -63,23 +61,6 @@ type Options struct {
 	IncidentLinks []web.Link `yaml:"incident_links"`
 }
 
-// Load reads options from a YAML file. A field that does not exist is an
-// error, with its line.
-func Load(path string) (Options, error) {
-	var o Options
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return o, fmt.Errorf("config: %w", err)
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return o, nil
-	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&o); err != nil {
-		return Options{}, fmt.Errorf("config %s: %s", path, yaml.FormatError(err, false, true))
-	}
-	return o, nil
-}
-
 // withDefaults fills the zero fields and carries the settings of the whole
 // server into its parts.
 func (o Options) withDefaults() Options {
@@ -92,9 +73,13 @@ func (o Options) withDefaults() Options {
 	o.Ingest.Bounds.QueueBytes = cmp.Or(o.Ingest.Bounds.QueueBytes, o.Memory/8)
 	o.Analysis.Request.MaxSpans = cmp.Or(o.Analysis.Request.MaxSpans, int(o.Memory/4/spanBytes))
 	o.Analysis.MaxObservations = cmp.Or(o.Analysis.MaxObservations, min(int(o.Memory/8/observationBytes), 200_000))
-	if o.Retention == (store.Retention{}) {
-		o.Retention = store.DefaultRetention()
-	}
+	keep := store.DefaultRetention()
+	o.Retention.Spans = cmp.Or(o.Retention.Spans, keep.Spans)
+	o.Retention.Logs = cmp.Or(o.Retention.Logs, keep.Logs)
+	o.Retention.Observations = cmp.Or(o.Retention.Observations, keep.Observations)
+	o.Retention.Totals = cmp.Or(o.Retention.Totals, keep.Totals)
+	o.Retention.Changes = cmp.Or(o.Retention.Changes, keep.Changes)
+	o.Retention.Incidents = cmp.Or(o.Retention.Incidents, keep.Incidents)
 	if o.TLS.On() && !o.Ingest.TLS.On() {
 		o.Ingest.TLS = o.TLS
 	}
