@@ -2,7 +2,6 @@ package interaction
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 )
 
@@ -72,31 +71,39 @@ type gathering struct {
 // and without it. With everything it counts entries that an earlier finding
 // explains as well.
 func (m *miner) gather(k int32, rest []int32, everything bool) gathering {
-	x := m.exact
-	x.need(append(slices.Clone(rest), k))
 	n := len(m.classes.list)
 	g := gathering{with: make([]sum, n), without: make([]sum, n)}
-	for w := range x.alive {
-		v := x.word(w, everything)
-		for _, c := range rest {
-			v &= x.class[c][w]
+	m.exact.need([]int32{k})
+	row := m.exact.class[k]
+	m.exact.each(rest, everything, func(i int, e *entry) {
+		if row[i/64]>>(i%64)&1 == 1 {
+			g.has.add(e)
+			m.tally(g.with, e)
+		} else {
+			g.lacks.add(e)
+			m.tally(g.without, e)
 		}
-		for ; v != 0; v &= v - 1 {
-			b := bits.TrailingZeros64(v)
-			e := &x.l.entries[w*64+b]
-			list, all := g.without, &g.lacks
-			if x.class[k][w]>>b&1 == 1 {
-				list, all = g.with, &g.has
-			}
-			all.add(e)
-			for _, id := range e.conditions {
-				if c := m.classes.of[id]; c >= 0 && m.classes.list[c].first == id {
-					list[c].add(e)
-				}
-			}
+	})
+	return g
+}
+
+// among counts every class among the entries that have all of set.
+func (m *miner) among(set []int32, everything bool) (all sum, with []sum) {
+	with = make([]sum, len(m.classes.list))
+	m.exact.each(set, everything, func(_ int, e *entry) {
+		all.add(e)
+		m.tally(with, e)
+	})
+	return all, with
+}
+
+// tally adds an entry to the sums of its classes.
+func (m *miner) tally(sums []sum, e *entry) {
+	for _, id := range e.conditions {
+		if c := m.classes.of[id]; c >= 0 && m.classes.list[c].first == id {
+			sums[c].add(e)
 		}
 	}
-	return g
 }
 
 func (s sum) minus(o sum) sum {

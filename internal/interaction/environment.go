@@ -41,25 +41,18 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 			ks = append(ks, int32(k))
 		}
 	}
-	x.need(append(ks, set...))
+	x.need(ks)
 	places := len(m.groups.places)
 	for _, k := range ks {
 		on, off := make([]sum, places), make([]sum, places)
 		state := x.class[k]
-		for w := range x.alive {
-			v := x.word(w, everything)
-			for _, c := range set {
-				v &= x.class[c][w]
+		x.each(set, everything, func(i int, e *entry) {
+			at := off
+			if state[i/64]>>(i%64)&1 == 1 {
+				at = on
 			}
-			eachBit(v, func(b int) {
-				e := &x.l.entries[w*64+b]
-				at := off
-				if state[w]>>b&1 == 1 {
-					at = on
-				}
-				at[m.groups.at[e.stratum]].add(e)
-			})
-		}
+			at[m.groups.at[e.stratum]].add(e)
+		})
 		var c split
 		for i := range on {
 			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))

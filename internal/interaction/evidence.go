@@ -121,7 +121,7 @@ func (m *miner) burst(t *cross) (share float64, stretches int) {
 // untested names conditions that nearly all requests of the finding had
 // besides, so that whether they are needed too cannot be told.
 func (m *miner) untested(f *Finding, set []int32) {
-	g := m.gather(set[0], set[1:], true)
+	has, with := m.among(set, true)
 	all := list(f.Conditions, phrase)
 	type missed struct {
 		k    int32
@@ -129,7 +129,7 @@ func (m *miner) untested(f *Finding, set []int32) {
 	}
 	var found []missed
 	for c, k := range m.classes.list {
-		lack := g.has.total() - g.with[c].total()
+		lack := has.total() - with[c].total()
 		if k.context == varies && lack < fewRows && !slices.Contains(set, int32(c)) &&
 			float64(k.total) <= 0.8*float64(m.ledger.total) && !m.listed(f, int32(c)) {
 			found = append(found, missed{int32(c), lack})

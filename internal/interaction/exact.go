@@ -132,6 +132,18 @@ func eachBit(v uint64, f func(bit int)) {
 	}
 }
 
+// each calls f with the entries that have all of set.
+func (x *exact) each(set []int32, everything bool, f func(i int, e *entry)) {
+	x.need(set)
+	for w := range x.alive {
+		v := x.word(w, everything)
+		for _, k := range set {
+			v &= x.class[k][w]
+		}
+		eachBit(v, func(b int) { f(w*64+b, &x.l.entries[w*64+b]) })
+	}
+}
+
 // lives reports whether entry i is alive.
 func (x *exact) lives(i int) bool { return x.alive[i/64]>>(i%64)&1 == 1 }
 

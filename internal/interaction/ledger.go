@@ -11,6 +11,7 @@ import (
 // conditions.
 type entry struct {
 	conditions []condition.ID
+	hash       uint64 // of the conditions
 	stratum    int32
 	failed     int64
 	ok         int64
@@ -66,7 +67,8 @@ func reduce(t Table, g grouping) *ledger {
 }
 
 func (l *ledger) add(r Row, stratum int32, seen map[uint64]int) {
-	h := hashIDs(r.Conditions)
+	hash := hashIDs(r.Conditions)
+	h := hash
 	i, ok := seen[h]
 	for ok && !slices.Equal(l.entries[i].conditions, r.Conditions) {
 		h = mix(h) // another set with the same hash: look where it would be instead
@@ -75,7 +77,7 @@ func (l *ledger) add(r Row, stratum int32, seen map[uint64]int) {
 	if !ok {
 		i = len(l.entries)
 		seen[h] = i
-		l.entries = append(l.entries, entry{conditions: r.Conditions, stratum: stratum})
+		l.entries = append(l.entries, entry{conditions: r.Conditions, hash: hash, stratum: stratum})
 	}
 	w := r.Weight
 	if w == 0 {

@@ -167,7 +167,7 @@ func (m *miner) sample(entries []int32, counts []int64, unit int64) ([]int32, []
 // content hashes what an entry is: its conditions and its stratum.
 func (m *miner) content(e int32) uint64 {
 	x := &m.ledger.entries[e]
-	return hashIDs(x.conditions) ^ mix(m.options.Seed+uint64(x.stratum)<<32)
+	return x.hash ^ mix(m.options.Seed+uint64(x.stratum)<<32)
 }
 
 // threshold is the t at which the sum of min(1, count/t) is the sample's size.

@@ -78,11 +78,11 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 // implied lists the classes that all living rows of the set have, and others
 // have not.
 func (m *miner) implied(set []int32) []int32 {
-	g := m.gather(set[0], set[1:], false)
+	all, with := m.among(set, false)
 	var out []int32
 	for c := range m.classes.list {
 		if m.classes.list[c].context == varies && !slices.Contains(set, int32(c)) &&
-			g.with[c].total() == g.has.total() {
+			with[c].total() == all.total() {
 			out = append(out, int32(c))
 		}
 	}
