@@ -50,8 +50,13 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 		flag string
 		into *string
 	}{
-		{c.Data, &o.Data}, {c.Web, &o.Web}, {c.GRPC, &o.Ingest.GRPC}, {c.HTTP, &o.Ingest.HTTP},
-		{c.Tokens, &o.TokensFile}, {c.TLSCert, &o.TLS.CertFile}, {c.TLSKey, &o.TLS.KeyFile},
+		{c.Data, &o.Data},
+		{c.Web, &o.Web},
+		{c.GRPC, &o.Ingest.GRPC},
+		{c.HTTP, &o.Ingest.HTTP},
+		{c.Tokens, &o.TokensFile},
+		{c.TLSCert, &o.TLS.CertFile},
+		{c.TLSKey, &o.TLS.KeyFile},
 	} {
 		if f.flag != "" {
 			*f.into = f.flag

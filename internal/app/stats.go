@@ -23,12 +23,16 @@ type collector struct {
 func newCollector(stats func() pipeline.Stats) *collector {
 	c := &collector{stats: stats}
 	counter := func(name, help string, value func(pipeline.Stats) uint64) {
-		c.figures = append(c.figures, figure{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue,
-			func(s pipeline.Stats) float64 { return float64(value(s)) }})
+		c.figures = append(c.figures, figure{
+			prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue,
+			func(s pipeline.Stats) float64 { return float64(value(s)) },
+		})
 	}
 	gauge := func(name, help string, value func(pipeline.Stats) int) {
-		c.figures = append(c.figures, figure{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue,
-			func(s pipeline.Stats) float64 { return float64(value(s)) }})
+		c.figures = append(c.figures, figure{
+			prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue,
+			func(s pipeline.Stats) float64 { return float64(value(s)) },
+		})
 	}
 	counter("eddy_request_spans_total", "Spans taken into requests.", func(s pipeline.Stats) uint64 { return s.Request.Spans })
 	counter("eddy_request_requests_total", "Requests that were completed.", func(s pipeline.Stats) uint64 { return s.Request.Requests })

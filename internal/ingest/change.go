@@ -199,8 +199,13 @@ func (w *walk) checkChange(c *telemetry.Change) error {
 		name string
 		text *string
 	}{
-		{"id", &c.ID}, {"entity", &c.Entity}, {"instance", &c.Instance}, {"dimension", &c.Dimension},
-		{"value", &c.Value}, {"previous", &c.Previous}, {"url", &c.URL},
+		{"id", &c.ID},
+		{"entity", &c.Entity},
+		{"instance", &c.Instance},
+		{"dimension", &c.Dimension},
+		{"value", &c.Value},
+		{"previous", &c.Previous},
+		{"url", &c.URL},
 	} {
 		// These name a state: cut, they would name another one.
 		if len(*f.text) > w.b.bounds.ValueBytes {

@@ -99,8 +99,12 @@ func TestASpanIsConvertedWhole(t *testing.T) {
 		Resource: &telemetry.Resource{
 			Service: "cart", Namespace: "shop", Version: "2.4.0", Instance: "cart-7f", Environment: "prod",
 			Attributes: telemetry.Attributes{
-				{Key: "deployment.environment", Value: "prod"}, {Key: "host.name", Value: "node-1"}, {Key: "k8s.pod.name", Value: "cart-7f"},
-				{Key: "service.name", Value: "cart"}, {Key: "service.namespace", Value: "shop"}, {Key: "service.version", Value: "2.4.0"},
+				{Key: "deployment.environment", Value: "prod"},
+				{Key: "host.name", Value: "node-1"},
+				{Key: "k8s.pod.name", Value: "cart-7f"},
+				{Key: "service.name", Value: "cart"},
+				{Key: "service.namespace", Value: "shop"},
+				{Key: "service.version", Value: "2.4.0"},
 			},
 		},
 	}
