@@ -26,8 +26,10 @@ func (m *miner) aliases(f *Finding, set []int32) {
 		rest := slices.Delete(slices.Clone(set), i, i+1)
 		for _, p := range m.pairs(k, rest) {
 			if p.undecided() {
-				f.Aliases = append(f.Aliases, AliasOf{m.condition(p.other), m.condition(k),
-					int(p.first.total() + p.second.total())})
+				f.Aliases = append(f.Aliases, AliasOf{
+					m.condition(p.other), m.condition(k),
+					int(p.first.total() + p.second.total()),
+				})
 			}
 		}
 	}

@@ -39,8 +39,50 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 				phrase(f.Conditions[i]), plural(int(c.total()), "request")))
 		}
 	}
+	m.halves(f, j.set)
 	m.doubt(f, t)
 	m.untested(f, j.set)
+}
+
+// halves tests the set on two halves of the rows, split by a hash of what they
+// are, if each has enough failures: an effect of few odd rows holds in one.
+func (m *miner) halves(f *Finding, set []int32) {
+	const manyRows = 1000 // distinct ones, with failures
+	in, out := [2][]sum{}, [2][]sum{}
+	for h := range 2 {
+		in[h], out[h] = make([]sum, len(m.ledger.start)-1), make([]sum, len(m.ledger.start)-1)
+	}
+	m.exact.need(set)
+	rows := 0
+	for i := range m.ledger.entries {
+		e := &m.ledger.entries[i]
+		to := &out[m.content(int32(i))>>40&1][e.stratum]
+		if m.exact.hasAll(i, set) {
+			to = &in[m.content(int32(i))>>40&1][e.stratum]
+		}
+		to.add(e)
+		if e.failed > 0 {
+			rows++
+		}
+	}
+	if rows < 2*manyRows {
+		return
+	}
+	var p [2]float64
+	for h := range 2 {
+		var c split
+		for s := range in[h] {
+			a, b := in[h][s], out[h][s]
+			c.add(float64(a.failed), float64(a.units)/float64(m.ledger.scale), float64(b.failed), float64(b.units)/float64(m.ledger.scale))
+		}
+		p[h] = c.p()
+	}
+	text := fmt.Sprintf("of the data, split at random: %s and %s.", probability(p[0]), probability(p[1]))
+	if max(p[0], p[1]) <= 0.01 {
+		f.For = append(f.For, "It holds in both halves "+text)
+	} else {
+		f.Against = append(f.Against, "It does not hold in both halves "+text)
+	}
 }
 
 // doubt writes what speaks against a finding: that its failures came in one

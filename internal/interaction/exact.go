@@ -144,6 +144,16 @@ func (x *exact) each(set []int32, everything bool, f func(i int, e *entry)) {
 	}
 }
 
+// hasAll reports whether entry i has all of set.
+func (x *exact) hasAll(i int, set []int32) bool {
+	for _, k := range set {
+		if x.class[k][i/64]>>(i%64)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // lives reports whether entry i is alive.
 func (x *exact) lives(i int) bool { return x.alive[i/64]>>(i%64)&1 == 1 }
 

@@ -236,3 +236,15 @@ func TestIntervalsOfSampledRisksCoverTheTruth(t *testing.T) {
 		t.Errorf("95 %% intervals cover the truth in %.1f %% of %d runs", 100*share, all)
 	}
 }
+
+func TestCauseOfManyFailuresHoldsInBothHalves(t *testing.T) {
+	w := newWorld(8)
+	for i := range 6000 {
+		a := w.chance(0.5)
+		w.add(0, w.chance(0.02) || a && w.chance(0.8), fmt.Sprintf("a=%v", a), fmt.Sprintf("request=%d", i))
+	}
+	r := mine(t, w.done(), interaction.Options{})
+	if len(r.Findings) != 1 || !strings.Contains(strings.Join(r.Findings[0].For, " "), "holds in both halves") {
+		t.Errorf("want it said that a=true holds in both halves, got %s", describe(r))
+	}
+}

@@ -127,16 +127,17 @@ func deal(table interaction.Table, rng *rand.Rand) {
 	groups := make(map[string][]int)
 	var keys []string
 	for i, r := range table.Rows {
-		k := strconv.FormatInt(r.Time.Unix()/10, 10)
+		var k strings.Builder
+		k.WriteString(strconv.FormatInt(r.Time.Unix()/10, 10))
 		for _, id := range r.Conditions {
 			if c := table.Conditions[id]; c.Dimension == "entry" {
-				k += c.Value
+				k.WriteString(c.Value)
 			}
 		}
-		if groups[k] == nil {
-			keys = append(keys, k)
+		if groups[k.String()] == nil {
+			keys = append(keys, k.String())
 		}
-		groups[k] = append(groups[k], i)
+		groups[k.String()] = append(groups[k.String()], i)
 	}
 	for _, k := range keys {
 		g := groups[k]

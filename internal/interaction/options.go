@@ -32,9 +32,9 @@ type Options struct {
 	// entry, and a location is never a cause by itself. Nil means "entry"; an
 	// empty slice means that the table has no such column.
 	Location []string
-	// Permutations is how many times labels are permuted within strata when
-	// failures are few and a set is nearly, but not, significant by the
-	// bound over all sets; default 199.
+	// Permutations is how many times failures are permuted within strata when
+	// they are fewer than 200 and a set misses the bound over all sets by
+	// little. Such a set counts at a fifth of Alpha; default 199.
 	Permutations int
 }
 
