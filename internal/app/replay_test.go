@@ -23,6 +23,7 @@ import (
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
+	"example.test/eddy/internal/request"
 )
 
 // began is when the recording starts.
@@ -33,6 +34,8 @@ var began = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 type recording struct {
 	r *rand.Rand
 	w io.Writer
+	// slow makes the harm that of taking long instead of failing.
+	slow bool
 }
 
 // minutes writes traffic of ten requests a second: gateway calls cart, cart
@@ -71,7 +74,12 @@ func (rec *recording) minutes(t *testing.T, from time.Time, n int, flagged bool)
 			if pricing < 2 {
 				version = "2.0.0"
 			}
-			failed := rec.r.IntN(300) == 0 || pricing < 2 && cart == 0 && flag && rec.r.IntN(4) < 3
+			harm := pricing < 2 && cart == 0 && flag && rec.r.IntN(4) < 3
+			failed := rec.r.IntN(300) == 0 || harm && !rec.slow
+			length := 30 * time.Millisecond
+			if harm && rec.slow {
+				length = 400 * time.Millisecond
+			}
 			span := func(l ptrace.SpanSlice, id, parent byte, kind ptrace.SpanKind, name string) ptrace.Span {
 				s := l.AppendEmpty()
 				s.SetTraceID(trace)
@@ -82,7 +90,7 @@ func (rec *recording) minutes(t *testing.T, from time.Time, n int, flagged bool)
 				s.SetKind(kind)
 				s.SetName(name)
 				s.SetStartTimestamp(ptraceTime(at.Add(time.Duration(id) * time.Millisecond)))
-				s.SetEndTimestamp(ptraceTime(at.Add(time.Duration(30-id) * time.Millisecond)))
+				s.SetEndTimestamp(ptraceTime(at.Add(length - time.Duration(id)*time.Millisecond)))
 				return s
 			}
 			root := span(list("gateway", "5.0.0", "gateway-1"), 1, 0, ptrace.SpanKindServer, "POST /checkout")
@@ -188,6 +196,30 @@ func TestReplayNamesTheConditionsOnTheClockOfTheRecords(t *testing.T) {
 	}
 	if opened := k.Opened.Sub(began.Add(2 * time.Minute)); opened > time.Minute {
 		t.Errorf("it was opened %s after the trouble began, want within a minute", opened)
+	}
+}
+
+func TestSlowRequestsAreExplainedToo(t *testing.T) {
+	dir := t.TempDir()
+	path, events := filepath.Join(dir, "traces.json"), filepath.Join(dir, "changes.json")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &recording{r: rand.New(rand.NewPCG(3, 4)), w: f, slow: true}
+	rec.minutes(t, began, 4, false)
+	rec.minutes(t, began.Add(4*time.Minute), 4, true)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	changes(t, events)
+	got := replay(t, path, events)
+	if len(got.Incidents) != 1 {
+		t.Fatalf("replay gave %d incidents, want 1: %q", len(got.Incidents), titles(got.Incidents))
+	}
+	k := got.Incidents[0]
+	if k.Outcome != request.Slow || k.Finding == nil || len(k.Finding.Conditions) != 3 {
+		t.Errorf("the incident is of %s requests and says %q, want slow ones and the three conditions", k.Outcome, k.Title)
 	}
 }
 
