@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
-	"pgregory.net/rapid"
 )
 
 // small draws a table of a few columns, some of them copies of others, in

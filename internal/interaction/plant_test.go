@@ -93,6 +93,18 @@ func TestPlantedSetsOfEachOrderAreFoundFirst(t *testing.T) {
 	}
 }
 
+func TestPermutationsFindWhatTheBoundOverAllSetsMisses(t *testing.T) {
+	table, want := plant(26, 700, 1, 0.06)
+	r := mine(t, table, interaction.Options{})
+	if len(r.Findings) != 1 || !slices.Equal(names(r.Findings[0]), want) || r.Findings[0].P > 0.01 {
+		t.Errorf("want %v at p of 0.01 at most, got %s", want, describe(r))
+	}
+	// One permutation cannot show anything at this level.
+	if r := mine(t, table, interaction.Options{Permutations: 1}); len(r.Findings) != 0 {
+		t.Errorf("want nothing without permutations, got %s", describe(r))
+	}
+}
+
 func TestNothingPlantedIsNothingFound(t *testing.T) {
 	for seed := range uint64(4) {
 		table, _ := plant(seed, 8000, 0, 0)
