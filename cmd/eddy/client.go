@@ -180,6 +180,7 @@ func ended(o request.Outcome) string {
 // printJSON writes v, indented.
 func printJSON(w io.Writer, v any) error {
 	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
 	return out.Encode(v)
 }
