@@ -35,12 +35,9 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 	if err := check(t); err != nil {
 		return Result{}, fmt.Errorf("table: %w", err)
 	}
-	m := &miner{options: o.withDefaults(), table: t}
-	m.groups = group(t, m.options)
-	m.ledger = reduce(t, m.groups)
-	r := Result{
-		Rows: int(m.ledger.total), Failed: int(m.ledger.failed),
-		Findings: []Finding{}, Missing: []string{},
+	r := Result{Findings: []Finding{}, Missing: []string{}}
+	for _, row := range t.Rows {
+		r.Rows, r.Failed = r.Rows+row.Total, r.Failed+row.Failed
 	}
 	switch {
 	case r.Failed == 0:
@@ -50,6 +47,9 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 		r.Missing = append(r.Missing, "Everything failed: without requests that did not fail there is nothing to compare with.")
 		return r, nil
 	}
+	m := &miner{options: o.withDefaults(), table: t}
+	m.groups = group(t, m.options)
+	m.ledger = reduce(t, m.groups)
 	m.prepare()
 	found, err := m.rounds(ctx)
 	if err != nil {
