@@ -4,8 +4,14 @@ import "math"
 
 const (
 	// necessity is the p at which an element of a set counts as needed. All of
-	// a set's elements must reach it, so there is no multiplicity in it.
-	necessity = 1e-3
+	// a set's elements must reach it, so there is no multiplicity in it; that
+	// the element was chosen among many is what the price is for. At 0.001 a
+	// triple needs 20 failures to be named whole, and until then one or two of
+	// its conditions are; at 0.01 it needs 12, and no set grows too large.
+	necessity = 0.01
+	// doubtful is the p of a set as a whole above which its elements must be
+	// shown ten times as clearly.
+	doubtful = 1e-3
 	// fewRows is below how many observations a cell says nothing by itself.
 	fewRows = 20
 )
@@ -37,13 +43,17 @@ func (m *miner) judge(set []int32) judgement {
 	if len(set) == 1 {
 		return j
 	}
+	needed := necessity
+	if j.p > doubtful {
+		needed /= 10
+	}
 	for i := range set {
 		without := whole &^ (1 << i)
 		if j.table.cells[without].total() < fewRows {
 			j.thin = append(j.thin, i)
 		}
 		t := m.exact.compare(j.table, func(c int) bool { return c == whole }, func(c int) bool { return c == without })
-		if t.p() > necessity {
+		if t.p() > needed {
 			j.unneeded = append(j.unneeded, i)
 		}
 	}
