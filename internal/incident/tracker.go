@@ -118,7 +118,8 @@ type Step struct {
 	// Fresh are the observations that were completed since the last step, all
 	// of them; Kept are those of the window that were kept.
 	Fresh, Kept []condition.Observation
-	// Results are what mining gave.
+	// Results are what mining gave. An outcome that is not there was not analysed:
+	// nothing is opened for it, nor explained.
 	Results map[request.Outcome]interaction.Result
 	// Changes are those of the window, oldest first.
 	Changes []*telemetry.Change
@@ -180,7 +181,10 @@ func (t *Tracker) explain(s Step, outcome request.Outcome) {
 	if len(bad) == 0 {
 		return
 	}
-	result := s.Results[outcome]
+	result, ok := s.Results[outcome]
+	if !ok {
+		return // it was not analysed this time
+	}
 	left := slices.Clone(bad)
 	taken := map[*tracked]bool{}
 	for i := range result.Findings {

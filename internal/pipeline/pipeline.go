@@ -3,13 +3,16 @@
 // mined for what explains failures, and explanations become incidents.
 //
 // Step is the whole of it. The server calls it on a clock, "eddy replay" on the
-// clock of the past, tests on theirs: a Pipeline never asks what time it is.
+// clock of the past, tests on theirs: a Pipeline never asks what time it is,
+// except to stop an analysis that takes longer than Config.MiningTime. Then the
+// step goes on without it.
 //
 // What a Pipeline holds is bounded: open traces by request.Config, the states
 // of the timeline and the conditions by condition.Config, the window by
 // Config.MaxObservations. When a bound is hit, successes and then failures are
 // sampled with weights, so that rates stay right; what is left out is counted
-// in Stats.
+// in Stats. What the store refuses is saved with a later step; of that, too, at
+// most MaxObservations wait.
 package pipeline
 
 import (
@@ -32,7 +35,11 @@ type Store interface {
 // A Result is what one step over one window gave.
 type Result struct {
 	Window telemetry.Window
-	// Observations are the requests that were completed since the last step.
+	// Requests, Failed and Slow count what was completed since the last step that
+	// was saved, all of it.
+	Requests, Failed, Slow int
+	// Observations are the same requests; where successes were too many, a sample
+	// of them with weights.
 	Observations []condition.Observation
 	// Dictionary is what the numbers in Observations stand for.
 	Dictionary *condition.Dictionary
@@ -43,7 +50,8 @@ type Result struct {
 	Changes []*telemetry.Change
 	// Graph is of the window.
 	Graph *graph.Graph
-	// Findings are what mining gave, by outcome.
+	// Findings are what mining gave, by outcome. An outcome whose analysis did not
+	// end in time is not there.
 	Findings map[request.Outcome]interaction.Result
 	// Incidents are the ones that this step opened, changed or closed.
 	Incidents []incident.Incident

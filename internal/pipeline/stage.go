@@ -25,6 +25,7 @@ func New(c Config, store Store, log *slog.Logger) *Pipeline {
 	timeline := condition.NewTimeline(condition.TimelineConfig{})
 	return &Pipeline{
 		config: c, store: store, log: log, tracker: incident.NewTracker(c.Incident, nil),
+		missed:     make(map[request.Outcome]int),
 		assembler:  request.New(c.Request),
 		dictionary: dictionary, timeline: timeline,
 		stamper:  condition.NewStamper(condition.StamperConfig{Roles: roles}, dictionary, timeline),
@@ -67,8 +68,14 @@ func (p *Pipeline) note(now time.Time, changes []*telemetry.Change) {
 	p.coverage.AddChanges(now, changes...)
 	p.changes = append(p.changes, changes...)
 	if extra := len(p.changes) - maxChanges; extra > 0 {
-		p.changes = slices.Delete(p.changes, 0, extra)
+		sortChanges(p.changes)
+		p.changes = slices.Delete(p.changes, 0, extra+maxChanges/10) // so that a flood is not sorted for each
 	}
+}
+
+// sortChanges puts changes in the order of time; they come in any.
+func sortChanges(list []*telemetry.Change) {
+	slices.SortStableFunc(list, func(a, b *telemetry.Change) int { return a.Time.Compare(b.Time) })
 }
 
 // collect completes requests and moves the window.
@@ -80,14 +87,28 @@ func (p *Pipeline) collect(now time.Time) Result {
 	oldest := now.Add(-p.config.Window)
 	p.graphs = slices.DeleteFunc(p.graphs, func(m minute) bool { return m.start.Add(time.Minute).Before(oldest) })
 	p.changes = slices.DeleteFunc(p.changes, func(c *telemetry.Change) bool { return c.Time.Before(oldest) })
-	slices.SortStableFunc(p.changes, func(a, b *telemetry.Change) int { return a.Time.Compare(b.Time) })
 	r := Result{
 		Window: p.window.span(now), Observations: p.fresh, Dictionary: p.dictionary,
 		Totals: p.window.totals(), Changes: p.inferred, Graph: p.graph(),
 		Findings: make(map[request.Outcome]interaction.Result), Missing: p.coverage.Missing(),
 	}
+	r.count()
 	p.fresh, p.inferred = nil, nil
 	return r
+}
+
+// count counts the observations before any of them are left out.
+func (r *Result) count() {
+	r.Requests = len(r.Observations)
+	for i := range r.Observations {
+		switch r.Observations[i].Outcome {
+		case request.Failed:
+			r.Failed++
+		case request.Slow:
+			r.Slow++
+		case request.OK:
+		}
+	}
 }
 
 // observe stamps requests that are complete and puts them in the window.
@@ -149,12 +170,11 @@ func (p *Pipeline) evidence(r Result, kept []condition.Observation) incident.Ste
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := r.Window.End
-	until, _ := slices.BinarySearchFunc(p.changes, now, func(c *telemetry.Change, t time.Time) int {
-		if c.Time.After(t) {
-			return 1
-		}
-		return -1
-	})
+	sortChanges(p.changes)
+	until := slices.IndexFunc(p.changes, func(c *telemetry.Change) bool { return c.Time.After(now) })
+	if until < 0 {
+		until = len(p.changes)
+	}
 	return incident.Step{
 		Now: now, Window: r.Window, Dictionary: p.dictionary, Fresh: r.Observations, Kept: kept,
 		Results: r.Findings, Changes: slices.Clone(p.changes[:until]), Missing: r.Missing,
@@ -192,6 +212,12 @@ type Stats struct {
 	TooLate uint64
 	// Conditions is how many distinct ones are known.
 	Conditions int
+	// Unanalysed is how many analyses of an outcome were given up, because they
+	// took longer than Config.MiningTime or went wrong.
+	Unanalysed uint64
+	// Unsaved is how many observations are lost to later readers because too many
+	// waited for a store that refused. Totals do not lose them.
+	Unsaved uint64
 }
 
 // Stats returns what was counted so far.
@@ -201,6 +227,7 @@ func (p *Pipeline) Stats() Stats {
 	return Stats{
 		Request: p.assembler.Stats(), Stamper: p.stamper.Stats(), Timeline: p.timeline.Stats(),
 		Kept: p.window.ok + p.window.bad, TooLate: p.window.tooLate, Conditions: len(p.dictionary.All()),
+		Unanalysed: p.unanalysed, Unsaved: p.lost,
 	}
 }
 
@@ -258,65 +285,6 @@ func (p *Pipeline) Restore(now time.Time, m Memory) {
 	}
 	p.assembler.Add(now, m.Spans)
 	p.tracker = incident.NewTracker(p.config.Incident, m.Incidents)
-}
-
-// thin keeps all failures and slow requests, and at most the given number of
-// successes, those with the smallest hashes, with weights.
-func thin(list []condition.Observation, most int) []condition.Observation {
-	var ok []uint64
-	for i := range list {
-		if list[i].Outcome == request.OK {
-			ok = append(ok, rank(list[i].Request))
-		}
-	}
-	if len(ok) <= most {
-		return list
-	}
-	n := len(ok)
-	slices.Sort(ok)
-	limit := ok[most-1]
-	kept := make([]condition.Observation, 0, len(list)-n+most)
-	for _, o := range list {
-		if o.Outcome == request.OK {
-			if rank(o.Request) > limit {
-				continue
-			}
-			o.Weight *= float64(n) / float64(most)
-		}
-		kept = append(kept, o)
-	}
-	return kept
-}
-
-// merge puts what could not be saved before what is to be saved now.
-func merge(before, r Result) Result {
-	if before.Dictionary == nil {
-		return r
-	}
-	r.Window.Start = before.Window.Start
-	r.Observations = slices.Concat(before.Observations, r.Observations)
-	r.Changes = slices.Concat(before.Changes, r.Changes)
-	r.Totals = latest(slices.Concat(before.Totals, r.Totals), func(t Total) any {
-		return [3]any{t.Bucket, t.Entry.Service, t.Entry.Operation}
-	})
-	r.Incidents = latest(slices.Concat(before.Incidents, r.Incidents), func(i incident.Incident) any { return i.ID })
-	return r
-}
-
-// latest keeps the last of each key, in the order in which keys first came.
-func latest[T any](list []T, key func(T) any) []T {
-	at := make(map[any]int, len(list))
-	kept := list[:0]
-	for _, x := range list {
-		k := key(x)
-		if i, ok := at[k]; ok {
-			kept[i] = x
-			continue
-		}
-		at[k] = len(kept)
-		kept = append(kept, x)
-	}
-	return kept
 }
 
 // Open is how long a request may stay incomplete: what Restore needs of spans.

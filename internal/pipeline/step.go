@@ -34,6 +34,10 @@ type Config struct {
 	// tolerated. Default 0.001: a server looks every few seconds, and a day of
 	// looks must not add up to false alarms.
 	Alpha float64 `yaml:"alpha"`
+	// MiningTime bounds the search for an explanation of each outcome; a window
+	// that takes longer is not analysed. Default 5 s. Negative means no bound,
+	// for results that must not depend on the machine.
+	MiningTime time.Duration `yaml:"mining_time"`
 
 	// Request says how spans become requests, and when one is slow.
 	Request request.Config `yaml:"request"`
@@ -50,6 +54,7 @@ func (c Config) withDefaults() Config {
 	c.MaxSaved = cmp.Or(c.MaxSaved, 20_000)
 	c.MaxOrder = cmp.Or(c.MaxOrder, 3)
 	c.Alpha = cmp.Or(c.Alpha, 0.001)
+	c.MiningTime = cmp.Or(c.MiningTime, 5*time.Second)
 	return c
 }
 
@@ -83,7 +88,8 @@ type Pipeline struct {
 	store   Store
 	log     *slog.Logger
 	tracker *incident.Tracker
-	unsaved Result // what the store refused
+	unsaved Result                  // what the store refused
+	missed  map[request.Outcome]int // analyses in a row that were given up
 
 	mu         sync.Mutex // guards what follows, which Add and Step share
 	assembler  *request.Assembler
@@ -98,6 +104,8 @@ type Pipeline struct {
 	inferred   []*telemetry.Change // since the last step
 	fresh      []condition.Observation
 	known      map[request.ID]bool // of before a restart
+	unanalysed uint64
+	lost       uint64
 }
 
 // A minute is the graph of the requests that were completed in one.
@@ -112,24 +120,23 @@ const maxChanges = 10_000
 
 // Step runs every stage over the window that ends at now, in the order in
 // which a reader meets them. The server calls it on a clock, and "eddy replay"
-// on the clock of the past.
+// on the clock of the past. An error says that the store refused; nothing is
+// lost, the next Step that is saved returns what this one would have.
 func (p *Pipeline) Step(ctx context.Context, now time.Time) (Result, error) {
 	r := p.collect(now)
 	kept := p.kept()
 	for _, outcome := range []request.Outcome{request.Failed, request.Slow} {
-		found, err := interaction.Mine(ctx, table(kept, p.dictionary, outcome), p.config.mining())
-		if err != nil {
-			return Result{}, fmt.Errorf("mine %s requests: %w", outcome, err)
+		if found, ok := p.mine(ctx, kept, outcome); ok {
+			r.Findings[outcome] = found
 		}
-		r.Findings[outcome] = found
 	}
 	r.Incidents = p.tracker.Update(p.evidence(r, kept))
 	r.Observations = thin(r.Observations, p.config.MaxSaved)
 	whole := merge(p.unsaved, r)
 	if err := p.store.Save(ctx, whole); err != nil {
-		p.unsaved = whole
+		p.wait(whole)
 		return Result{}, fmt.Errorf("save window: %w", err)
 	}
 	p.unsaved = Result{}
-	return r, nil
+	return whole, nil
 }

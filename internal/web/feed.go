@@ -59,12 +59,7 @@ type IncidentEvent struct {
 // Publish tells all clients what a step did. It never blocks, and keeps
 // nothing of r.
 func (s *Server) Publish(r pipeline.Result) {
-	step := StepEvent{Window: r.Window, Incidents: []incident.ID{}}
-	for _, t := range r.Totals {
-		step.Requests += t.Requests
-		step.Failed += t.Failed
-		step.Slow += t.Slow
-	}
+	step := StepEvent{Window: r.Window, Requests: r.Requests, Failed: r.Failed, Slow: r.Slow, Incidents: []incident.ID{}}
 	for _, i := range r.Incidents {
 		step.Incidents = append(step.Incidents, i.ID)
 		name := eventUpdated

@@ -81,7 +81,8 @@ func (l *leaver) Flush() { l.cancel() }
 
 func step(incidents ...incident.Incident) pipeline.Result {
 	return pipeline.Result{
-		Totals:    []pipeline.Total{{Entry: checkout(), Requests: 40, Failed: 3}},
+		Requests: 40, Failed: 3,
+		Totals:    []pipeline.Total{{Entry: checkout(), Requests: 400, Failed: 30}}, // of all of their bucket
 		Incidents: incidents,
 	}
 }
