@@ -23,8 +23,9 @@ func (s *Store) Append(ctx context.Context, b telemetry.Batch, position uint64) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	senders := newSenders(s.resources)
-	err := s.write(ctx, func(t transaction) error {
-		if err := t.addSpans(ctx, b.Spans, senders); err != nil {
+	var fresh []newSpan
+	err := s.write(ctx, func(t transaction) (err error) {
+		if fresh, err = t.addSpans(ctx, b.Spans, senders, s.stored); err != nil {
 			return err
 		}
 		if err := t.addLogs(ctx, b.Logs, senders); err != nil {
@@ -39,9 +40,11 @@ func (s *Store) Append(ctx context.Context, b telemetry.Batch, position uint64) 
 		return t.exec(ctx, "set_position", strconv.FormatUint(position, 10))
 	})
 	if err != nil {
+		s.stored.forget() // what it learnt may not be so
 		return s.wrap(err, "append %d spans, %d logs and %d changes at position %d",
 			len(b.Spans), len(b.Logs), len(b.Changes), position)
 	}
+	s.stored.add(fresh)
 	if len(s.resources)+len(senders.fresh) > maxKnownResources {
 		clear(s.resources)
 	}
@@ -49,64 +52,6 @@ func (s *Store) Append(ctx context.Context, b telemetry.Batch, position uint64) 
 		s.resources[r.hash] = struct{}{}
 	}
 	return nil
-}
-
-// spanKey is what a span is known by.
-type spanKey struct {
-	trace telemetry.TraceID
-	id    telemetry.SpanID
-	start int64
-}
-
-func (t transaction) addSpans(ctx context.Context, spans []*telemetry.Span, from *senders) error {
-	if len(spans) == 0 {
-		return nil
-	}
-	starts := make([]int64, 0, len(spans))
-	err := t.stage(ctx, "spans", func(add addRow) error {
-		seen := make(map[spanKey]struct{}, len(spans))
-		var attributes, events, links []byte
-		for _, s := range spans {
-			start := nanos(s.Start)
-			key := spanKey{s.Trace, s.ID, start}
-			if _, ok := seen[key]; ok {
-				continue
-			}
-			seen[key] = struct{}{}
-			starts = append(starts, start)
-			var parent, eventText, linkText driver.Value
-			if !s.Parent.IsZero() {
-				parent = s.Parent.String()
-			}
-			if len(s.Events) > 0 {
-				events = appendEvents(events[:0], s.Events)
-				eventText = events
-			}
-			if len(s.Links) > 0 {
-				links = appendLinks(links[:0], s.Links)
-				linkText = links
-			}
-			attributes = appendAttributes(attributes[:0], s.Attributes)
-			r := from.of(s.Resource)
-			err := add(start, nanos(s.End), int64(s.Duration()), s.Trace.String(), s.ID.String(), parent,
-				r.service, r.version, r.instance, text(s.Name), s.Kind.String(), s.Status.String(), text(s.Message),
-				attributes, eventText, linkText, s.Dropped, r.hash)
-			if err != nil {
-				return fmt.Errorf("span %s of trace %s: %w", s.ID, s.Trace, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	// A span that is sent twice starts at the same time twice.
-	for _, r := range runsOf(starts, 0) {
-		if err := t.exec(ctx, "drop_stored_spans", r.first, r.last); err != nil {
-			return err
-		}
-	}
-	return t.exec(ctx, "insert_spans")
 }
 
 func (t transaction) addLogs(ctx context.Context, logs []*telemetry.Log, from *senders) error {

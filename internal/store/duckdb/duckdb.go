@@ -80,6 +80,7 @@ type Store struct {
 	writer *sql.Conn
 	// resources are those known to be stored, by their hash.
 	resources map[duck.UUID]struct{}
+	stored    *recall // which spans are
 }
 
 var _ store.Store = (*Store)(nil)
@@ -101,7 +102,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, explainOpen(path, err))
 	}
-	s := &Store{path: path, db: sql.OpenDB(connector), resources: make(map[duck.UUID]struct{})}
+	s := &Store{path: path, db: sql.OpenDB(connector), resources: make(map[duck.UUID]struct{}), stored: newRecall()}
 	s.db.SetMaxOpenConns(1 + readers)
 	s.db.SetMaxIdleConns(1 + readers)
 	if err := s.start(ctx); err != nil {

@@ -13,11 +13,11 @@ import (
 	"example.test/eddy/internal/telemetry"
 )
 
-// DuckDB's TIMESTAMP_NS counts nanoseconds from 1970 in 64 bits. Its two
-// outermost values are infinities, which the driver refuses; the next one
-// stands for the zero time, so that it sorts before all others.
+// DuckDB's TIMESTAMP_NS counts nanoseconds from 1970 in 64 bits; the driver
+// takes those from 1678 to 2262. The first of them stands for the zero time, so
+// that it sorts before all others.
 const (
-	unknownTime = math.MinInt64 + 2
+	unknownTime = -9214560000 * int64(time.Second) // 1678-01-01 00:00:00
 	firstTime   = unknownTime + 1
 	lastTime    = math.MaxInt64 - 1
 )
@@ -27,12 +27,12 @@ func nanos(t time.Time) int64 {
 	switch {
 	case t.IsZero():
 		return unknownTime
-	case t.Unix() <= firstTime/int64(time.Second):
+	case t.Unix() < unknownTime/int64(time.Second):
 		return firstTime
 	case t.Unix() >= lastTime/int64(time.Second):
 		return lastTime
 	}
-	return t.UnixNano()
+	return max(t.UnixNano(), firstTime)
 }
 
 // timeOf undoes nanos, for a time as the driver returns it.

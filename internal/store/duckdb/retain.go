@@ -106,6 +106,7 @@ func (s *Store) deleteLocked(ctx context.Context, name string, args ...any) (int
 		n, err = result.RowsAffected()
 		return err
 	})
+	s.stored.forget() // what was deleted may come again
 	if err != nil {
 		return 0, err
 	}

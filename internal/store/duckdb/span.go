@@ -3,10 +3,13 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
+
+	duck "github.com/duckdb/duckdb-go/v2"
 
 	"example.test/eddy/internal/store"
 	"example.test/eddy/internal/telemetry"
@@ -55,25 +58,20 @@ func (s *Store) spans(ctx context.Context, name string, args ...any) ([]*telemet
 
 func scanSpan(row scanner) (x *telemetry.Span, resource string, err error) {
 	x = new(telemetry.Span)
-	var trace, id, kind, status, attributes string
-	var parent, events, links sql.NullString
-	if err := row.Scan(&x.Start, &x.End, &trace, &id, &parent, &x.Name, &kind, &status, &x.Message,
+	var trace duck.UUID
+	var id uint64
+	var parent sql.Null[uint64]
+	var kind, status, attributes string
+	var message, events, links sql.NullString
+	if err := row.Scan(&x.Start, &x.End, &trace, &id, &parent, &x.Name, &kind, &status, &message,
 		&attributes, &events, &links, &x.Dropped, &resource); err != nil {
 		return nil, "", err
 	}
 	x.Start, x.End = timeOf(x.Start), timeOf(x.End)
 	x.Kind, x.Status = kindOf(kind), statusOf(status)
-	if x.Trace, err = telemetry.ParseTraceID(trace); err != nil {
-		return nil, "", err
-	}
-	if x.ID, err = telemetry.ParseSpanID(id); err != nil {
-		return nil, "", err
-	}
-	if parent.Valid {
-		if x.Parent, err = telemetry.ParseSpanID(parent.String); err != nil {
-			return nil, "", err
-		}
-	}
+	x.Trace, x.Message = telemetry.TraceID(trace), message.String
+	binary.BigEndian.PutUint64(x.ID[:], id)
+	binary.BigEndian.PutUint64(x.Parent[:], parent.V)
 	if x.Attributes, err = parseAttributes(attributes); err != nil {
 		return nil, "", err
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // A transaction is what the writer has begun. It stages rows in temporary
-// tables with DuckDB's appender, and moves them with SQL.
+// tables with DuckDB's appender, and moves them with SQL; only spans go into
+// their table at once.
 type transaction struct {
 	conn *sql.Conn
 }
@@ -58,13 +59,19 @@ func (t transaction) exec(ctx context.Context, name string, args ...any) error {
 }
 
 // stage creates the temporary table new_<what> by sql/stage_<what>.sql and
-// lets fill add rows to it. Values, and bytes in them, are copied by add.
+// lets fill add rows to it.
 func (t transaction) stage(ctx context.Context, what string, fill func(add addRow) error) error {
 	if err := t.exec(ctx, "stage_"+what); err != nil {
 		return err
 	}
+	return t.fill(ctx, "temp", "new_"+what, fill)
+}
+
+// fill adds the rows of fill to a table; the empty catalog is that of the file.
+// Values, and bytes in them, are copied by add.
+func (t transaction) fill(ctx context.Context, catalog, table string, fill func(add addRow) error) error {
 	err := t.conn.Raw(func(conn any) error {
-		a, err := duck.NewAppender(conn.(driver.Conn), "temp", "", "new_"+what)
+		a, err := duck.NewAppender(conn.(driver.Conn), catalog, "", table)
 		if err != nil {
 			return err
 		}
@@ -74,10 +81,10 @@ func (t transaction) stage(ctx context.Context, what string, fill func(add addRo
 		return a.CloseWithCancel(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("stage %s: %w", what, err)
+		return fmt.Errorf("fill %s: %w", table, err)
 	}
 	return nil
 }
 
-// addRow adds one row to a temporary table.
+// addRow adds one row to a table.
 type addRow func(values ...driver.Value) error

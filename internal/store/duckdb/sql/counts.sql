@@ -1,4 +1,4 @@
-SELECT 'spans', count(*) FROM spans
+SELECT 'spans', count(*) FROM span_rows
 UNION ALL SELECT 'logs', count(*) FROM logs
 UNION ALL SELECT 'changes', count(*) FROM changes
 UNION ALL SELECT 'observations', count(*) FROM observations

@@ -2,7 +2,7 @@
 SELECT start_time
 FROM (
 	SELECT start_time, row_number() OVER (ORDER BY start_time) AS n
-	FROM spans
+	FROM span_rows
 	WHERE start_time >= make_timestamp_ns($1) AND start_time < make_timestamp_ns($2)
 )
 WHERE n % $3 = 0

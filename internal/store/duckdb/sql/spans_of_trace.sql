@@ -1,6 +1,5 @@
-SELECT s.start_time, s.end_time, s.trace_id, s.span_id, s.parent_span_id,
-       s.name, s.kind, s.status, s.message, to_json(s.attributes)::VARCHAR,
-       s.events::VARCHAR, s.links::VARCHAR, s.dropped, s.resource::VARCHAR
-FROM spans s
-WHERE s.trace_id = $1
-ORDER BY s.start_time, s.span_id
+SELECT start_time, end_time, trace, span, parent, name, kind, status, message,
+       attributes, events, links, dropped, resource::VARCHAR
+FROM span_rows
+WHERE trace = $1::UUID
+ORDER BY start_time, span

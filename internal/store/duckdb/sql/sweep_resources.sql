@@ -1,2 +1,2 @@
 DELETE FROM resources
-WHERE resource NOT IN (SELECT resource FROM spans UNION SELECT resource FROM logs)
+WHERE resource NOT IN (SELECT resource FROM span_rows UNION SELECT resource FROM logs)

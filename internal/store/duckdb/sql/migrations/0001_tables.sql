@@ -1,6 +1,6 @@
 -- Everything that Eddy keeps, in the words that the pages and the JSON use.
--- Times are UTC, to the nanosecond; 1677-09-21 00:12:43.145224194 stands for
--- "not known". Ids are lower-case hexadecimal, as other tools show them.
+-- Times are UTC, to the nanosecond; 1678-01-01 00:00:00 stands for "not known".
+-- Ids are lower-case hexadecimal, as other tools show them.
 
 -- schema_version and journal_position, each once.
 CREATE TABLE meta (
@@ -20,29 +20,46 @@ CREATE TABLE resources (
 	attributes  MAP(VARCHAR, VARCHAR) NOT NULL
 );
 
--- No index: rows come nearly in the order of time, so the least and greatest
--- start_time that DuckDB keeps of every 122,880 rows find a window, and an
--- index on trace_id would have to fit in memory.
-CREATE TABLE spans (
-	start_time     TIMESTAMP_NS NOT NULL,
-	end_time       TIMESTAMP_NS NOT NULL,
-	duration_ns    BIGINT NOT NULL, -- 0 where the emitter's clock ran backwards
-	trace_id       VARCHAR NOT NULL,
-	span_id        VARCHAR NOT NULL,
-	parent_span_id VARCHAR, -- NULL for a root
-	service        VARCHAR NOT NULL,
-	version        VARCHAR NOT NULL,
-	instance       VARCHAR NOT NULL,
-	name           VARCHAR NOT NULL,
-	kind           VARCHAR NOT NULL, -- server, client, producer, consumer, internal, unspecified
-	status         VARCHAR NOT NULL, -- unset, ok, error
-	message        VARCHAR NOT NULL, -- of the status
-	attributes     MAP(VARCHAR, VARCHAR) NOT NULL, -- attributes['http.route']
-	events         JSON, -- [{"time_ns", "name", "attributes"}], NULL if none
-	links          JSON, -- [{"trace_id", "span_id", "attributes"}], NULL if none
-	dropped        UINTEGER NOT NULL, -- attributes, events and links that were left out
-	resource       UUID NOT NULL
+CREATE TYPE kind AS ENUM ('unspecified', 'internal', 'server', 'client', 'producer', 'consumer');
+CREATE TYPE status AS ENUM ('unset', 'ok', 'error');
+
+-- Spans as they are cheap to store, since there are more of them than of
+-- everything else together; ask the view spans. No index: rows come nearly in
+-- the order of time, so the least and greatest start_time that DuckDB keeps of
+-- every 122,880 rows find a window, and an index on trace would have to fit in
+-- memory.
+CREATE TABLE span_rows (
+	start_time  TIMESTAMP_NS NOT NULL,
+	end_time    TIMESTAMP_NS NOT NULL,
+	duration_ns BIGINT NOT NULL, -- 0 where the emitter's clock ran backwards
+	trace       UUID NOT NULL,
+	span        UBIGINT NOT NULL,
+	parent      UBIGINT, -- NULL for a root
+	name        VARCHAR NOT NULL,
+	kind        kind NOT NULL,
+	status      status NOT NULL,
+	message     VARCHAR, -- of the status, NULL if empty
+	attributes  VARCHAR NOT NULL, -- JSON object of texts
+	events      VARCHAR, -- JSON, NULL if none
+	links       VARCHAR, -- JSON, NULL if none
+	dropped     UINTEGER NOT NULL,
+	resource    UUID NOT NULL
 );
+
+CREATE VIEW spans AS
+SELECT s.start_time, s.end_time, s.duration_ns,
+       replace(s.trace::VARCHAR, '-', '') AS trace_id,
+       format('{:016x}', s.span) AS span_id,
+       format('{:016x}', s.parent) AS parent_span_id, -- NULL for a root
+       r.service, r.version, r.instance, s.name, s.kind, s.status,
+       coalesce(s.message, '') AS message, -- of the status
+       s.attributes::JSON::MAP(VARCHAR, VARCHAR) AS attributes, -- attributes['http.route']
+       s.events::JSON AS events, -- [{"time_ns", "name", "attributes"}], NULL if none
+       s.links::JSON AS links, -- [{"trace_id", "span_id", "attributes"}], NULL if none
+       s.dropped, -- attributes, events and links that were left out
+       s.resource
+FROM span_rows s
+JOIN resources r ON r.resource = s.resource;
 
 CREATE TABLE logs (
 	time       TIMESTAMP_NS NOT NULL,
