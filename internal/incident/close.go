@@ -7,114 +7,64 @@ import (
 	"time"
 
 	"example.test/eddy/internal/condition"
-	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/request"
 )
 
-// count adds the fresh observations to the incidents that cover them, and
-// reopens a closed incident whose failures are back.
-func (t *Tracker) count(s Step) {
+// close ends the incidents whose failures have stopped while there was traffic
+// that could have failed.
+func (t *Tracker) close(s Step) {
+	var p presence
 	for _, k := range t.list {
-		if !k.Closed.IsZero() && s.Now.Sub(k.Closed) > t.config.Reopen {
-			continue
-		}
-		first := k.Opened.Equal(s.Now) // open has counted these
-		ids := s.ids(k.conditions())
-		back := 0
-		for i := range s.Fresh {
-			o := &s.Fresh[i]
-			if !slices.Contains(k.Entries, o.Entry) || o.Time.Before(k.Began) {
-				continue
+		switch {
+		case k.State == Open:
+			t.closeOne(s, k, &p)
+		case k.State == Mitigated && k.Finding != nil:
+			since := after(s.Kept, s.Now.Add(-t.config.Quiet))
+			if state, text := k.ending(s, since, p.of(s, since)); state == Resolved {
+				k.State, k.dirty = Resolved, true
+				k.add(Moment{Time: s.Now, What: string(Resolved), Text: text})
 			}
-			if k.State == Open && !first {
-				k.Requests++
-				k.dirty = true
-			}
-			if o.Outcome != k.Outcome || k.Finding != nil && !holds(o, ids) {
-				continue
-			}
-			if k.State == Open && !first {
-				k.Failures++
-			}
-			if !k.Closed.IsZero() && o.Time.After(k.Closed) {
-				back++
-			}
-			if k.State == Open && o.Time.After(k.LastFailure) {
-				k.LastFailure = o.Time
-			}
-		}
-		if k.Finding != nil && back >= max(3, t.config.MinFailures/2) {
-			k.State, k.Closed, k.LastFailure, k.dirty = Open, time.Time{}, s.Now, true
-			k.add(Moment{Time: s.Now, What: "reopened", Text: fmt.Sprintf("%s again", plural(back, k.Outcome.String()+" request"))})
 		}
 	}
 }
 
-// close ends the incidents whose failures have stopped while there was
-// traffic that could have failed.
-func (t *Tracker) close(s Step) {
-	for _, k := range t.list {
-		switch k.State {
-		case Open:
-			if s.Now.Sub(k.LastFailure) < t.config.Quiet {
-				continue
-			}
-			since := after(s.Kept, k.LastFailure)
-			if traffic(since, k) < enough {
-				continue
-			}
-			k.Closed, k.dirty = s.Now, true
-			k.State = Mitigated
-			text := "the failures stopped; what caused them is not known"
-			if k.Finding != nil {
-				k.State, text = k.ending(s, since)
-			}
-			k.add(Moment{Time: s.Now, What: string(k.State), Text: text})
-		case Mitigated:
-			if k.Finding == nil {
-				continue
-			}
-			if state, text := k.ending(s, after(s.Kept, s.Now.Add(-t.config.Quiet))); state == Resolved {
-				k.State, k.dirty = Resolved, true
-				k.add(Moment{Time: s.Now, What: string(Resolved), Text: text})
-			}
-		case Resolved:
-		}
+// closeOne ends an open incident if it is over.
+func (t *Tracker) closeOne(s Step, k *tracked, p *presence) {
+	since := after(s.Kept, t.stopped(s, k))
+	var text string
+	switch {
+	case len(since) == 0 && s.Now.Sub(k.LastFailure) > t.config.Reopen:
+		k.State, text = Mitigated, "there were no requests for "+t.config.Reopen.String()+"; nothing shows that the cause is fixed"
+	case traffic(since, k) < enough:
+		return
+	case k.Finding == nil:
+		k.State, text = Mitigated, "the failures stopped; what caused them is not known"
+	default:
+		recent := after(s.Kept, s.Now.Add(-t.config.Quiet))
+		k.State, text = k.ending(s, since, p.of(s, recent))
 	}
+	k.Closed, k.dirty = s.Now, true
+	k.add(Moment{Time: s.Now, What: string(k.State), Text: text})
 }
 
 // ending says how an explained incident ended, by what became of its
 // conditions in the observations since. A cause is fixed when a version that
-// it needs is gone, or when all of it is in force again and does no harm; a
-// flag that is off or a job that is over only hides it.
-func (k *tracked) ending(s Step, since []condition.Observation) (State, string) {
+// it needs has given way to another, or when all of it is in force again and
+// does no harm; a flag that is off or a job that is over only hides it.
+func (k *tracked) ending(s Step, since []condition.Observation, p *presence) (State, string) {
 	conditions := k.conditions()
-	ids := s.ids(conditions)
-	all := 0
-	seen := make([]bool, len(ids))
-	for i := range since {
-		o := &since[i]
-		if holds(o, ids) && o.Outcome != k.Outcome {
-			all++
-		}
-		for j, id := range ids {
-			if _, ok := slices.BinarySearch(o.Conditions, id); ok {
-				seen[j] = true
-			}
-		}
-	}
-	if all >= enough {
-		return Resolved, fmt.Sprintf("the same conditions were in force on %s since, and none %s", plural(all, "request"), ended(k.Outcome))
+	if n, failed := k.met(s, since, p); float64(n) >= k.proof(k.risk()) {
+		return Resolved, fmt.Sprintf("the same conditions were in force on %s since, and %s", plural(n, "request"), few(failed, k.Outcome))
 	}
 	var gone, still []string
 	fixed := false
-	for j, c := range conditions {
-		switch {
-		case seen[j]:
+	for _, c := range conditions {
+		if p.met(s, c) {
 			still = append(still, c.String())
-		default:
-			gone = append(gone, c.String())
-			fixed = fixed || strings.Contains(c.Dimension, "version")
+			continue
 		}
+		gone = append(gone, c.String())
+		fixed = fixed || strings.Contains(c.Dimension, "version") && float64(p.named[c.Name()]) >= k.proof(k.share(c))
 	}
 	switch {
 	case len(gone) == 0:
@@ -128,6 +78,96 @@ func (k *tracked) ending(s Step, since []condition.Observation) (State, string) 
 		strings.Join(gone, " and "), plainly(len(gone), "is", "are"), strings.Join(still, " and "), plainly(len(still), "is", "are"))
 }
 
+// met counts the requests on which all conditions were in force, and how many
+// of them ended badly.
+func (k *tracked) met(s Step, since []condition.Observation, p *presence) (n, failed int) {
+	for _, c := range k.conditions() {
+		if !p.met(s, c) {
+			return 0, 0
+		}
+	}
+	ids := s.ids(k.conditions())
+	for i := range since {
+		if holds(&since[i], ids) {
+			n++
+			if since[i].Outcome == k.Outcome {
+				failed++
+			}
+		}
+	}
+	return n, failed
+}
+
+// risk is that with all conditions in force, or 0 if the finding has none.
+func (k *tracked) risk() float64 {
+	if len(k.Finding.Cells) == 0 {
+		return 0
+	}
+	return k.Finding.Cells[0].Risk
+}
+
+// share is the part of requests on which a condition was in force, as the
+// finding counted them; 0 if it did not.
+func (k *tracked) share(c condition.Condition) float64 {
+	with, all := 0, 0
+	for _, x := range k.Finding.Cells {
+		all += x.Total
+		if slices.Contains(x.Holds, c.String()) {
+			with += x.Total
+		}
+	}
+	return float64(with) / float64(max(1, all))
+}
+
+// proof is how many requests must be without something that a share of them
+// had, before it can be taken to be gone: with three over the share, none of
+// them has it in fewer than 5 % of cases.
+func (k *tracked) proof(share float64) float64 {
+	if share <= 0 {
+		return enough
+	}
+	return max(enough, 3/share)
+}
+
+// few says how many of the requests that met all conditions ended badly.
+func few(n int, outcome request.Outcome) string {
+	if n == 0 {
+		return "none " + ended(outcome)
+	}
+	return fmt.Sprintf("only %s %s", count(n), ended(outcome))
+}
+
+// A presence counts the observations of a step in which each condition was in
+// force, once for all incidents. The zero value is to be filled by of.
+type presence struct {
+	filled bool
+	by     map[condition.ID]int
+	named  map[string]int // by condition.Condition.Name
+}
+
+// of fills p from list, unless it is filled, and returns it.
+func (p *presence) of(s Step, list []condition.Observation) *presence {
+	if p.filled {
+		return p
+	}
+	p.filled, p.by, p.named = true, map[condition.ID]int{}, map[string]int{}
+	for i := range list {
+		for _, id := range list[i].Conditions {
+			p.by[id]++
+		}
+	}
+	for id, n := range p.by {
+		p.named[s.Dictionary.Condition(id).Name()] += n
+	}
+	return p
+}
+
+// met reports whether a condition was in force on any request.
+func (p *presence) met(s Step, c condition.Condition) bool {
+	id, ok := s.Dictionary.ID(c)
+	return ok && p.by[id] > 0
+}
+
 // conditions are those of the finding, if there is one.
 func (k *tracked) conditions() []condition.Condition {
 	if k.Finding == nil {
@@ -136,15 +176,15 @@ func (k *tracked) conditions() []condition.Condition {
 	return k.Finding.Conditions
 }
 
-// after returns the observations that started after t.
+// after returns the observations of a list by time that started after t.
 func after(list []condition.Observation, t time.Time) []condition.Observation {
-	var later []condition.Observation
-	for i := range list {
-		if list[i].Time.After(t) {
-			later = append(later, list[i])
+	i, _ := slices.BinarySearchFunc(list, t, func(o condition.Observation, t time.Time) int {
+		if o.Time.After(t) {
+			return 1
 		}
-	}
-	return later
+		return -1
+	})
+	return list[i:]
 }
 
 // traffic counts the requests at the incident's entries.
@@ -159,9 +199,9 @@ func traffic(list []condition.Observation, k *tracked) int {
 }
 
 // add puts a moment in its place by time; moments of the same time keep the
-// order in which they came, and the same change is shown once.
+// order in which they came, and the same change or condition is shown once.
 func (k *tracked) add(m Moment) {
-	if m.Change != nil && slices.ContainsFunc(k.Timeline, func(x Moment) bool { return x.Change != nil && sameChange(x.Change, m.Change) }) {
+	if slices.ContainsFunc(k.Timeline, func(x Moment) bool { return sameMoment(&x, &m) }) {
 		return
 	}
 	at := len(k.Timeline)
@@ -175,8 +215,14 @@ func (k *tracked) add(m Moment) {
 	k.dirty = true
 }
 
-// sameChange reports whether two changes are one event.
-func sameChange(a, b *telemetry.Change) bool { return a == b || a.ID != "" && a.ID == b.ID }
+// sameMoment reports whether two moments show the same change, or say of the
+// same condition when it was first seen.
+func sameMoment(a, b *Moment) bool {
+	if a.Change != nil && b.Change != nil {
+		return a.Change == b.Change || a.Change.ID != "" && a.Change.ID == b.Change.ID
+	}
+	return a.What == firstSeen && b.What == firstSeen && *a.Condition == *b.Condition
+}
 
 // next returns the id of a new incident: the day and a number within it.
 func (t *Tracker) next(now time.Time) ID {

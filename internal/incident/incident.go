@@ -62,8 +62,8 @@ type Incident struct {
 // A Moment is one line of an incident's timeline.
 type Moment struct {
 	Time time.Time `json:"time"`
-	// What is "change", "first failure", "opened", "explained", "reworded",
-	// "mitigated", "reopened" or "resolved".
+	// What is "change", "first seen", "first failure", "opened", "explained",
+	// "reworded", "mitigated", "reopened" or "resolved".
 	What string `json:"what"`
 	Text string `json:"text"`
 	// Change is set where a change is the moment.

@@ -92,7 +92,9 @@ type Tracker struct {
 // tracked is an incident and what the tracker needs beside it.
 type tracked struct {
 	Incident
-	dirty bool
+	dirty   bool
+	counted time.Time       // the step up to which begin counted
+	worded  map[string]bool // the explanations that the timeline shows, by sameness
 }
 
 // NewTracker returns a tracker that goes on from known incidents, as a store
@@ -100,7 +102,11 @@ type tracked struct {
 func NewTracker(c Config, known []Incident) *Tracker {
 	t := &Tracker{config: c.withDefaults()}
 	for _, k := range known {
-		t.list = append(t.list, &tracked{Incident: k})
+		x := &tracked{Incident: k}
+		if k.Finding != nil {
+			x.reworded(*k.Finding)
+		}
+		t.list = append(t.list, x)
 		t.continueFrom(k.ID)
 	}
 	slices.SortStableFunc(t.list, func(a, b *tracked) int {
@@ -123,10 +129,22 @@ type Step struct {
 	Results map[request.Outcome]interaction.Result
 	// Changes are those of the window, oldest first.
 	Changes []*telemetry.Change
-	// Since returns the change that put a condition in force, or nil.
-	Since func(condition.Condition) *telemetry.Change
+	// Since says since when a condition is in force.
+	Since func(condition.Condition) Since
 	// Missing says what the telemetry lacks, the worst first.
 	Missing []string
+}
+
+// A Since is what is known of when a condition came into force.
+type Since struct {
+	// Change put it in force; nil if none did that Eddy knows of.
+	Change *telemetry.Change
+	// Time is when that was, or else when a request first met the condition. Zero
+	// means that nothing is known.
+	Time time.Time
+	// First says that it was met by the first requests on record already, so it
+	// may have been in force for longer.
+	First bool
 }
 
 // Update takes one step and returns the incidents that it opened, changed or
@@ -136,6 +154,7 @@ func (t *Tracker) Update(s Step) []Incident {
 		t.explain(s, outcome)
 	}
 	t.count(s)
+	t.reopen(s)
 	t.close(s)
 	t.forget()
 	var changed []Incident
@@ -196,7 +215,7 @@ func (t *Tracker) explain(s Step, outcome request.Outcome) {
 		if len(covered) < t.config.MinFailures || f.Excess < float64(t.config.MinFailures)/2 {
 			continue
 		}
-		k := t.same(s, outcome, f, covered, bad, taken)
+		k := t.same(s, f, match{outcome, result.Findings, covered, left, bad, taken})
 		going := covered[len(covered)-1].Time.After(s.Now.Add(-t.config.Recent))
 		if k == nil && !going {
 			continue // over before it was understood, and never told about
@@ -210,44 +229,75 @@ func (t *Tracker) explain(s Step, outcome request.Outcome) {
 			k.explainedBy(s, f, result.Missing, covered)
 		}
 	}
-	for _, k := range t.list { // what an incident explains stays explained while a step finds less
-		if k.Outcome == outcome && k.Finding != nil && !taken[k] {
-			left = without(left, s.holding(left, k.Finding.Conditions))
+	t.unexplained(s, outcome, t.unknown(s, outcome, left), result.Missing)
+}
+
+// unknown returns those of left that no incident explains: what one explains
+// stays explained while a step finds less, up to its close.
+func (t *Tracker) unknown(s Step, outcome request.Outcome, left []*condition.Observation) []*condition.Observation {
+	for _, k := range t.list {
+		if k.Outcome != outcome || k.Finding == nil || !k.Closed.IsZero() && k.Closed.Before(s.Window.Start) {
+			continue
 		}
+		known := slices.DeleteFunc(s.holding(left, k.Finding.Conditions), func(o *condition.Observation) bool {
+			return !k.Closed.IsZero() && o.Time.After(k.Closed)
+		})
+		left = without(left, known)
 	}
-	t.unexplained(s, outcome, left, result.Missing)
+	return left
+}
+
+// A match is what decides which incident a finding belongs to.
+type match struct {
+	outcome  request.Outcome
+	findings []interaction.Finding
+	// covered are the failures of the finding, of left: those that no finding
+	// before it covers. bad are all.
+	covered, left, bad []*condition.Observation
+	taken              map[*tracked]bool
 }
 
 // same returns the incident of the same cause as f, if there is one.
-func (t *Tracker) same(s Step, outcome request.Outcome, f *interaction.Finding, covered, bad []*condition.Observation, taken map[*tracked]bool) *tracked {
+func (t *Tracker) same(s Step, f *interaction.Finding, m match) *tracked {
 	var best *tracked
 	var most float64
 	for _, k := range t.list {
-		if k.Outcome != outcome || taken[k] {
-			continue
-		}
-		if !k.Closed.IsZero() && s.Now.Sub(k.Closed) > t.config.Reopen {
+		if k.Outcome != m.outcome || m.taken[k] || !k.Closed.IsZero() && s.Now.Sub(k.Closed) > t.config.Reopen {
 			continue
 		}
 		var overlap float64
 		switch {
 		case k.Finding == nil && k.State == Open:
-			// Unexplained failures at the same entries that are explained now.
-			overlap = share(covered, func(o *condition.Observation) bool {
-				return slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began)
-			})
+			overlap = k.explains(m)
 		case k.Finding == nil:
 			continue
 		case slices.Equal(k.Finding.Conditions, f.Conditions):
-			overlap = 2
+			return k
+		case slices.ContainsFunc(m.findings, func(x interaction.Finding) bool { return slices.Equal(k.Finding.Conditions, x.Conditions) }):
+			continue // it belongs to that finding
 		default:
-			overlap = jaccard(s.holding(bad, k.Finding.Conditions), covered)
+			overlap = jaccard(s.holding(m.bad, k.Finding.Conditions), m.covered)
 		}
 		if overlap >= identity && overlap > most {
 			best, most = k, overlap
 		}
 	}
 	return best
+}
+
+// explains is how much of what an unexplained incident is about a finding
+// covers, or how much of what the finding covers it is about, whichever is
+// more: failures that were too few to be told about may have come before it.
+func (k *tracked) explains(m match) float64 {
+	about := func(o *condition.Observation) bool {
+		return slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began)
+	}
+	covered := make(map[*condition.Observation]bool, len(m.covered))
+	for _, o := range m.covered {
+		covered[o] = true
+	}
+	mine := slices.DeleteFunc(slices.Clone(m.left), func(o *condition.Observation) bool { return !about(o) })
+	return max(share(m.covered, about), share(mine, func(o *condition.Observation) bool { return covered[o] }))
 }
 
 // open starts an incident over the given failures.
@@ -257,45 +307,80 @@ func (t *Tracker) open(s Step, outcome request.Outcome, failures []*condition.Ob
 		Began: failures[0].Time, LastFailure: failures[0].Time, Missing: []string{},
 	}, dirty: true}
 	k.Entries = entriesOf(failures)
-	k.add(Moment{Time: k.Began, What: "first failure", Text: fmt.Sprintf("first %s request of this incident, at %s", outcome, failures[0].Entry)})
+	k.begin(s, failures)
 	k.add(Moment{Time: s.Now, What: "opened", Text: "opened after " + plural(len(failures), outcome.String()+" request")})
-	for i := range s.Kept {
-		o := &s.Kept[i]
-		if !o.Time.Before(k.Began) && slices.Contains(k.Entries, o.Entry) {
-			k.Requests += int(math.Round(o.Weight))
-		}
-	}
-	k.Failures = len(failures)
 	k.LastFailure = failures[len(failures)-1].Time
 	t.list = append(t.list, k)
 	return k
 }
 
+// begin counts from the first of the failures on, which is the incident's
+// first.
+func (k *tracked) begin(s Step, failures []*condition.Observation) {
+	k.Began, k.counted = failures[0].Time, s.Now
+	k.Timeline = slices.DeleteFunc(k.Timeline, func(m Moment) bool { return m.What == "first failure" })
+	k.add(Moment{Time: k.Began, What: "first failure", Text: fmt.Sprintf("first %s request of this incident, at %s", k.Outcome, failures[0].Entry)})
+	requests := 0.0
+	for i := range s.Kept {
+		o := &s.Kept[i]
+		if !o.Time.Before(k.Began) && slices.Contains(k.Entries, o.Entry) {
+			requests += o.Weight
+		}
+	}
+	k.Requests = max(k.Requests, int(math.Round(requests)))
+	k.Failures = max(k.Failures, len(failures))
+}
+
 // explainedBy gives the incident its explanation, or a sharper one.
 func (k *tracked) explainedBy(s Step, f *interaction.Finding, missing []string, covered []*condition.Observation) {
-	before := k.Finding
-	finding := *f
+	finding, what := *f, "explained"
+	if k.Finding != nil {
+		what = "reworded"
+	}
 	k.Finding, k.dirty = &finding, true
 	k.Entries = entriesOf(covered)
 	k.Title = interaction.Sentence(finding, subject(k.Entries), k.Outcome.String())
 	k.Missing = merge(f.Missing, missing, s.Missing)
-	if before != nil && before.Verdict == f.Verdict && slices.Equal(before.Conditions, f.Conditions) {
-		return
+	if covered[0].Time.Before(k.Began) {
+		k.begin(s, covered)
 	}
-	if !covered[0].Time.After(k.Began) {
-		k.Began = covered[0].Time
+	if k.reworded(finding) {
+		k.add(Moment{Time: s.Now, What: what, Text: k.Title})
+		k.around(s)
 	}
-	what := "explained"
-	if before != nil {
-		what = "reworded"
-	}
-	k.add(Moment{Time: s.Now, What: what, Text: k.Title})
 	for _, c := range f.Conditions {
-		if change := s.Since(c); change != nil {
-			k.add(Moment{Time: change.Time, What: "change", Text: c.String() + " came into force", Change: change, Condition: &c})
-		}
+		k.inForce(c, s.Since(c))
 	}
-	k.around(s)
+}
+
+// reworded reports whether the timeline does not show an explanation yet. Ones
+// that take turns, because the data cannot tell them apart, are shown once each.
+func (k *tracked) reworded(f interaction.Finding) bool {
+	key := fmt.Sprint(f.Verdict, f.Conditions)
+	if k.worded[key] {
+		return false
+	}
+	if k.worded == nil {
+		k.worded = map[string]bool{}
+	}
+	k.worded[key] = true
+	return true
+}
+
+// firstSeen is what the moment is when a request first met a condition.
+const firstSeen = "first seen"
+
+// inForce adds since when one of the finding's conditions is in force.
+func (k *tracked) inForce(c condition.Condition, since Since) {
+	switch {
+	case since.Change != nil:
+		k.add(Moment{Time: since.Time, What: "change", Text: c.String() + " came into force", Change: since.Change, Condition: &c})
+	case since.Time.IsZero():
+	case since.First:
+		k.add(Moment{Time: since.Time, What: firstSeen, Text: c.String() + " was in force already at the first request on record", Condition: &c})
+	default:
+		k.add(Moment{Time: since.Time, What: firstSeen, Text: c.String() + " was met by a request; no change event says since when it is in force", Condition: &c})
+	}
 }
 
 // around adds the other changes shortly before the first failure and after it:

@@ -19,6 +19,8 @@ import (
 var (
 	newPricing = condition.Condition{Entity: "pricing", Dimension: "service.version", Value: "2.0.0"}
 	oldCart    = condition.Condition{Entity: "cart", Dimension: "service.version", Value: "1.9.0"}
+	newCart    = condition.Condition{Entity: "cart", Dimension: "service.version", Value: "2.4.0"}
+	oldPricing = condition.Condition{Entity: "pricing", Dimension: "service.version", Value: "1.4.0"}
 	flagOn     = condition.Condition{Entity: "pricing", Dimension: "flag bulk-quote", Value: "on"}
 	backup     = condition.Condition{Entity: "orders-db", Dimension: "backup", Value: "running"}
 	noon       = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -34,6 +36,7 @@ type world struct {
 	kept       []condition.Observation
 	fresh      []condition.Observation
 	changes    []*telemetry.Change
+	seen       map[condition.Condition]incident.Since
 	log        strings.Builder
 	serial     uint64
 }
@@ -72,18 +75,19 @@ func (w *world) requests(n, bad int, outcome request.Outcome, conditions ...cond
 func (w *world) step(findings ...interaction.Finding) {
 	w.now = w.now.Add(10 * time.Second)
 	w.kept = append(w.kept, w.fresh...)
+	slices.SortStableFunc(w.kept, func(a, b condition.Observation) int { return a.Time.Compare(b.Time) })
 	window := telemetry.Window{Start: w.now.Add(-15 * time.Minute), End: w.now}
 	w.kept = slices.DeleteFunc(w.kept, func(o condition.Observation) bool { return !window.Contains(o.Time) })
 	changed := w.tracker.Update(incident.Step{
 		Now: w.now, Window: window, Dictionary: w.dictionary, Fresh: w.fresh, Kept: w.kept, Changes: w.changes,
 		Results: map[request.Outcome]interaction.Result{request.Failed: {Findings: findings}},
-		Since: func(c condition.Condition) *telemetry.Change {
+		Since: func(c condition.Condition) incident.Since {
 			for _, x := range w.changes {
 				if x.Entity == c.Entity && x.Dimension == c.Dimension && x.Value == c.Value {
-					return x
+					return incident.Since{Change: x, Time: x.Time}
 				}
 			}
-			return nil
+			return w.seen[c]
 		},
 		Missing: []string{"inventory sends no spans"},
 	})
@@ -131,6 +135,13 @@ func finding(conditions ...condition.Condition) interaction.Finding {
 	return interaction.Finding{Rank: 1, Verdict: verdict, Conditions: conditions, Cells: cells, Coverage: .9, Excess: 80, P: 1e-9}
 }
 
+// rare is a finding of a condition that one in a hundred requests meets.
+func rare(c condition.Condition) interaction.Finding {
+	f := finding(c)
+	f.Cells[1].Total = 9900
+	return f
+}
+
 func TestAnIncidentKeepsItsNameWhileItsExplanationIsSharpened(t *testing.T) {
 	w := newWorld()
 	w.changes = []*telemetry.Change{
@@ -158,12 +169,12 @@ func TestAnIncidentKeepsItsNameWhileItsExplanationIsSharpened(t *testing.T) {
 		w.step(finding(oldCart, newPricing, flagOn))
 	}
 	for range 4 { // the old cart is gone
-		w.requests(400, 1, request.Failed)
-		w.requests(60, 0, request.Failed, newPricing)
+		w.requests(400, 1, request.Failed, newCart)
+		w.requests(60, 0, request.Failed, newCart, newPricing)
 		w.step(finding(oldCart, newPricing, flagOn))
 	}
 	for range 6 {
-		w.requests(400, 1, request.Failed)
+		w.requests(400, 1, request.Failed, newCart)
 		w.step()
 	}
 	eddytest.Golden(t, "sharpened.txt", w.story())

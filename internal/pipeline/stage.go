@@ -28,10 +28,11 @@ func New(c Config, store Store, log *slog.Logger) *Pipeline {
 		missed:     make(map[request.Outcome]int),
 		assembler:  request.New(c.Request),
 		dictionary: dictionary, timeline: timeline,
-		stamper:  condition.NewStamper(condition.StamperConfig{Roles: roles}, dictionary, timeline),
-		inferrer: condition.NewInferrer(condition.InferrerConfig{}, timeline),
-		coverage: condition.NewCoverage(c.Window),
-		window:   newWindow(c.Window, c.MaxObservations),
+		stamper:   condition.NewStamper(condition.StamperConfig{Roles: roles}, dictionary, timeline),
+		inferrer:  condition.NewInferrer(condition.InferrerConfig{}, timeline),
+		coverage:  condition.NewCoverage(c.Window),
+		window:    newWindow(c.Window, c.MaxObservations),
+		sightings: sightings{gap: c.Window},
 	}
 }
 
@@ -129,6 +130,7 @@ func (p *Pipeline) observe(now time.Time, done []request.Request) {
 		if p.known[o.Request] {
 			continue // it was observed before a restart
 		}
+		p.sightings.add(o)
 		p.window.add(now, o)
 		p.fresh = append(p.fresh, o)
 	}
@@ -175,30 +177,41 @@ func (p *Pipeline) evidence(r Result, kept []condition.Observation) incident.Ste
 	if until < 0 {
 		until = len(p.changes)
 	}
+	var states []condition.State // asked for once, if at all
 	return incident.Step{
 		Now: now, Window: r.Window, Dictionary: p.dictionary, Fresh: r.Observations, Kept: kept,
 		Results: r.Findings, Changes: slices.Clone(p.changes[:until]), Missing: r.Missing,
-		Since: func(c condition.Condition) *telemetry.Change {
+		Since: func(c condition.Condition) incident.Since {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			return p.since(c, now)
+			if states == nil {
+				states = p.timeline.All(now)
+			}
+			return p.since(c, now, states)
 		},
 	}
 }
 
-// since returns the change that put a condition in force.
-func (p *Pipeline) since(c condition.Condition, now time.Time) *telemetry.Change {
-	for _, s := range p.timeline.All(now) {
-		if s.Condition() == c {
-			return s.Change
+// since returns what put a condition in force, or when it was first seen.
+func (p *Pipeline) since(c condition.Condition, now time.Time, states []condition.State) incident.Since {
+	var since incident.Since
+	for _, s := range states { // an instance may have had it before others
+		if s.Condition() == c && (since.Change == nil || s.Since.Before(since.Time)) {
+			since = incident.Since{Change: s.Change, Time: s.Since}
 		}
+	}
+	if since.Change != nil {
+		return since
 	}
 	for _, x := range slices.Backward(p.changes) { // it may be over
-		if x.Entity == c.Entity && x.Dimension == c.Dimension && x.Value == c.Value {
-			return x
+		if x.Entity == c.Entity && x.Dimension == c.Dimension && x.Value == c.Value && !x.Ends && !x.Time.After(now) {
+			return incident.Since{Change: x, Time: x.Time}
 		}
 	}
-	return nil
+	if id, ok := p.dictionary.ID(c); ok {
+		return p.sightings.since(id)
+	}
+	return incident.Since{}
 }
 
 // Stats say what was counted since the pipeline was made, and what it holds.
@@ -280,6 +293,7 @@ func (p *Pipeline) Restore(now time.Time, m Memory) {
 			}
 		}
 		slices.Sort(o.Conditions)
+		p.sightings.add(o)
 		p.window.restore(o)
 		p.known[o.Request] = true
 	}

@@ -99,6 +99,7 @@ type Pipeline struct {
 	inferrer   *condition.Inferrer
 	coverage   *condition.Coverage
 	window     *window
+	sightings  sightings
 	graphs     []minute
 	changes    []*telemetry.Change // of the window
 	inferred   []*telemetry.Change // since the last step

@@ -211,3 +211,31 @@ func TestALateReportOfAChangeIsInItsPlaceByTime(t *testing.T) {
 		t.Errorf("the timeline shows the changes %v, want first and second", got)
 	}
 }
+
+func TestTheTimelineSaysWhenAConditionWasFirstSeen(t *testing.T) {
+	b := newBelt(pipeline.Config{}, &shelf{})
+	for range 6 {
+		b.feed(100, false)
+		b.step(t)
+	}
+	flagged := b.now.Add(time.Second)
+	b.now = b.now.Add(10 * time.Second)
+	spans := b.spans(200, false)
+	for i, s := range spans {
+		if i%4 == 0 {
+			s.Attributes = telemetry.Attributes{{Key: "feature_flag.key", Value: "dark"}, {Key: "feature_flag.result.variant", Value: "on"}}
+			s.Status = telemetry.StatusError
+		}
+	}
+	b.Add(b.now.Add(-2*time.Second), telemetry.Batch{Spans: spans})
+	r := b.step(t)
+	if len(r.Incidents) != 1 || r.Incidents[0].Finding == nil {
+		t.Fatalf("incidents are %+v, want one that is explained", r.Incidents)
+	}
+	for _, m := range r.Incidents[0].Timeline {
+		if m.What == "first seen" && m.Time.Equal(flagged) && strings.Contains(m.Text, "flag dark=on") {
+			return
+		}
+	}
+	t.Errorf("the timeline lacks when the flag was first seen, %s: %+v", flagged, r.Incidents[0].Timeline)
+}
