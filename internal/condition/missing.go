@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/wording"
 )
 
 // A gap is one thing that is missing, and how much it weighs: about the share
@@ -85,7 +86,7 @@ func (t *tally) silence() []string {
 	if logs == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s came and no requests: send traces too (OTEL_TRACES_EXPORTER=otlp)", many(logs, "log record"))}
+	return []string{fmt.Sprintf("%s came and no requests: send traces too (OTEL_TRACES_EXPORTER=otlp)", wording.Plural(logs, "log record"))}
 }
 
 // ofService lists the gaps of one service.
@@ -101,46 +102,46 @@ func (t *tally) ofService(s *ServiceCoverage) []gap {
 	}
 	if share := missingShare(s.WithVersion, s.Spans); share > 0 {
 		say(part*share, "%s reports no service.version on %s of its %s, so its deploys cannot be told apart: set OTEL_RESOURCE_ATTRIBUTES=service.version=...",
-			s.Service, percent(share), many(s.Spans, "span"))
+			s.Service, wording.Percent(share), wording.Plural(s.Spans, "span"))
 		together("%s report no service.version on many or all of their spans, so their deploys cannot be told apart: set OTEL_RESOURCE_ATTRIBUTES=service.version=...")
 	}
 	if share := missingShare(s.WithInstance, s.Spans); share > 0 {
 		say(0.5*part*share, "%s reports no instance on %s of its %s, so one sick instance cannot be told from the others: set service.instance.id, or k8s.pod.name",
-			s.Service, percent(share), many(s.Spans, "span"))
+			s.Service, wording.Percent(share), wording.Plural(s.Spans, "span"))
 		together("%s report no instance on many or all of their spans, so one sick instance cannot be told from the others: set service.instance.id, or k8s.pod.name")
 	}
 	if share := missingShare(s.WithTrace, s.Logs); share > 0.5 {
 		say(0.1*part*share, "%s of the %s of %s carry no trace id, so they cannot be read with their request: log with the context of the span",
-			percent(share), many(s.Logs, "log record"), s.Service)
+			wording.Percent(share), wording.Plural(s.Logs, "log record"), s.Service)
 		together("most log records of %s carry no trace id, so they cannot be read with their request: log with the context of the span")
 	}
 	if n := s.BrokenParents; n > 0 && s.Spans >= enough {
 		share := float64(n) / float64(s.Spans)
 		say(part*share, "%s (%s) of %s name a parent that never came: whoever calls it loses spans, or does not pass traceparent on",
-			many(n, "span"), percent(share), s.Service)
+			wording.Plural(n, "span"), wording.Percent(share), s.Service)
 	}
 	if s.BrokenRoots > 0 {
 		share := float64(s.BrokenRoots) / float64(t.requests)
 		say(share, "%s at %s began elsewhere, and that span never came: what called it sends no spans, or they are lost",
-			many(s.BrokenRoots, "request"), s.Service)
+			wording.Plural(s.BrokenRoots, "request"), s.Service)
 	}
 	if s.DroppedSpans > 0 {
 		share := min(1, float64(s.DroppedSpans)/float64(s.DroppedSpans+s.Spans))
 		say(max(part, 0.1)*share, "%s says that it dropped %s: give its exporter a larger queue, or sample",
-			s.Service, many(s.DroppedSpans, "span"))
+			s.Service, wording.Plural(s.DroppedSpans, "span"))
 	}
 	if s.DroppedItems > 0 {
 		say(0.2*part*min(1, float64(s.DroppedItems)/float64(max(1, s.Spans))), "%s left %s attributes, events or links out of its spans: raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, or put less on a span",
-			s.Service, grouped(s.DroppedItems))
+			s.Service, wording.Count(s.DroppedItems))
 	}
 	if s.Truncated > 0 {
 		share := float64(s.Truncated) / float64(t.requests)
-		say(share, "%s at %s had more spans than are kept, and were cut", many(s.Truncated, "request"), s.Service)
+		say(share, "%s at %s had more spans than are kept, and were cut", wording.Plural(s.Truncated, "request"), s.Service)
 	}
 	if s.Skewed > 0 {
 		share := float64(s.Skewed) / float64(t.requests)
 		say(0.2*share, "%s at %s hold spans that begin before their parent or end long after it: the clocks of their hosts disagree",
-			many(s.Skewed, "request"), s.Service)
+			wording.Plural(s.Skewed, "request"), s.Service)
 	}
 	return append(gaps, t.silent(s)...)
 }
@@ -157,7 +158,7 @@ func (t *tally) silent(s *ServiceCoverage) []gap {
 			why = fmt.Sprintf("%s sends spans, but not for these calls: they did not arrive, or %s does not read traceparent", target, target)
 		}
 		gaps = append(gaps, gap{weight: share, text: fmt.Sprintf("%s of %s to %s (%s of all requests) have no server span: %s",
-			many(n, "call"), s.Service, target, percent(share), why)})
+			wording.Plural(n, "call"), s.Service, target, wording.Percent(share), why)})
 	}
 	return gaps
 }
@@ -185,7 +186,7 @@ func (t *tally) ofAll() []gap {
 	case t.flags == 0 && t.changes[telemetry.ChangeFlag] == 0:
 		gaps = append(gaps, gap{weight: 0.15, text: "no feature flag was seen, on spans, in logs or as a change: if flags are in use, add the OpenTelemetry hook of OpenFeature"})
 	case t.unjoined > 0 && 2*t.unjoined > t.flags:
-		gaps = append(gaps, gap{weight: 0.15, text: fmt.Sprintf("%s came without a trace id and can be given to no request: evaluate flags within the context of the span", many(t.unjoined, "flag evaluation"))})
+		gaps = append(gaps, gap{weight: 0.15, text: fmt.Sprintf("%s came without a trace id and can be given to no request: evaluate flags within the context of the span", wording.Plural(t.unjoined, "flag evaluation"))})
 	}
 	return gaps
 }
@@ -203,42 +204,10 @@ func missingShare(with, n int) float64 {
 	return share
 }
 
-// percent writes a share so that neither little is shown as nothing, nor nearly
-// all as all.
-func percent(share float64) string {
-	switch p := 100 * share; {
-	case p <= 0:
-		return "0 %"
-	case p < 1:
-		return "less than 1 %"
-	case p > 99 && p < 100:
-		return "over 99 %"
-	default:
-		return fmt.Sprintf("%.0f %%", p)
-	}
-}
-
-// many writes "1 span", "2,134 spans".
-func many(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return grouped(n) + " " + noun + "s"
-}
-
 // was writes "1 deploy was", "3 deploys were".
 func was(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " was"
 	}
-	return many(n, noun) + " were"
-}
-
-// grouped writes 2134 as 2,134.
-func grouped(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return wording.Plural(n, noun) + " were"
 }

@@ -8,6 +8,7 @@ import (
 
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/wording"
 )
 
 // mostExamples is how many traces of a cell are linked.
@@ -59,7 +60,7 @@ func viewCells(i incident.Incident) cellsView {
 		}
 	}
 	top = roundUp(top)
-	v.Scale = []string{"0%", percent(top / 2), percent(top)}
+	v.Scale = []string{"0%", wording.Percent(top / 2), wording.Percent(top)}
 	for _, c := range i.Finding.Cells {
 		v.Rows = append(v.Rows, viewCell(i, c, top))
 	}
@@ -67,7 +68,7 @@ func viewCells(i incident.Incident) cellsView {
 }
 
 func viewCell(i incident.Incident, c interaction.Cell, top float64) cellRow {
-	row := cellRow{Total: count(c.Total), Failed: count(c.Failed), Empty: c.Total == 0}
+	row := cellRow{Total: wording.Count(c.Total), Failed: wording.Count(c.Failed), Empty: c.Total == 0}
 	var letters, names []string
 	for k, cond := range i.Finding.Conditions {
 		holds := slices.Contains(c.Holds, cond.String())
@@ -101,7 +102,7 @@ func viewCell(i incident.Incident, c interaction.Cell, top float64) cellRow {
 		return row
 	}
 	row.Harm = c.Failed > 0 && row.Whole
-	row.Risk, row.Interval = percent(c.Risk), between(c.Low, c.High)
+	row.Risk, row.Interval = wording.Percent(c.Risk), between(c.Low, c.High)
 	row.Left = share(c.Low, top)
 	row.Width = share(max(c.High-c.Low, top/200), top)
 	row.Middle = share(c.Risk, top)

@@ -9,6 +9,7 @@ import (
 
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/wording"
 )
 
 // A layout is the geometry of one rendering of the confluence, in CSS pixels.
@@ -238,7 +239,7 @@ func changeText(ch *telemetry.Change) string {
 
 func (p painter) strip(y float64) *stripMark {
 	n := len(p.c.Changes) + p.c.ChangesLeft
-	s := &stripMark{Label: plural(n, "other change"), X: at(0), Y: at(y + 20)}
+	s := &stripMark{Label: wording.Plural(n, "other change"), X: at(0), Y: at(y + 20)}
 	if !p.labels {
 		s.Y = at(y + 8)
 	}

@@ -11,6 +11,7 @@ import (
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/wording"
 )
 
 // A part is a piece of a sentence; one that names a condition carries the
@@ -97,12 +98,12 @@ func harm(i incident.Incident) (hurt, rate string) {
 	if i.Outcome == request.Slow {
 		word = "were slow"
 	}
-	hurt = fmt.Sprintf("%s of %s %s", count(i.Failures), plural(i.Requests, "request"), word)
+	hurt = fmt.Sprintf("%s of %s %s", wording.Count(i.Failures), wording.Plural(i.Requests, "request"), word)
 	if i.Requests <= 0 || i.Failures > i.Requests {
 		return hurt, ""
 	}
 	low, high := wilson(i.Failures, i.Requests)
-	return hurt, fmt.Sprintf("%s (%s)", percent(float64(i.Failures)/float64(i.Requests)), between(low, high))
+	return hurt, fmt.Sprintf("%s (%s)", wording.Percent(float64(i.Failures)/float64(i.Requests)), between(low, high))
 }
 
 // nextStep is the one thing to do now.
@@ -181,5 +182,5 @@ func number(n int) string {
 	if n < len(words) {
 		return words[n]
 	}
-	return count(n)
+	return wording.Count(n)
 }

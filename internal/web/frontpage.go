@@ -13,6 +13,7 @@ import (
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/wording"
 )
 
 const (
@@ -125,7 +126,7 @@ func (v *frontView) list(found []incident.Incident, totals []pipeline.Total, win
 		*lines = append(*lines, line)
 	}
 	if left > 0 {
-		v.More = plural(left, "more incident") + " of the last 30 days in the API: /api/v1/incidents"
+		v.More = wording.Plural(left, "more incident") + " of the last 30 days in the API: /api/v1/incidents"
 	}
 	switch n := len(v.Open); n {
 	case 0:
@@ -133,7 +134,7 @@ func (v *frontView) list(found []incident.Incident, totals []pipeline.Total, win
 	case 1:
 		v.Title = "1 open cause"
 	default:
-		v.Title = count(n) + " open causes"
+		v.Title = wording.Count(n) + " open causes"
 	}
 }
 
@@ -173,17 +174,17 @@ func (v *frontView) watch(totals []pipeline.Total, window telemetry.Window) {
 	slices.SortFunc(entries, func(a, b pipeline.Total) int {
 		return cmp.Or(cmp.Compare(b.Requests, a.Requests), strings.Compare(a.Entry.String(), b.Entry.String()))
 	})
-	v.Requests = plural(all, "request")
+	v.Requests = wording.Plural(all, "request")
 	for _, e := range entries[:min(len(entries), mostEntries)] {
 		low, high := wilson(e.Failed, e.Requests)
 		v.Entries = append(v.Entries, entryLine{
-			Name: e.Entry.String(), Requests: count(e.Requests), Failed: count(e.Failed), Slow: count(e.Slow),
-			Rate: percent(float64(e.Failed)/float64(max(1, e.Requests))) + " (" + between(low, high) + ")",
+			Name: e.Entry.String(), Requests: wording.Count(e.Requests), Failed: wording.Count(e.Failed), Slow: wording.Count(e.Slow),
+			Rate: wording.Percent(float64(e.Failed)/float64(max(1, e.Requests))) + " (" + between(low, high) + ")",
 			Harm: e.Failed > 0, Spark: sparkOf(totals, []request.Entry{e.Entry}, request.Failed, window, 160, 24),
 		})
 	}
 	if left := len(entries) - len(v.Entries); left > 0 {
-		v.MoreEntries = "and " + plural(left, "more entry")
+		v.MoreEntries = "and " + wording.Plural(left, "more entry")
 	}
 }
 
@@ -199,7 +200,7 @@ func (v *frontView) cover(c Coverage) {
 			l := figureLine{Name: f.Name, Value: "none seen", Title: f.Name + ": nothing there to have it"}
 			if f.Of > 0 {
 				ratio := float64(f.Part) / float64(f.Of)
-				l = figureLine{f.Name, percent(ratio), fmt.Sprintf("%s: %s of %s", f.Name, count(f.Part), count(f.Of)), ratio < 0.9}
+				l = figureLine{f.Name, wording.Percent(ratio), fmt.Sprintf("%s: %s of %s", f.Name, wording.Count(f.Part), wording.Count(f.Of)), ratio < 0.9}
 			}
 			line.Figures = append(line.Figures, l)
 		}
@@ -284,6 +285,6 @@ func sparkOf(totals []pipeline.Total, entries []request.Entry, outcome request.O
 	}
 	return &spark{
 		at(width), at(height), bars(all), bars(bad),
-		fmt.Sprintf("%s in %s, %s %s", plural(requests, "request"), spell(w.Duration()), count(hurt), outcome),
+		fmt.Sprintf("%s in %s, %s %s", wording.Plural(requests, "request"), spell(w.Duration()), wording.Count(hurt), outcome),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/wording"
 )
 
 // mostMoments is how many lines of a timeline are shown, the last ones.
@@ -105,10 +106,10 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 	if f := i.Finding; f != nil {
 		v.Grade = f.Grade
 		v.Facts = fmt.Sprintf("All of them together cover %s of the failures. %s of those would not have been expected at the risk of the rest of the traffic; adjusted p %s.",
-			percent(f.Coverage), count(int(f.Excess+0.5)), probability(f.P))
+			wording.Percent(f.Coverage), wording.Count(int(f.Excess+0.5)), probability(f.P))
 		v.For, v.Against, v.Missing = f.For, f.Against, unique(f.Missing, i.Missing)
 		for _, a := range f.Aliases {
-			v.Aliases = append(v.Aliases, fmt.Sprintf("%s goes with %s: %s parted them.", a.Condition, a.Of, plural(a.Discordant, "observation")))
+			v.Aliases = append(v.Aliases, fmt.Sprintf("%s goes with %s: %s parted them.", a.Condition, a.Of, wording.Plural(a.Discordant, "observation")))
 		}
 	}
 	v.timeline(i, now)
@@ -118,7 +119,7 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 func (v *incidentView) timeline(i incident.Incident, now time.Time) {
 	moments := i.Timeline
 	if left := len(moments) - mostMoments; left > 0 {
-		v.Earlier = plural(left, "earlier moment") + " in the API"
+		v.Earlier = wording.Plural(left, "earlier moment") + " in the API"
 		moments = moments[left:]
 	}
 	for _, m := range moments {
@@ -200,13 +201,13 @@ func pictureNote(c *Confluence) string {
 	step := spell(time.Duration(c.StepSeconds) * time.Second)
 	note := "Rates count every request, in steps of " + step + "."
 	if len(c.Lanes) > 0 {
-		note += " Lanes are drawn from " + plural(c.Observations, "observation") + "."
+		note += " Lanes are drawn from " + wording.Plural(c.Observations, "observation") + "."
 	}
 	if c.Sampled {
 		note += " There were more; the first ones of each step stand for the rest."
 	}
 	if c.ChangesLeft > 0 {
-		note += " " + plural(c.ChangesLeft, "later change") + " not drawn."
+		note += " " + wording.Plural(c.ChangesLeft, "later change") + " not drawn."
 	}
 	return note
 }
@@ -222,7 +223,7 @@ func pictureHelp(c *Confluence) string {
 		requests, failed = requests+r.Requests, failed+r.Failed
 	}
 	text := fmt.Sprintf("From %s to %s UTC, %s of %s %s.", c.Window.Start.Format("15:04:05"), c.Window.End.Format("15:04:05"),
-		count(failed), plural(requests, "request"), c.Outcome)
+		wording.Count(failed), wording.Plural(requests, "request"), c.Outcome)
 	if len(names) > 0 {
 		text += " Lanes show when " + list(names) + " were in force."
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/wording"
 )
 
 // rate draws the share of requests that were hurt, below the lanes.
@@ -30,7 +31,7 @@ func (p painter) rate(y float64) rateMark {
 		gy := height(part * top)
 		m.Grid = append(m.Grid, tickMark{
 			X: at(p.gutter), X2: at(p.width - p.edge), Y: at(gy), Y2: at(gy),
-			TextX: at(p.gutter - 6), TextY: at(gy + 4), Label: percent(part * top),
+			TextX: at(p.gutter - 6), TextY: at(gy + 4), Label: wording.Percent(part * top),
 		})
 	}
 	for k := 0; k < len(p.c.Rates); {
@@ -142,15 +143,15 @@ func (p painter) steps() []stepMark {
 		start := p.c.Window.Start.Add(time.Duration(k) * step)
 		lines := []string{
 			clock(start, p.now) + " to " + clock(start.Add(step), p.now) + " UTC",
-			fmt.Sprintf("%s, %s %s: %s (%s)", plural(r.Requests, "request"), count(r.Failed), p.c.Outcome, percent(r.Risk), between(r.Low, r.High)),
+			fmt.Sprintf("%s, %s %s: %s (%s)", wording.Plural(r.Requests, "request"), wording.Count(r.Failed), p.c.Outcome, wording.Percent(r.Risk), between(r.Low, r.High)),
 		}
 		for l, lane := range p.c.Lanes {
 			if lane.Shares[k].Requests > 0 {
-				lines = append(lines, fmt.Sprintf("%s %s: %s of requests", letter(l), lane.Condition, percent(lane.Shares[k].Ratio)))
+				lines = append(lines, fmt.Sprintf("%s %s: %s of requests", letter(l), lane.Condition, wording.Percent(lane.Shares[k].Ratio)))
 			}
 		}
 		if len(p.c.Lanes) > 1 && p.c.Together[k].Requests > 0 {
-			lines = append(lines, "together: "+percent(p.c.Together[k].Ratio)+" of requests")
+			lines = append(lines, "together: "+wording.Percent(p.c.Together[k].Ratio)+" of requests")
 		}
 		out = append(out, stepMark{at(p.x(k)), at(p.step), strings.Join(lines, "\n")})
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/wording"
 )
 
 const (
@@ -95,14 +96,14 @@ func viewTrace(id telemetry.TraceID, spans []*telemetry.Span, logs []*telemetry.
 	}
 	total := max(end.Sub(start), time.Microsecond)
 	v.Start, v.Took = clock(start, now)+" UTC", spell(end.Sub(start))
-	v.Spans, v.Services, v.Wrong = plural(len(spans), "span"), plural(len(services), "service"), plural(wrong, "error")
+	v.Spans, v.Services, v.Wrong = wording.Plural(len(spans), "span"), wording.Plural(len(services), "service"), wording.Plural(wrong, "error")
 	v.Failed = wrong > 0
 	for _, n := range nested(spans, mostRows) {
 		v.Rows = append(v.Rows, viewSpan(n, start, total))
 	}
 	v.Name = v.Rows[0].Service + " " + v.Rows[0].Name
 	if left := len(spans) - len(v.Rows); left > 0 {
-		v.Cut = fmt.Sprintf("These are the first %s of %s spans; the API has more of them.", count(len(v.Rows)), count(len(spans)))
+		v.Cut = fmt.Sprintf("These are the first %s of %s spans; the API has more of them.", wording.Count(len(v.Rows)), wording.Count(len(spans)))
 	}
 	for k := range 5 {
 		v.Scale = append(v.Scale, strings.TrimPrefix(offset(total*time.Duration(k)/4), "+"))
@@ -111,7 +112,7 @@ func viewTrace(id telemetry.TraceID, spans []*telemetry.Span, logs []*telemetry.
 		v.Logs = append(v.Logs, viewLog(l, start))
 	}
 	if left := len(logs) - len(v.Logs); left > 0 {
-		v.LogsCut = plural(left, "more record") + " in the API."
+		v.LogsCut = wording.Plural(left, "more record") + " in the API."
 	}
 	return v
 }
@@ -228,7 +229,7 @@ func viewSpan(n node, start time.Time, total time.Duration) spanRow {
 		row.Events = append(row.Events, strings.Join(words, " "))
 	}
 	if sp.Dropped > 0 {
-		row.Events = append(row.Events, plural(int(sp.Dropped), "item")+" left out by the emitter or on arrival")
+		row.Events = append(row.Events, wording.Plural(int(sp.Dropped), "item")+" left out by the emitter or on arrival")
 	}
 	return row
 }

@@ -7,50 +7,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"example.test/eddy/internal/wording"
 )
 
-// count writes 12345 as "12,345".
-func count(n int) string {
-	text := strconv.Itoa(n)
-	sign := ""
-	if n < 0 {
-		sign, text = "-", text[1:]
-	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return sign + text
-}
-
-// plural writes "1 request", "2,000 requests".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if s, ok := strings.CutSuffix(noun, "ry"); ok {
-		return count(n) + " " + s + "ries"
-	}
-	return count(n) + " " + noun + "s"
-}
-
-// percent writes a ratio with as many digits as tell something.
-func percent(ratio float64) string {
-	p := 100 * ratio
-	switch {
-	case p <= 0 || math.IsNaN(p):
-		return "0%"
-	case p < 0.1:
-		return "<0.1%"
-	case p < 9.95 || (p > 99 && p < 99.95):
-		return strings.TrimSuffix(strconv.FormatFloat(p, 'f', 1, 64), ".0") + "%"
-	case p >= 99.95 && p < 100:
-		return ">99.9%"
-	}
-	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
-}
-
 // between writes an interval of ratios: "72% to 76%".
-func between(low, high float64) string { return percent(low) + " to " + percent(high) }
+func between(low, high float64) string { return wording.Percent(low) + " to " + wording.Percent(high) }
 
 // spell writes a duration as people say it, two units at most.
 func spell(d time.Duration) string {
