@@ -45,7 +45,7 @@ func (s server) get(ctx context.Context, path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("ask %s: %w; is \"eddy serve\" running there?", s.Server, errors.Unwrap(err))
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", s.Server, err)

@@ -71,7 +71,7 @@ func sendFailures(t *testing.T, otlp string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // only the status matters
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("POST /v1/traces answered %s", response.Status)
 	}

@@ -139,7 +139,7 @@ func BenchmarkAppend(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // a benchmark
+	defer db.Close()
 	first, spans, position := uint64(1), 0, uint64(0)
 	b.ReportAllocs()
 	for b.Loop() {

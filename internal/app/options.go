@@ -137,7 +137,7 @@ func (o Options) tokens() (*access.List, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tokens: %w", err)
 		}
-		defer f.Close() //nolint:errcheck // it was only read
+		defer f.Close()
 		more, err := access.Read(f)
 		if err != nil {
 			return nil, fmt.Errorf("tokens %s: %w", o.TokensFile, err)

@@ -63,7 +63,7 @@ func (r Replay) Run(ctx context.Context) (Replayed, error) {
 	}
 	r.Analysis.MiningTime = -1 // the same records give the same answer on every machine
 	memory := store.NewMem()
-	defer memory.Close() //nolint:errcheck // it is in memory
+	defer memory.Close()
 	p := pipeline.New(r.Analysis, memory, r.Log)
 	out := Replayed{Incidents: []incident.Incident{}, Missing: []string{}}
 	var clock, next time.Time

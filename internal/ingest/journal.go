@@ -336,7 +336,7 @@ func (j *journal) syncLoop(ctx context.Context) {
 		case <-tick.C:
 			if err := j.sync(); err != nil {
 				j.m.journalErrors.Inc()
-				j.log.Error("journal fsync failed: what was acknowledged may not survive a crash of the machine", "error", err)
+				j.log.ErrorContext(ctx, "journal fsync failed: what was acknowledged may not survive a crash of the machine", "error", err)
 			}
 		}
 	}

@@ -122,7 +122,7 @@ func TestAJournalSurvivesACutAtAnyByteOfItsLastRecord(t *testing.T) {
 
 func TestAnyJournalSurvivesACut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "journal")
+		dir, err := os.MkdirTemp("", "journal") //nolint:usetesting // rapid.T has no TempDir
 		if err != nil {
 			t.Fatalf("MkdirTemp: %v", err)
 		}
