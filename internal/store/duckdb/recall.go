@@ -141,7 +141,9 @@ func (k spanKey) period() int64 {
 }
 
 // lastOfPeriod is the last start in period n.
-func lastOfPeriod(n int64) int64 { return min(n*recallPeriod, lastTime-recallPeriod+1) + recallPeriod - 1 }
+func lastOfPeriod(n int64) int64 {
+	return min(n*recallPeriod, lastTime-recallPeriod+1) + recallPeriod - 1
+}
 
 // print is the same for equal keys, and hardly ever for others.
 func (k spanKey) print() uint64 {
