@@ -151,7 +151,7 @@ func receiverConfig(cfg Config, tokens bool) *otlpreceiver.Config {
 	http.ReadHeaderTimeout = 10 * time.Second
 	http.ReadTimeout = time.Minute
 	http.WriteTimeout = time.Minute
-	http.Keepalive = configoptional.Some(confighttp.KeepaliveServerConfig{Enabled: true, IdleTimeout: 2 * time.Minute})
+	http.Keepalive = configoptional.Some(confighttp.KeepaliveServerConfig{IdleTimeout: 2 * time.Minute})
 	if tokens {
 		http.Auth = configoptional.Some(confighttp.AuthConfig{Config: configauth.Config{AuthenticatorID: extensionID("http_tokens")}})
 	}
