@@ -3,9 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
-	"iter"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -64,112 +62,92 @@ func (r Replay) Run(ctx context.Context) (Replayed, error) {
 	r.Analysis.MiningTime = -1 // the same records give the same answer on every machine
 	memory := store.NewMem()
 	defer memory.Close()
-	p := pipeline.New(r.Analysis, memory, r.Log)
-	out := Replayed{Incidents: []incident.Incident{}, Missing: []string{}}
-	var clock, next time.Time
-	tally := func(x pipeline.Result) {
-		out.Requests += x.Requests
-		out.Failed += x.Failed
-		out.Slow += x.Slow
-		out.Missing = append(out.Missing[:0], x.Missing...)
+	c := carrier{
+		pipeline: pipeline.New(r.Analysis, memory, r.Log), step: step,
+		out: Replayed{Incidents: []incident.Incident{}, Missing: []string{}},
 	}
 	for batch, err := range r.records() {
+		if err == nil {
+			err = c.carry(ctx, batch)
+		}
 		if err != nil {
 			return Replayed{}, err
 		}
-		if err := ctx.Err(); err != nil {
-			return Replayed{}, err
-		}
-		// Records come nearly in order; the clock never runs backwards, and what
-		// is older than it is late, as it would have been then. Changes do not move
-		// it: a file of them may reach over weeks.
-		if telemetry := batch.Len() - len(batch.Changes); telemetry > 0 {
-			if clock.IsZero() {
-				out.From, next = batch.First, batch.First.Add(step)
-			}
-			clock = maxTime(clock, batch.Last)
-		}
-		for !clock.IsZero() && !next.After(clock) {
-			x, err := p.Step(ctx, next)
-			if err != nil {
-				return Replayed{}, err
-			}
-			tally(x)
-			next = next.Add(step)
-		}
-		out.Spans += len(batch.Spans)
-		out.Logs += len(batch.Logs)
-		out.Points += len(batch.Points)
-		out.Changes += len(batch.Changes)
-		p.Add(clock, batch.Batch)
 	}
-	if clock.IsZero() {
+	if c.clock.IsZero() {
 		return Replayed{}, fmt.Errorf("replay: no spans, logs or metrics in %s", strings.Join(r.Files, ", "))
 	}
-	out.To = clock
-	p.Drain(clock)
-	x, err := p.Step(ctx, maxTime(next, clock))
+	return c.end(ctx)
+}
+
+// A carrier takes records to the pipeline and keeps its clock.
+type carrier struct {
+	pipeline    *pipeline.Pipeline
+	step        time.Duration
+	clock, next time.Time // of the last record, of the next step
+	out         Replayed
+}
+
+// carry takes one record in, after the steps up to it. Records come nearly in
+// order; the clock never runs backwards, and what is older than it is late, as
+// it would have been then.
+func (c *carrier) carry(ctx context.Context, r record) error {
+	if r.moves() {
+		if c.clock.IsZero() {
+			c.out.From, c.clock, c.next = r.from, r.from, r.from.Add(c.step)
+		}
+		if err := c.advance(ctx, r.to); err != nil {
+			return err
+		}
+	}
+	c.out.Spans += len(r.Spans)
+	c.out.Logs += len(r.Logs)
+	c.out.Points += len(r.Points)
+	c.out.Changes += len(r.Changes)
+	c.pipeline.Add(c.clock, r.Batch)
+	return ctx.Err()
+}
+
+// advance makes the steps up to now. Where nothing was recorded for so long
+// that the window is empty and all that time ends has ended, it goes straight to
+// the last of them: there is nothing to see in between.
+func (c *carrier) advance(ctx context.Context, now time.Time) error {
+	idle := max(c.pipeline.Window(), 15*time.Minute)
+	for !c.next.After(now) {
+		if skipped := now.Sub(c.next) / c.step; c.next.Sub(c.clock) > idle {
+			c.next = c.next.Add(skipped * c.step)
+		}
+		if err := c.analyse(ctx); err != nil {
+			return err
+		}
+	}
+	if now.After(c.clock) {
+		c.clock = now
+	}
+	return nil
+}
+
+// analyse makes the next step.
+func (c *carrier) analyse(ctx context.Context) error {
+	r, err := c.pipeline.Step(ctx, c.next)
 	if err != nil {
+		return err
+	}
+	c.next = c.next.Add(c.step)
+	c.out.Requests += r.Requests
+	c.out.Failed += r.Failed
+	c.out.Slow += r.Slow
+	c.out.Missing = append(c.out.Missing[:0], r.Missing...)
+	return nil
+}
+
+// end completes what is still open.
+func (c *carrier) end(ctx context.Context) (Replayed, error) {
+	c.out.To = c.clock
+	c.pipeline.Drain(c.clock)
+	if err := c.analyse(ctx); err != nil {
 		return Replayed{}, err
 	}
-	tally(x)
-	out.Incidents = append(out.Incidents, p.Incidents()...)
-	return out, nil
-}
-
-// records merges the files by the first time of their batches. Each file is
-// read in its own order.
-func (r Replay) records() iter.Seq2[ingest.Received, error] {
-	return func(yield func(ingest.Received, error) bool) {
-		reader, err := ingest.NewReader(r.Ingest, nil)
-		if err != nil {
-			yield(ingest.Received{}, err)
-			return
-		}
-		reader.Progress = r.Progress
-		type source struct {
-			head ingest.Received
-			next func() (ingest.Received, error, bool)
-		}
-		var open []*source
-		advance := func(s *source) (more bool, err error) {
-			s.head, err, more = s.next()
-			return more && err == nil, err
-		}
-		for _, path := range r.Files {
-			next, stop := iter.Pull2(reader.File(path))
-			defer stop()
-			s := &source{next: next}
-			more, err := advance(s)
-			if err != nil {
-				yield(ingest.Received{}, err)
-				return
-			}
-			if more {
-				open = append(open, s)
-			}
-		}
-		for len(open) > 0 {
-			first := slices.MinFunc(open, func(a, b *source) int { return a.head.First.Compare(b.head.First) })
-			if !yield(first.head, nil) {
-				return
-			}
-			more, err := advance(first)
-			if err != nil {
-				yield(ingest.Received{}, err)
-				return
-			}
-			if !more {
-				open = slices.DeleteFunc(open, func(s *source) bool { return s == first })
-			}
-		}
-	}
-}
-
-// maxTime returns the later of two times.
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	c.out.Incidents = append(c.out.Incidents, c.pipeline.Incidents()...)
+	return c.out, nil
 }

@@ -270,6 +270,51 @@ func TestReplayReadsCompressedFilesAndGivesTheSameBytesTwice(t *testing.T) {
 	}
 }
 
+// stray is a line of one request at a time that is its emitter's alone.
+func stray(at time.Time, id int) string {
+	return fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"clockless"}}]},"scopeSpans":[{"spans":[`+
+		`{"traceId":"%032x","spanId":"%016x","name":"GET /","kind":2,"startTimeUnixNano":"%d","endTimeUnixNano":"%d"}]}]}]}`+"\n", id, id, at.UnixNano(), at.UnixNano()+1e6)
+}
+
+func TestAClockThatIsWrongDoesNotMoveTheReplay(t *testing.T) {
+	dir := t.TempDir()
+	spans, events := filepath.Join(dir, "traces.json"), filepath.Join(dir, "changes.json")
+	record(t, spans)
+	changes(t, events)
+	text, err := os.ReadFile(spans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	lines[90] += stray(began.AddDate(0, 1, 0), 1)
+	lines[200] += stray(began.AddDate(-20, 0, 0), 2)
+	if err := os.WriteFile(spans, []byte(strings.Join(lines, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := replay(t, spans, events)
+	if len(got.Incidents) != 1 || got.Incidents[0].Finding == nil || len(got.Incidents[0].Finding.Conditions) != 3 {
+		t.Errorf("with two requests at wrong times replay gave %q, want one incident of three conditions", titles(got.Incidents))
+	}
+	if got.Requests != 6002 {
+		t.Errorf("replayed %d requests, want 6002", got.Requests)
+	}
+}
+
+func TestReplayGoesStraightThroughYearsWithoutRecords(t *testing.T) {
+	dir := t.TempDir()
+	spans, events := filepath.Join(dir, "traces.json"), filepath.Join(dir, "changes.json")
+	record(t, spans)
+	changes(t, events)
+	early := filepath.Join(dir, "early.json")
+	if err := os.WriteFile(early, []byte(stray(began.AddDate(-30, 0, 0), 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := replay(t, early, spans, events)
+	if len(got.Incidents) != 1 || got.Incidents[0].Finding == nil || len(got.Incidents[0].Finding.Conditions) != 3 {
+		t.Errorf("thirty years after an early request replay gave %q, want one incident of three conditions", titles(got.Incidents))
+	}
+}
+
 func TestReplaySaysWhichFileAndLineIsWrong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "broken.json")
 	if err := os.WriteFile(path, []byte("{\"resourceSpans\":[]}\n{\"resourceSpans\": 3\n"), 0o600); err != nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"example.test/eddy/internal/pipeline"
@@ -14,14 +15,17 @@ import (
 func (a *App) restore(ctx context.Context) error {
 	now := time.Now()
 	memory, err := a.remember(ctx, now)
+	if err == nil {
+		err = a.pipeline.Restore(now, memory)
+	}
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	a.pipeline.Restore(now, memory)
 	return nil
 }
 
-// remember reads what the pipeline needs to go on.
+// remember reads what the pipeline needs to go on. Observations and spans are
+// many, so they are read when it asks for them.
 func (a *App) remember(ctx context.Context, now time.Time) (pipeline.Memory, error) {
 	var m pipeline.Memory
 	var err error
@@ -36,21 +40,19 @@ func (a *App) remember(ctx context.Context, now time.Time) (pipeline.Memory, err
 		}
 		m.Changes = append(m.Changes, c)
 	}
-	if m.Totals, err = a.store.Totals(ctx, window); err != nil {
+	// The oldest bucket of the window began before it.
+	if m.Totals, err = a.store.Totals(ctx, telemetry.Window{Start: window.Start.Add(-10 * time.Second), End: window.End}); err != nil {
 		return m, err
 	}
-	for o, err := range a.store.Observations(ctx, window) {
-		if err != nil {
-			return m, err
+	m.Observations = func(yield func(pipeline.Remembered, error) bool) {
+		for o, err := range a.store.Observations(ctx, window) {
+			if !yield(pipeline.Remembered{Observation: o.Observation, InForce: o.InForce}, err) {
+				return
+			}
 		}
-		m.Observations = append(m.Observations, pipeline.Remembered{Observation: o.Observation, InForce: o.InForce})
 	}
-	recent := telemetry.Window{Start: now.Add(-a.pipeline.Open()), End: window.End}
-	for s, err := range a.store.Spans(ctx, recent) {
-		if err != nil {
-			return m, err
-		}
-		m.Spans = append(m.Spans, s)
+	m.Spans = func(from time.Time) iter.Seq2[*telemetry.Span, error] {
+		return a.store.Spans(ctx, telemetry.Window{Start: from, End: window.End})
 	}
 	m.Incidents, err = a.store.Incidents(ctx, telemetry.Window{})
 	return m, err

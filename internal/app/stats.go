@@ -55,7 +55,8 @@ func newCollector(stats func() pipeline.Stats) *collector {
 	gauge("eddy_condition_known", "Distinct conditions known.", func(s pipeline.Stats) int { return s.Conditions })
 	gauge("eddy_condition_states", "States that the timeline follows.", func(s pipeline.Stats) int { return s.Timeline.Keys })
 	gauge("eddy_pipeline_observations", "Observations kept of the window.", func(s pipeline.Stats) int { return s.Kept })
-	counter("eddy_pipeline_too_late_total", "Observations that were older than the window; they are stored, not analysed.", func(s pipeline.Stats) uint64 { return s.TooLate })
+	counter("eddy_pipeline_too_late_total", "Observations that were older than the window, or as far ahead; they are stored, not analysed.", func(s pipeline.Stats) uint64 { return s.TooLate })
+	counter("eddy_pipeline_crowded_total", "Observations at more entries than the window follows; they are stored, not analysed.", func(s pipeline.Stats) uint64 { return s.Crowded })
 	counter("eddy_pipeline_unanalysed_total", "Analyses of an outcome that were given up, by time or by an error.", func(s pipeline.Stats) uint64 { return s.Unanalysed })
 	counter("eddy_pipeline_unsaved_total", "Observations given up because too many waited for the store.", func(s pipeline.Stats) uint64 { return s.Unsaved })
 	return c

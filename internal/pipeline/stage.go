@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"log/slog"
 	"slices"
 	"time"
@@ -94,6 +93,9 @@ func (p *Pipeline) collect(now time.Time) Result {
 		Findings: make(map[request.Outcome]interaction.Result), Missing: p.coverage.Missing(),
 	}
 	r.count()
+	if now.After(p.forgotten) {
+		p.known = nil // what it knew of has left the window
+	}
 	p.fresh, p.inferred = nil, nil
 	return r
 }
@@ -220,9 +222,11 @@ type Stats struct {
 	Stamper  condition.StamperStats
 	Timeline condition.TimelineStats
 	// Kept is how many observations the window holds; TooLate how many came
-	// after their time had left it, and are in no analysis.
+	// after their time had left it, or lay as far ahead, Crowded how many were at
+	// more entries than it follows. Those are in no analysis.
 	Kept    int
 	TooLate uint64
+	Crowded uint64
 	// Conditions is how many distinct ones are known.
 	Conditions int
 	// Unanalysed is how many analyses of an outcome were given up, because they
@@ -239,7 +243,7 @@ func (p *Pipeline) Stats() Stats {
 	defer p.mu.Unlock()
 	return Stats{
 		Request: p.assembler.Stats(), Stamper: p.stamper.Stats(), Timeline: p.timeline.Stats(),
-		Kept: p.window.ok + p.window.bad, TooLate: p.window.tooLate, Conditions: len(p.dictionary.All()),
+		Kept: p.window.ok + p.window.bad, TooLate: p.window.tooLate, Crowded: p.window.crowded, Conditions: len(p.dictionary.All()),
 		Unanalysed: p.unanalysed, Unsaved: p.lost,
 	}
 }
@@ -254,52 +258,3 @@ func (p *Pipeline) Drain(now time.Time) {
 
 // Incidents returns all that the pipeline knows, the oldest first.
 func (p *Pipeline) Incidents() []incident.Incident { return p.tracker.Incidents() }
-
-// A Memory is what an earlier pipeline left in the store.
-type Memory struct {
-	// Changes are those in force, and those of the window.
-	Changes []*telemetry.Change
-	// Totals and Observations are those of the window.
-	Totals       []Total
-	Observations []Remembered
-	// Spans are the recent ones, whose requests may not have been complete.
-	Spans     []*telemetry.Span
-	Incidents []incident.Incident
-}
-
-// Remembered is an observation with its conditions written out.
-type Remembered struct {
-	condition.Observation
-	InForce []condition.Condition
-}
-
-// Restore takes up what an earlier pipeline left, before the first Add. A
-// request of which both the observation and some spans are left is not
-// observed again.
-func (p *Pipeline) Restore(now time.Time, m Memory) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.apply(now, m.Changes)
-	p.known = make(map[request.ID]bool)
-	for _, t := range m.Totals {
-		p.window.restoreTotal(t)
-	}
-	for _, r := range m.Observations {
-		o := r.Observation
-		o.Conditions = make([]condition.ID, 0, len(r.InForce))
-		for _, c := range r.InForce {
-			if id, ok := p.dictionary.ID(c); ok {
-				o.Conditions = append(o.Conditions, id)
-			}
-		}
-		slices.Sort(o.Conditions)
-		p.sightings.add(o)
-		p.window.restore(o)
-		p.known[o.Request] = true
-	}
-	p.assembler.Add(now, m.Spans)
-	p.tracker = incident.NewTracker(p.config.Incident, m.Incidents)
-}
-
-// Open is how long a request may stay incomplete: what Restore needs of spans.
-func (p *Pipeline) Open() time.Duration { return cmp.Or(p.config.Request.MaxAge, time.Minute) }

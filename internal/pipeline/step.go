@@ -105,6 +105,7 @@ type Pipeline struct {
 	inferred   []*telemetry.Change // since the last step
 	fresh      []condition.Observation
 	known      map[request.ID]bool // of before a restart
+	forgotten  time.Time           // when known is
 	unanalysed uint64
 	lost       uint64
 }

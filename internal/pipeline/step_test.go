@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,4 +240,96 @@ func TestTheTimelineSaysWhenAConditionWasFirstSeen(t *testing.T) {
 		}
 	}
 	t.Errorf("the timeline lacks when the flag was first seen, %s: %+v", flagged, r.Incidents[0].Timeline)
+}
+
+// all is a sequence of a list.
+func all[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, x := range list {
+			if !yield(x, nil) {
+				return
+			}
+		}
+	}
+}
+
+// left returns what a pipeline left in its store, and spans that are there
+// too.
+func left(s *shelf, spans []*telemetry.Span) pipeline.Memory {
+	var m pipeline.Memory
+	var observations []pipeline.Remembered
+	totals := map[int64]pipeline.Total{}
+	for _, r := range s.saved {
+		for _, o := range r.Observations {
+			x := pipeline.Remembered{Observation: o}
+			for _, id := range o.Conditions {
+				x.InForce = append(x.InForce, r.Dictionary.Condition(id))
+			}
+			observations = append(observations, x)
+		}
+		for _, t := range r.Totals {
+			totals[t.Bucket] = t // the belt has one entry
+		}
+		m.Incidents = r.Incidents
+	}
+	for _, t := range totals {
+		m.Totals = append(m.Totals, t)
+	}
+	m.Observations = all(observations)
+	m.Spans = func(from time.Time) iter.Seq2[*telemetry.Span, error] {
+		return all(slices.DeleteFunc(slices.Clone(spans), func(s *telemetry.Span) bool { return s.Start.Before(from) }))
+	}
+	return m
+}
+
+func TestARestartCountsEveryRequestOnceHoweverLongItTook(t *testing.T) {
+	for _, away := range []time.Duration{time.Second, 5 * time.Minute} {
+		t.Run(away.String(), func(t *testing.T) {
+			s := &shelf{}
+			b := newBelt(pipeline.Config{}, s)
+			var stored []*telemetry.Span
+			for i := range 3 {
+				b.now = b.now.Add(10 * time.Second)
+				spans := b.spans(100, true)
+				stored = append(stored, spans...)
+				b.Add(b.now.Add(-2*time.Second), telemetry.Batch{Spans: spans})
+				if i < 2 { // the third step does not happen: the process is killed
+					b.step(t)
+				}
+			}
+			again := newBelt(pipeline.Config{}, s)
+			again.now, again.serial = b.now.Add(away), b.serial
+			if err := again.Restore(again.now, left(s, stored)); err != nil {
+				t.Fatal(err)
+			}
+			again.now = again.now.Add(10 * time.Second)
+			again.step(t)
+			totals := map[int64]pipeline.Total{}
+			for _, r := range s.saved {
+				for _, x := range r.Totals {
+					totals[x.Bucket] = x
+				}
+			}
+			requests, failed := 0, 0
+			for _, x := range totals {
+				requests, failed = requests+x.Requests, failed+x.Failed
+			}
+			if requests != 300 || failed != 75 || s.observed() != 300 {
+				t.Errorf("after a restart the store counts %d requests, %d failed, and %d observations; want 300, 75, 300", requests, failed, s.observed())
+			}
+			if list := again.Incidents(); len(list) != 1 || list[0].Failures != 75 {
+				t.Errorf("after a restart the incidents are %+v, want one with 75 failures", list)
+			}
+		})
+	}
+}
+
+func TestRestoreReturnsTheErrorOfTheStore(t *testing.T) {
+	b := newBelt(pipeline.Config{}, &shelf{})
+	m := pipeline.Memory{Observations: func(yield func(pipeline.Remembered, error) bool) {
+		yield(pipeline.Remembered{}, errors.New("torn page"))
+	}}
+	if err := b.Restore(noon, m); err == nil || !strings.Contains(err.Error(), "torn page") {
+		t.Errorf("Restore gave %v, want the error of the store", err)
+	}
 }

@@ -25,7 +25,8 @@ const bucketSeconds = 10
 // the whole window, because the analysis counts each of them once and must
 // see all of them at one rate. Both recover when there is room. Which ones are
 // kept does not depend on the order of arrival, nor on their conditions. Totals
-// are counted beside them, exactly.
+// are counted beside them, exactly, for as many entries and buckets as half the
+// bound; requests at further entries are left out and counted in crowded.
 type window struct {
 	length time.Duration
 	bound  int // observations kept at most, about: half successes, half others
@@ -34,10 +35,13 @@ type window struct {
 	limit  uint64 // of the hashes of failures and slow requests, for new ones
 	ok     int    // kept
 	bad    int    // kept
+	cells  int
 	// buckets are ascending by start.
 	buckets []*bucket
-	// tooLate counts observations that were older than the window.
+	// tooLate counts observations that were older than the window, or as far
+	// ahead of it.
 	tooLate uint64
+	crowded uint64
 }
 
 // A bucket is ten seconds.
@@ -73,11 +77,15 @@ func newWindow(length time.Duration, bound int) *window {
 
 // add counts an observation and keeps it if it is in the sample.
 func (w *window) add(now time.Time, o condition.Observation) {
-	if o.Time.Before(now.Add(-w.length)) {
+	if now.Sub(o.Time).Abs() > w.length {
 		w.tooLate++
 		return
 	}
 	_, c := w.cell(o.Time, o.Entry)
+	if c == nil {
+		w.crowded++
+		return
+	}
 	c.changed = true
 	c.total.Requests++
 	switch o.Outcome {
@@ -93,6 +101,9 @@ func (w *window) add(now time.Time, o condition.Observation) {
 // keep puts an observation in the sample, or leaves it out.
 func (w *window) keep(o condition.Observation) {
 	b, c := w.cell(o.Time, o.Entry)
+	if c == nil {
+		return
+	}
 	r := ranked{rank(o.Request), o}
 	if o.Outcome == request.OK {
 		if r.hash > c.limit {
@@ -103,7 +114,7 @@ func (w *window) keep(o condition.Observation) {
 		if len(c.successes) > 2*w.per {
 			w.shrink(c)
 		}
-		for w.ok > w.bound/2 && w.per > 16 {
+		for w.ok > w.bound/2 && w.per > 1 {
 			w.per /= 2
 			w.each(w.shrink)
 		}
@@ -124,20 +135,15 @@ func (w *window) keep(o condition.Observation) {
 	}
 }
 
-// restore keeps an observation of before a restart. It is in the totals, which
-// are restored apart.
-func (w *window) restore(o condition.Observation) {
-	w.keep(o)
-}
-
 // restoreTotal sets the count of a bucket.
 func (w *window) restoreTotal(t Total) {
-	_, c := w.cell(time.Unix(t.Bucket, 0), t.Entry)
-	c.total = t
+	if _, c := w.cell(time.Unix(t.Bucket, 0), t.Entry); c != nil {
+		c.total = t
+	}
 }
 
 // cell returns the bucket and cell of an entry at a time, making them if need
-// be.
+// be. There is no cell where there is no room for one more.
 func (w *window) cell(at time.Time, entry request.Entry) (*bucket, *cell) {
 	start := at.Unix() - at.Unix()%bucketSeconds
 	i, ok := slices.BinarySearchFunc(w.buckets, start, func(b *bucket, s int64) int { return cmp.Compare(b.start, s) })
@@ -146,9 +152,10 @@ func (w *window) cell(at time.Time, entry request.Entry) (*bucket, *cell) {
 	}
 	b := w.buckets[i]
 	c := b.cells[entry]
-	if c == nil {
+	if c == nil && w.cells < w.bound/2 {
 		c = &cell{total: Total{Bucket: start, Entry: entry}, limit: math.MaxUint64}
 		b.cells[entry] = c
+		w.cells++
 	}
 	return b, c
 }
@@ -194,6 +201,7 @@ func (w *window) trim(now time.Time) {
 			w.ok -= len(c.successes)
 			w.bad -= len(c.others)
 		}
+		w.cells -= len(b.cells)
 		n++
 	}
 	w.buckets = slices.Delete(w.buckets, 0, n)

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -100,5 +101,37 @@ func TestWhatIsTooOldIsCountedAndLeftOut(t *testing.T) {
 	w.trim(start.Add(3 * time.Minute))
 	if got := len(w.observations()); got != 0 || w.ok+w.bad != 0 {
 		t.Errorf("after its time an observation is still kept (%d, count %d)", got, w.ok+w.bad)
+	}
+}
+
+func TestManyEntriesStayWithinTheBoundToo(t *testing.T) {
+	const bound = 2_000
+	w := newWindow(time.Hour, bound)
+	for i := range 50_000 {
+		o := observation(i, request.OK)
+		o.Entry.Operation = fmt.Sprintf("GET /%d", i%300)
+		w.add(start.Add(time.Minute), o)
+		if w.ok+w.bad > 2*bound || w.cells > bound {
+			t.Fatalf("after %d observations at 300 entries %d are kept in %d cells, far over the bound of %d", i+1, w.ok+w.bad, w.cells, bound)
+		}
+	}
+	requests := 0
+	for _, total := range w.totals() {
+		requests += total.Requests
+	}
+	if requests+int(w.crowded) != 50_000 {
+		t.Errorf("totals say %d requests and %d were left out, want 50,000 together", requests, w.crowded)
+	}
+	w.trim(start.Add(2 * time.Hour))
+	if w.ok != 0 || w.cells != 0 {
+		t.Errorf("after its time the window holds %d observations in %d cells, want none", w.ok, w.cells)
+	}
+}
+
+func TestWhatIsFarAheadIsCountedAndLeftOut(t *testing.T) {
+	w := newWindow(time.Minute, 1000)
+	w.add(start.Add(-time.Hour), observation(0, request.OK))
+	if got := len(w.observations()); got != 0 || w.tooLate != 1 {
+		t.Errorf("of a request an hour ahead kept %d, left out %d; want 0 and 1", got, w.tooLate)
 	}
 }
