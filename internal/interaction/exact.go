@@ -125,6 +125,30 @@ func (x *exact) cross(set []int32, everything bool) *cross {
 	return t
 }
 
+// outcomes counts the cells of set over what is alive, each entry as one
+// observation that failed if any of its did.
+func (x *exact) outcomes(set []int32) *cross {
+	x.need(set)
+	t := newCross(len(set), len(x.l.start)-1)
+	for i := range x.l.entries {
+		if !x.lives(i) {
+			continue
+		}
+		cell := 0
+		for e, k := range set {
+			cell |= int(x.class[k][i/64]>>(i%64)&1) << e
+		}
+		c := &t.strata[x.l.entries[i].stratum][cell]
+		if x.l.entries[i].failed > 0 {
+			c.failed++
+		} else {
+			c.ok++
+			c.units += x.l.scale
+		}
+	}
+	return t
+}
+
 // eachBit calls f with the number of each bit that is set in v.
 func eachBit(v uint64, f func(bit int)) {
 	for ; v != 0; v &= v - 1 {

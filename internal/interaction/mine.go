@@ -96,6 +96,9 @@ type sampled struct {
 	band                 []int32 // by stratum, -1 where nothing failed
 	fails, oks           []int32
 	failCounts, okCounts []int64
+	// failUnit and okUnit are how many observations of the table a count of 1
+	// stands for.
+	failUnit, okUnit float64
 }
 
 // draw samples the entries that are alive.
@@ -124,8 +127,8 @@ func (m *miner) draw() *sampled {
 	}
 	// Failures and successes are sampled apart; counts of the successes are in
 	// units of the scale, which leaves their shares as they are.
-	d.fails, d.failCounts = m.sample(d.fails, d.failCounts, 1)
-	d.oks, d.okCounts = m.sample(d.oks, d.okCounts, m.ledger.scale)
+	d.fails, d.failCounts, d.failUnit = m.sample(d.fails, d.failCounts, 1)
+	d.oks, d.okCounts, d.okUnit = m.sample(d.oks, d.okCounts, m.ledger.scale)
 	return d
 }
 
@@ -139,17 +142,17 @@ func (m *miner) boards(d *sampled) (fails, oks *board) {
 // more than a threshold, and of the others each with the chance that its count
 // bears to the threshold, which it then counts (threshold sampling: Duffield,
 // Lund and Thorup 2005). Which ones depends on their content and the seed, not
-// on the order of rows. Counts come back in units of the threshold, rounded.
-func (m *miner) sample(entries []int32, counts []int64, unit int64) ([]int32, []int64) {
-	if len(entries) <= m.options.Sample && unit == 1 {
-		return entries, counts
+// on the order of rows. Counts come in as 1/scale of an observation and come
+// back in units of the threshold, rounded; unit is what a count of 1 then
+// stands for, in observations.
+func (m *miner) sample(entries []int32, counts []int64, scale int64) (kept []int32, keptCounts []int64, unit float64) {
+	if len(entries) <= m.options.Sample && scale == 1 {
+		return entries, counts, 1
 	}
-	threshold := float64(unit)
+	threshold := float64(scale)
 	if len(entries) > m.options.Sample {
 		threshold = m.threshold(counts)
 	}
-	var keptEntries []int32
-	var keptCounts []int64
 	for i, e := range entries {
 		n := float64(counts[i]) / threshold
 		whole := math.Floor(n)
@@ -158,10 +161,10 @@ func (m *miner) sample(entries []int32, counts []int64, unit int64) ([]int32, []
 			whole++
 		}
 		if whole > 0 {
-			keptEntries, keptCounts = append(keptEntries, e), append(keptCounts, int64(whole))
+			kept, keptCounts = append(kept, e), append(keptCounts, int64(whole))
 		}
 	}
-	return keptEntries, keptCounts
+	return kept, keptCounts, threshold / float64(scale)
 }
 
 // content hashes what an entry is: its conditions and its stratum.
@@ -209,6 +212,7 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	for len(found) < m.options.Top {
 		sample := m.draw()
 		s.fails, s.oks = m.boards(sample)
+		s.failUnit, s.okUnit = sample.failUnit, sample.okUnit
 		s.run()
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -309,6 +313,7 @@ func (m *miner) contradictory() bool {
 // completes reports whether full has all elements of part, always fails, and
 // is not just the part of it that happened to: of all the ways to extend part
 // by as many conditions, none would be expected to differ as much from the rest.
+// What the same conditions give again and again is one observation here.
 func (m *miner) completes(full, part judgement) bool {
 	for _, k := range part.set {
 		if !slices.Contains(full.set, k) {
@@ -322,7 +327,10 @@ func (m *miner) completes(full, part judgement) bool {
 		}
 	}
 	whole := full.table.whole()
-	t := m.exact.compare(full.table, func(c int) bool { return c == whole },
+	if !m.pure(full) {
+		return false
+	}
+	t := m.exact.compare(m.exact.outcomes(full.set), func(c int) bool { return c == whole },
 		func(c int) bool { return c&mask == mask })
-	return m.pure(full) && t.p()*m.tests[len(full.set)-len(part.set)] <= m.options.Alpha
+	return t.p()*m.tests[len(full.set)-len(part.set)] <= m.options.Alpha
 }

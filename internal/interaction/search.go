@@ -61,8 +61,11 @@ type search struct {
 	oks      *board
 	rate     []float64 // share of failures by band
 	surprise []float64 // minus its logarithm
+	failUnit float64   // observations that a failure on the board stands for
+	okUnit   float64   // and a success
 	classes  *classes
 	order    int
+	least    int64     // failures on the board that a set must cover
 	price    float64   // of one more element, in deviance
 	limit    []float64 // by order: the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample
@@ -101,7 +104,7 @@ func (s *search) run() {
 			continue
 		}
 		a, ea := s.fails.and(s.spare, s.fails.alive, s.fails.class[k], s.rate)
-		if a < s.classes.least {
+		if a < s.least {
 			continue
 		}
 		b, eb := s.oks.and(s.spareOK, s.oks.alive, s.oks.class[k], s.rate)
@@ -134,6 +137,9 @@ func (s *search) reaches(score float64) bool {
 // prepare sizes the scratch memory and works out the rate of each band.
 func (s *search) prepare() {
 	s.nodes, s.cut = 0, false
+	// What the classes ask for is in failures of the table, a count on the board
+	// stands for many of them.
+	s.least = max(1, int64(float64(s.classes.least)/s.failUnit))
 	s.best.keep, s.pure.keep = keepBest, keepBest
 	s.best.reset()
 	s.pure.reset()
@@ -175,7 +181,7 @@ func (s *search) descend(depth int, rest []int32) {
 			continue
 		}
 		a, ea := s.fails.and(s.fmasks[depth+1], s.fmasks[depth], s.fails.class[k], s.rate, s.surprise)
-		if a < s.classes.least || s.hopeless(depth+1, float64(a), ea[0], ea[1]) {
+		if a < s.least || s.hopeless(depth+1, float64(a), ea[0], ea[1]) {
 			continue
 		}
 		b, eb := s.oks.and(s.omasks[depth+1], s.omasks[depth], s.oks.class[k], s.rate)
@@ -222,8 +228,13 @@ func (s *search) excluded(k int32) bool {
 // them and no success. Deviance is convex in both counts, so that this is its
 // greatest value (Morishita and Sese 2000); where strata differ, what the
 // failures alone can give is the sum of their surprise, and so is the least p.
+//
+// The limit is on p in the whole table, where the surprise is greater: a sum of
+// a·ln(1+b/f), which grows no faster than both counts do, and so by the larger
+// of the two units at most. The price is that of the sample: what does not stand
+// out by it there is one of the many sets that do so by chance.
 func (s *search) hopeless(k int, a, e, surprise float64) bool {
-	if e >= a || math.Exp(-surprise) > s.limit[k] {
+	if e >= a || math.Exp(-surprise*max(1, s.failUnit, s.okUnit)) > s.limit[k] {
 		return true
 	}
 	bound := deviance(a, e, a, s.f, s.n) + 2*(surprise-term(a, e))
@@ -265,7 +276,7 @@ func (s *search) offer(k int, now tally, expected float64) {
 	o := float64(now.failed)
 	n := float64(now.failed + now.ok)
 	score := deviance(o, expected, n, s.f, s.n) - s.price*float64(k)
-	certain := s.dense && o >= pure*n && score > s.pure.worst
+	certain := s.dense && s.share(now) >= pure && score > s.pure.worst
 	if !certain && score <= s.best.worst || s.redundant(now) {
 		return
 	}
@@ -273,4 +284,11 @@ func (s *search) offer(k int, now tally, expected float64) {
 	if certain {
 		s.pure.offer(s.prefix, score)
 	}
+}
+
+// share is the share of the observations that failed, in the table as far as
+// the sample tells: failures and successes are sampled apart.
+func (s *search) share(now tally) float64 {
+	f, ok := float64(now.failed)*s.failUnit, float64(now.ok)*s.okUnit
+	return f / (f + ok)
 }

@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// thinStratum is how many observations a stratum needs to stand alone.
-	thinStratum = 40
+	// thinStratum is how many observations a stratum needs to stand alone, and
+	// fewInStratum how many rows: one row of many observations has nothing to be
+	// compared with.
+	thinStratum  = 40
+	fewInStratum = 8
 	// mostBuckets bounds the strata of a long table; beyond it buckets widen.
 	mostBuckets = 1000
 )
@@ -83,14 +86,16 @@ func group(t Table, o Options) grouping {
 	}
 	width, first := bucketWidth(t, o.Bucket)
 	where := make([]cell, len(t.Rows))
-	total := make(map[cell]int)
+	total := make(map[cell]thickness)
 	for i, r := range t.Rows {
 		c := cell{location: g.location[i]}
 		if !r.Time.IsZero() {
 			c.bucket = (r.Time.UnixNano() - first) / width
 		}
 		where[i] = c
-		total[c] += r.Total
+		n := total[c]
+		n.add(r)
+		total[c] = n
 	}
 	cells := make([]cell, 0, len(total))
 	for c := range total {
@@ -103,15 +108,16 @@ func group(t Table, o Options) grouping {
 	for i := 0; i < len(cells); {
 		// A stratum takes cells of its location until it is thick enough, and
 		// the rest of the location too if that would be too thin.
-		n, j := 0, i
-		for ; j < len(cells) && cells[j].location == cells[i].location && n < thinStratum; j++ {
-			n += total[cells[j]]
+		var n, rest thickness
+		j := i
+		for ; j < len(cells) && cells[j].location == cells[i].location && n.thin(); j++ {
+			n = n.plus(total[cells[j]])
 		}
-		rest, end := 0, j
-		for ; end < len(cells) && cells[end].location == cells[i].location && rest < thinStratum; end++ {
-			rest += total[cells[end]]
+		end := j
+		for ; end < len(cells) && cells[end].location == cells[i].location && rest.thin(); end++ {
+			rest = rest.plus(total[cells[end]])
 		}
-		if rest < thinStratum {
+		if rest.thin() {
 			j = end
 		}
 		for _, c := range cells[i:j] {
@@ -127,6 +133,22 @@ func group(t Table, o Options) grouping {
 	}
 	return g
 }
+
+// A thickness is how much there is in a part of the traffic.
+type thickness struct{ observations, rows int }
+
+func (n *thickness) add(r Row) {
+	if r.Total > 0 {
+		*n = thickness{n.observations + r.Total, n.rows + 1}
+	}
+}
+
+func (n thickness) plus(o thickness) thickness {
+	return thickness{n.observations + o.observations, n.rows + o.rows}
+}
+
+// thin reports whether it is too little to stand alone.
+func (n thickness) thin() bool { return n.observations < thinStratum || n.rows < fewInStratum }
 
 // locate numbers the locations: each combination of location conditions that a
 // row has. Those with few observations are one location together.
