@@ -31,7 +31,8 @@ const maxLine = 64 << 20
 //     it: traces, logs and metrics, also mixed in one file;
 //   - changes in Eddy's own form or as CloudEvents, one a line, or one JSON
 //     array that is the whole file;
-//   - either of them compressed with gzip or zstd.
+//   - either of them compressed with gzip or zstd, as a whole, or request by
+//     request as the file exporter does with its option compression.
 //
 // A Reader may read any number of files, one at a time.
 type Reader struct {
@@ -161,12 +162,18 @@ func decompress(in *bufio.Reader) (io.Reader, func(), error) {
 			return nil, nil, fmt.Errorf("gzip: %w", err)
 		}
 		return z, func() {}, nil
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.Equal(magic, zstdMagic()):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxLine))
 		if err != nil {
 			return nil, nil, fmt.Errorf("zstd: %w", err)
 		}
 		return z, z.Close, nil
+	case framed(in):
+		f, err := newFrameReader(in)
+		if err != nil {
+			return nil, nil, fmt.Errorf("zstd: %w", err)
+		}
+		return f, f.Close, nil
 	}
 	return in, func() {}, nil
 }

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,6 +87,22 @@ func write(t testing.TB, name string, data []byte) string {
 	return path
 }
 
+// frames compresses each line by itself behind its length, as the Collector's
+// file exporter does.
+func frames(t testing.TB, lines []byte) []byte {
+	t.Helper()
+	var out []byte
+	for line := range bytes.Lines(lines) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		frame := zstded(t, line)
+		out = binary.BigEndian.AppendUint32(out, uint32(len(frame)))
+		out = append(out, frame...)
+	}
+	return out
+}
+
 func TestFilesAreReadInAnyForm(t *testing.T) {
 	const change = `{"id":"a","time":"2026-03-01T14:03:00Z","kind":"deploy","dimension":"service.version","value":"1"}`
 	const event = `{"specversion":"1.0","id":"1","source":"/s","type":"dev.cdevents.service.removed.0.3.0","time":"2026-03-01T14:00:00Z","data":{"subject":{"id":"cart"}}}`
@@ -100,6 +117,7 @@ func TestFilesAreReadInAnyForm(t *testing.T) {
 		{"no_final_newline.jsonl", bytes.TrimSpace(lines), want},
 		{"spans.jsonl.gz", gzipped(t, lines), want},
 		{"spans.jsonl.zst", zstded(t, lines), want},
+		{"request_by_request.zst", frames(t, lines), want},
 		{"two_members.gz", append(gzipped(t, lines), gzipped(t, lines)...), want + " " + want},
 		{"changes.jsonl", []byte(change + "\n" + event + "\n"), "0s0l0p1c 0s0l0p1c"},
 		{"changes.json", []byte(" [\n" + change + ",\n" + event + "\n]\n"), "0s0l0p2c"},
@@ -133,6 +151,9 @@ func TestErrorsInFilesNameTheFileAndTheLine(t *testing.T) {
 		{"nested.jsonl", []byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":` + strings.Repeat(`{"arrayValue":{"values":[`, 400_000)), "nested.jsonl: line 1: JSON nested deeper"},
 		{"cut.gz", gzipped(t, lines)[:100], "cut.gz: line 1: read: unexpected EOF"},
 		{"cut.zst", zstded(t, lines)[:100], "cut.zst: line 1: read: "},
+		{"cut_request.zst", frames(t, lines)[:100], "cut_request.zst: line 1: read: request 1: cut off after 96 of "},
+		{"cut_length.zst", append(frames(t, lines), 0, 0), "read: request 4: cut off within its length"},
+		{"long_request.zst", append(frames(t, lines), 0xff, 0, 0, 0), "read: request 4: 4278190080 bytes, want at most"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := summary(t, newReader(t), write(t, tt.name, tt.data))
