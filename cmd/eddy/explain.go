@@ -60,6 +60,7 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	options := interaction.Options{
 		MaxOrder: c.MaxOrder, Top: c.Top, Alpha: c.Alpha, Seed: c.Seed,
 		Location: []string{}, // any column may be a cause
+		Noun:     "rows",
 	}
 	if c.MaxOrder < 1 || c.Top < 1 || c.Alpha <= 0 {
 		return fmt.Errorf("--max-order %d, --top %d, --alpha %v: want each above 0", c.MaxOrder, c.Top, c.Alpha)

@@ -132,7 +132,10 @@ func kind(c condition.Condition) int {
 		strings.Contains(d, "host") || strings.Contains(d, "container") || strings.Contains(d, "node"):
 		return 5
 	case strings.HasPrefix(d, "rollout") || strings.Contains(d, "connection"):
-		return 4 // derived
+		return derived
 	}
 	return 2
 }
+
+// derived is the kind of states that follow from other changes.
+const derived = 4

@@ -103,21 +103,43 @@ func (m *miner) says(c coincidence) string {
 	if c.episodes < fewEpisodes {
 		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time.", plural(c.episodes, "episode"))
 	}
-	return text + fmt.Sprintf(", over %s, always for all requests or none: nothing shows that it did more than be there.",
-		plural(c.episodes, "episode"))
+	return text + fmt.Sprintf(", over %s, always for all %s or none: nothing shows that it did more than be there.",
+		plural(c.episodes, "episode"), m.options.Noun)
 }
 
-// coincidences lists the states that were in force when failures were.
+// mostInForce is how many coincidences are put into sentences.
+const mostInForce = 3
+
+// inForce says of the closest coincidences that they were there. What follows
+// from other changes, such as a rollout being in progress, comes last.
+func (m *miner) inForce(list []coincidence) []string {
+	var first, last []string
+	for _, c := range list {
+		if kind(m.condition(c.k)) == derived {
+			last = append(last, m.says(c))
+		} else {
+			first = append(first, m.says(c))
+		}
+	}
+	first = append(first, last...)
+	return first[:min(len(first), mostInForce)]
+}
+
+// coincidences lists the states that were in force when failures were, and says
+// so of those that no finding mentions.
 func (m *miner) coincidences(r *Result, found []judgement) {
 	var list []coincidence
 	for _, j := range found {
 		list = append(list, j.during...)
 	}
+	var unsaid []coincidence
 	for _, c := range m.during(nil, false) {
-		r.Missing = append(r.Missing, m.says(c))
-		list = append(list, c)
+		if !slices.ContainsFunc(list, func(x coincidence) bool { return x.k == c.k }) {
+			unsaid = append(unsaid, c)
+		}
 	}
-	for _, c := range list {
+	r.Missing = append(r.Missing, m.inForce(unsaid)...)
+	for _, c := range append(list, unsaid...) {
 		if at := m.condition(c.k); !slices.Contains(r.Coincident, at) {
 			r.Coincident = append(r.Coincident, at)
 		}

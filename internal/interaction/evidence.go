@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
+
+	"example.test/eddy/internal/condition"
 )
 
 // argue writes the evidence of a finding.
@@ -12,11 +15,11 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 	whole := t.cells[t.whole()]
 	p := whole.risk(m.ledger.typical)
 	low, high := p.interval()
-	f.For = append(f.For, fmt.Sprintf("%s of %s requests with %s failed: %s (%s to %s).",
-		count(int(whole.failed)), count(int(whole.total())), list(f.Conditions, phrase),
+	f.For = append(f.For, fmt.Sprintf("%s of %s with %s failed: %s (%s to %s).",
+		count(int(whole.failed)), m.options.things(whole.total()), list(f.Conditions, phrase),
 		percent(p.risk), percent(low), percent(high)))
-	f.For = append(f.For, fmt.Sprintf("%.0f failures more than at the risk of other traffic of the same time; a set as striking by chance: %s.",
-		j.excess, probability(j.p)))
+	f.For = append(f.For, fmt.Sprintf("%s more than at the risk of %s; a set as striking by chance: %s.",
+		plural(int(math.Round(j.excess)), "failure"), m.others(), probability(j.p)))
 	if len(j.set) > 1 {
 		for i := range t.order {
 			c := t.cells[t.whole()&^(1<<i)]
@@ -29,19 +32,33 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 		f.For = append(f.For, fmt.Sprintf("With %s as well it is worse: %s; without, the harm stays.",
 			phrase(m.condition(w.k)), percent(w.risk.risk)))
 	}
-	for _, c := range j.during {
-		f.Missing = append(f.Missing, m.says(c))
-	}
 	for i := range t.order {
 		if c := t.cells[t.whole()&^(1<<i)]; t.order > 1 && c.total() < fewRows {
 			f.Missing = append(f.Missing, fmt.Sprintf(
 				"Whether %s is needed is not testable: only %s had the rest without it.",
-				phrase(f.Conditions[i]), plural(int(c.total()), "request")))
+				phrase(f.Conditions[i]), m.options.things(c.total())))
 		}
 	}
 	m.halves(f, j.set)
 	m.doubt(f, t)
 	m.untested(f, j.set)
+	f.Missing = append(f.Missing, m.inForce(j.during)...)
+}
+
+// others names what a set is compared with.
+func (m *miner) others() string {
+	text := "other " + m.options.Noun
+	timed := !m.first.IsZero()
+	placed := slices.ContainsFunc(m.groups.places, func(ids []condition.ID) bool { return len(ids) > 0 })
+	switch {
+	case timed && placed:
+		return text + " of the same time and place"
+	case timed:
+		return text + " of the same time"
+	case placed:
+		return text + " of the same place"
+	}
+	return text
 }
 
 // halves tests the set on two halves of the rows, split by a hash of what they
@@ -103,8 +120,8 @@ func (m *miner) doubt(f *Finding, t *cross) {
 			how = "hides"
 		}
 		f.Against = append(f.Against, fmt.Sprintf(
-			"Mix shift: over all requests the risk is %.1f times that of the rest, at the same time and place %.1f times; the mix of requests %s the effect.",
-			crude, within, how))
+			"Mix shift: the risk is %.1f times that of all other %s, and %.1f times that of %s; the mix %s the effect.",
+			crude, m.options.Noun, within, m.others(), how))
 	}
 }
 
@@ -160,33 +177,40 @@ func (m *miner) burst(t *cross) (share float64, stretches int) {
 	return ratio(most, all), len(failed)
 }
 
-// untested names conditions that nearly all requests of the finding had
-// besides, so that whether they are needed too cannot be told.
+// untested names conditions that nearly all observations of the finding had
+// besides, so that whether they are needed too cannot be told. It leaves out
+// what goes without saying: other values of an element's name, and what an
+// element, or a condition already named, never comes without.
 func (m *miner) untested(f *Finding, set []int32) {
 	has, with := m.among(set, true)
 	all := list(f.Conditions, phrase)
-	type missed struct {
-		k    int32
-		lack int64
-	}
-	var found []missed
+	var found []int32
 	for c, k := range m.classes.list {
-		lack := has.total() - with[c].total()
-		if k.context == varies && lack < fewRows && !slices.Contains(set, int32(c)) &&
+		if k.context == varies && has.total()-with[c].total() < fewRows &&
 			float64(k.total) <= 0.8*float64(m.ledger.total) && !m.listed(f, int32(c)) {
-			found = append(found, missed{int32(c), lack})
+			found = append(found, int32(c))
 		}
 	}
-	slices.SortFunc(found, func(a, b missed) int {
-		return cmp.Or(cmp.Compare(m.classes.list[a.k].total, m.classes.list[b.k].total), cmp.Compare(a.k, b.k))
+	slices.SortFunc(found, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(m.classes.list[a].total, m.classes.list[b].total), cmp.Compare(a, b))
 	})
-	for _, x := range found[:min(len(found), mostUntested)] {
-		seen := "no request had"
-		if x.lack > 0 {
-			seen = "only " + plural(int(x.lack), "request") + " had"
+	said := slices.Clone(set)
+	for _, k := range found {
+		if len(said)-len(set) == mostUntested {
+			break
+		}
+		if slices.ContainsFunc(said, func(s int32) bool {
+			return m.classes.list[s].name == m.classes.list[k].name || m.exact.implies(s, k)
+		}) {
+			continue
+		}
+		said = append(said, k)
+		seen := "no " + strings.TrimSuffix(m.options.Noun, "s") + " had"
+		if lack := has.total() - with[k].total(); lack > 0 {
+			seen = "only " + m.options.things(lack) + " had"
 		}
 		f.Missing = append(f.Missing, fmt.Sprintf("Whether %s is needed too is not testable: %s %s without it.",
-			phrase(m.condition(x.k)), seen, all))
+			phrase(m.condition(k)), seen, all))
 	}
 }
 

@@ -178,6 +178,17 @@ func (x *exact) hasAll(i int, set []int32) bool {
 	return true
 }
 
+// implies reports whether all entries that have class a have class b.
+func (x *exact) implies(a, b int32) bool {
+	x.need([]int32{a, b})
+	for w, v := range x.class[a] {
+		if v&^x.class[b][w] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // lives reports whether entry i is alive.
 func (x *exact) lives(i int) bool { return x.alive[i/64]>>(i%64)&1 == 1 }
 

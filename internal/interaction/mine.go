@@ -35,6 +35,7 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 	if err := check(t); err != nil {
 		return Result{}, fmt.Errorf("table: %w", err)
 	}
+	o = o.withDefaults()
 	r := Result{Findings: []Finding{}, Missing: []string{}}
 	for _, row := range t.Rows {
 		r.Rows, r.Failed = r.Rows+row.Total, r.Failed+row.Failed
@@ -44,10 +45,10 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 		return r, nil
 	case r.Failed == r.Rows:
 		r.Verdict = NoExplanation
-		r.Missing = append(r.Missing, "Everything failed: without requests that did not fail there is nothing to compare with.")
+		r.Missing = append(r.Missing, "Everything failed: without "+o.Noun+" that did not fail there is nothing to compare with.")
 		return r, nil
 	}
-	m := &miner{options: o.withDefaults(), table: t}
+	m := &miner{options: o, table: t}
 	m.groups = group(t, m.options)
 	m.ledger = reduce(t, m.groups)
 	m.prepare()

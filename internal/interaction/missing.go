@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"example.test/eddy/internal/condition"
 )
 
-// missing says what would be needed to say more.
+// missing says what would be needed to say more, the most useful first.
 func (m *miner) missing(r *Result) {
 	if r.Verdict == NoExplanation {
 		m.concentrated(r)
-		r.Missing = append(r.Missing, m.power(r.Failed))
+	}
+	if len(m.classes.list) == 0 && len(r.Findings) == 0 {
+		r.Missing = append(r.Missing, "No condition differs among the failures on record: versions, flags and states were not recorded, or were the same for all.")
 	}
 	if len(r.Findings) > 0 && r.Explained < enough {
 		r.Missing = append(r.Missing, fmt.Sprintf(
@@ -23,33 +26,48 @@ func (m *miner) missing(r *Result) {
 		r.Missing = append(r.Missing, fmt.Sprintf(
 			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", count(mostNodes)))
 	}
-	if len(m.classes.list) == 0 && len(r.Findings) == 0 {
-		r.Missing = append(r.Missing, "No condition differs among the failures on record: versions, flags and states were not recorded, or were the same for all.")
+	if r.Verdict == NoExplanation {
+		r.Missing = append(r.Missing, m.power())
 	}
 }
 
-// power says how small an effect this many failures could have shown: the risk
-// ratio at which a single condition carried by a tenth of the traffic would
-// have been significant.
-func (m *miner) power(failed int) string {
-	const carried = 0.1
-	f := float64(failed)
+// carried is the share of the observations that the condition of power has.
+const carried = 0.1
+
+// power says how small an effect this table could have shown: by how much a
+// single condition carried by a tenth of the observations would have had to add
+// to the risk of the others to be significant.
+func (m *miner) power() string {
+	failed, ok := float64(m.ledger.failed), float64(m.ledger.total-m.ledger.failed)
+	has := math.Round(carried * (failed + ok))
 	limit := m.options.Alpha / m.tests[1]
-	o := math.Ceil(f * carried)
-	for o <= f && tail(f, o, f*carried) > limit {
-		o++
-	}
-	if o >= f {
+	most := int(min(has, failed))
+	// least is how many failures the condition must have to be told from chance.
+	least := sort.Search(most+1, func(n int) bool {
+		o := float64(n)
+		var c split
+		c.add(o, has-o, failed-o, ok-(has-o))
+		return o > has*failed/(failed+ok) && c.p() <= limit
+	})
+	if least > most {
 		are := "are"
-		if failed == 1 {
+		if m.ledger.failed == 1 {
 			are = "is"
 		}
-		return fmt.Sprintf("%s %s too few: not even a condition carried by 10%% of traffic that caused all of them would have been told from chance.",
-			plural(failed, "failure"), are)
+		return fmt.Sprintf("%s %s too few: not even a condition carried by 10%% of %s that caused all of them would have been told from chance.",
+			plural(int(m.ledger.failed), "failure"), are, m.options.Noun)
 	}
-	ratio := o / (f - o) * (1 - carried) / carried
-	return fmt.Sprintf("With %s, a condition carried by 10%% of traffic would be seen from %.1f times the base risk.",
-		plural(failed, "failure"), ratio)
+	o, w := float64(least), m.ledger.typical
+	base := (failed - o) / (failed - o + (ok-(has-o))*w)
+	adds := o/(o+(has-o)*w) - base
+	return fmt.Sprintf("With %s, any condition carried by 10%% of %s that adds %s or more to the risk of the others, %s, would be seen.",
+		plural(int(m.ledger.failed), "failure"), m.options.Noun, percent(ceil(adds)), percent(base))
+}
+
+// ceil rounds a share up to two digits, and to a hundredth of a percent at least.
+func ceil(x float64) float64 {
+	unit := max(1e-4, math.Pow(10, math.Floor(math.Log10(x))-1))
+	return math.Ceil(x/unit-1e-9) * unit
 }
 
 // concentrated says where the failures that nothing explains were, if they
@@ -92,8 +110,8 @@ func (m *miner) concentrated(r *Result) {
 		return
 	}
 	r.Missing = append(r.Missing, fmt.Sprintf(
-		"The failures are concentrated at %s: %s of them, with %s of the requests. No condition on record tells the requests there that failed from those that did not.",
-		list(places, phrase), percent(f), percent(n)))
+		"The failures are concentrated at %s: %s of them, with %s of the %s. No condition on record tells the %[4]s there that failed from those that did not.",
+		list(places, phrase), percent(f), percent(n), m.options.Noun))
 }
 
 func ratio(a, b int64) float64 {

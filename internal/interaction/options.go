@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// they are fewer than 200 and a set misses the bound over all sets by
 	// little. Such a set counts at a fifth of Alpha; default 199.
 	Permutations int
+	// Noun is what observations are called in sentences, in the plural; default
+	// "requests".
+	Noun string
 }
 
 // Validate reports the first field that is out of range.
@@ -85,5 +89,13 @@ func (o Options) withDefaults() Options {
 	if o.Permutations == 0 {
 		o.Permutations = 199
 	}
+	if o.Noun == "" {
+		o.Noun = requests
+	}
 	return o
+}
+
+// things writes a number of observations.
+func (o Options) things(n int64) string {
+	return plural(int(n), strings.TrimSuffix(o.Noun, "s"))
 }

@@ -28,8 +28,8 @@ func (m *miner) report(r *Result, found []judgement) {
 	if r.Explained >= enough && len(r.Findings) > 0 {
 		r.Verdict = r.Findings[0].Verdict
 	}
-	m.coincidences(r, found)
 	m.missing(r)
+	m.coincidences(r, found)
 }
 
 // condition is the one that findings name for class k.

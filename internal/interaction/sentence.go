@@ -9,22 +9,22 @@ import (
 )
 
 // Sentence says what f found, for people. subject is who fails, as the
-// sentence's subject ("Checkout"); if it is empty the sentence is about the
-// requests. outcome is "failed" or "slow".
+// sentence's subject ("Checkout"); if it is empty the sentence is about the rows
+// of a table. outcome is "failed" or "slow".
 func Sentence(f Finding, subject, outcome string) string {
-	w := words{does: subject + " fails for ", do: "fail", short: "do", noun: "failures"}
+	w := words{does: subject + " fails for ", do: "fail", short: "do", noun: "failures", things: requests}
 	several := strings.Contains(subject, " and ")
 	switch {
 	case outcome == "slow" && several:
-		w = words{does: subject + " are slow for ", do: "are slow", short: "are", noun: "slow requests"}
+		w = words{does: subject + " are slow for ", do: "are slow", short: "are", noun: "slow requests", things: requests}
 	case outcome == "slow":
-		w = words{does: subject + " is slow for ", do: "are slow", short: "are", noun: "slow requests"}
+		w = words{does: subject + " is slow for ", do: "are slow", short: "are", noun: "slow requests", things: requests}
 	case several:
 		w.does = subject + " fail for "
 	}
 	of := "the"
 	if subject == "" {
-		w.does = ""
+		w.does, w.things = "", "rows"
 	} else {
 		of = possessive(subject)
 	}
@@ -44,7 +44,7 @@ func Sentence(f Finding, subject, outcome string) string {
 	case 2:
 		head := percent(whole.Risk)
 		return fmt.Sprintf("%s when %s meets %s. %s", w.of(head),
-			phrase(f.Conditions[0]), phrase(f.Conditions[1]), pair(f, others))
+			phrase(f.Conditions[0]), phrase(f.Conditions[1]), pair(f.Conditions, whole, others))
 	}
 	return fmt.Sprintf("%s when %s are in force together. With any one of them missing, %s %s.",
 		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others), w.short)
@@ -52,18 +52,22 @@ func Sentence(f Finding, subject, outcome string) string {
 
 // words are how a sentence speaks of one outcome.
 type words struct {
-	does  string // the subject and what it does, if there is a subject
-	do    string // what requests do
-	short string // the same without the verb
-	noun  string
+	does   string // the subject and what it does, if there is a subject
+	do     string // what requests do
+	short  string // the same without the verb
+	noun   string
+	things string // what observations are called
 }
+
+// requests is what observations are called unless they are called otherwise.
+const requests = "requests"
 
 // of says how many requests do it.
 func (w words) of(share string) string {
 	if w.does == "" {
-		return share + " of requests " + w.do
+		return share + " of " + w.things + " " + w.do
 	}
-	return w.does + share + " of requests"
+	return w.does + share + " of " + w.things
 }
 
 // single says what one condition does.
@@ -78,21 +82,38 @@ func (w words) single(whole Cell, c condition.Condition, others []Cell) string {
 		rest = "Of the others " + none + " " + w.short + "."
 	}
 	if w.does == "" {
-		return fmt.Sprintf("%s of requests %s %s %s. %s", share, verb, phrase(c), w.do, rest)
+		return fmt.Sprintf("%s of %s %s %s %s. %s", share, w.things, verb, phrase(c), w.do, rest)
 	}
-	return fmt.Sprintf("%s%s of requests %s %s. %s", w.does, share, verb, phrase(c), rest)
+	return fmt.Sprintf("%s%s of %s %s %s. %s", w.does, share, w.things, verb, phrase(c), rest)
 }
 
-// pair says what either condition of two does without the other.
-func pair(f Finding, others []Cell) string {
+// little is the share of the risk of a set up to which the risk of a part of it
+// is as good as none.
+const little = 1.0 / 3
+
+// pair says what either condition of two does without the other: others[i] is
+// the cell that only cs[i] holds in.
+func pair(cs []condition.Condition, whole Cell, others []Cell) string {
 	if len(others) != 2 {
 		return ""
 	}
-	risks := percent(others[0].Risk) + ", " + percent(others[1].Risk)
-	if f.Verdict == Interact {
-		return "Neither alone does (" + risks + ")."
+	a, b := others[0], others[1]
+	switch {
+	case a.Total == 0 && b.Total == 0:
+		return "What either does alone is not known."
+	case a.Total == 0:
+		return half(cs[1], b, cs[0])
+	case b.Total == 0:
+		return half(cs[0], a, cs[1])
+	case max(a.Risk, b.Risk) <= little*whole.Risk:
+		return "Neither alone does (" + percent(a.Risk) + ", " + percent(b.Risk) + ")."
 	}
-	return "With only one of them it is less: " + risks + "."
+	return "With only one of them it is " + percent(a.Risk) + " and " + percent(b.Risk) + "."
+}
+
+// half says what one condition does alone when it is not known of the other.
+func half(known condition.Condition, c Cell, unknown condition.Condition) string {
+	return fmt.Sprintf("With only %s it is %s; what %s does alone is not known.", phrase(known), percent(c.Risk), phrase(unknown))
 }
 
 // rate gives the interval and number behind a risk, in brackets.

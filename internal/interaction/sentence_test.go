@@ -67,7 +67,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 				Verdict: interaction.SingleCause, Conditions: []condition.Condition{cdn},
 				Cells: []interaction.Cell{cell(500, 1, 0.99, 1, "a"), cell(100000, 0.00004, 0, 0.0001)},
 			},
-			want: "100% (99% to 100%, n=500) of requests with cdn=3 fail. Of the others under 0.01% do.",
+			want: "100% (99% to 100%, n=500) of rows with cdn=3 fail. Of the others under 0.01% do.",
 		},
 		{
 			name: "joint", subject: "Checkout", outcome: "failed",
@@ -77,7 +77,37 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 					cell(900, 0.742, 0.71, 0.77, "a", "b"), cell(880, 0.4, 0, 0.01, "a"), cell(700, 0.301, 0, 0.01, "b"), cell(9000, 0.001, 0, 0.002),
 				},
 			},
-			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. With only one of them it is less: 40%, 30%.",
+			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. With only one of them it is 40% and 30%.",
+		},
+		{
+			name: "pair_of_which_one_does_most", subject: "", outcome: "failed",
+			finding: interaction.Finding{
+				Verdict: interaction.Interact, Grade: "only together", Conditions: []condition.Condition{cdn, rounding},
+				Cells: []interaction.Cell{
+					cell(900, 1, 0.99, 1, "a", "b"), cell(880, 0.17, 0, 0.01, "a"), cell(700, 0.91, 0, 0.01, "b"), cell(9000, 0.001, 0, 0.002),
+				},
+			},
+			want: "100% of rows fail when cdn=3 meets flag rounding=banker. With only one of them it is 17% and 91%.",
+		},
+		{
+			name: "pair_of_which_one_never_came_alone", subject: "Checkout", outcome: "failed",
+			finding: interaction.Finding{
+				Verdict: interaction.Joint, Conditions: []condition.Condition{cart, rounding},
+				Cells: []interaction.Cell{
+					cell(900, 0.742, 0.71, 0.77, "a", "b"), cell(880, 0.002, 0, 0.01, "a"), cell(0, 0, 0, 1, "b"), cell(9000, 0.001, 0, 0.002),
+				},
+			},
+			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. With only cart 2.4.0 it is 0.2%; what flag rounding=banker does alone is not known.",
+		},
+		{
+			name: "pair_that_never_parted", subject: "Checkout", outcome: "slow",
+			finding: interaction.Finding{
+				Verdict: interaction.Joint, Conditions: []condition.Condition{cart, rounding},
+				Cells: []interaction.Cell{
+					cell(900, 0.742, 0.71, 0.77, "a", "b"), cell(0, 0, 0, 1, "a"), cell(0, 0, 0, 1, "b"), cell(9000, 0.001, 0, 0.002),
+				},
+			},
+			want: "Checkout is slow for 74% of requests when cart 2.4.0 meets flag rounding=banker. What either does alone is not known.",
 		},
 		{
 			name: "several_entries_and_no_failure_elsewhere", subject: "GET /cart and POST /checkout", outcome: "failed",
