@@ -10,7 +10,7 @@ import (
 type principalKey struct{}
 
 // Require lets only those requests through to next whose token may act in
-// role. Others are answered with 401 or 403 and {"error": "..."}. The handler
+// role. Others are answered as Refuse does. The handler
 // finds the sender with From.
 func (l *List) Require(role Role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,11 +36,12 @@ func From(ctx context.Context) (Principal, bool) {
 }
 
 // Refuse answers an error of Authorize: 403 for ErrForbidden, else 401 with the
-// challenge that HTTP asks for.
+// challenge that HTTP asks for, and {"error": {"status", "code", "message",
+// "hint"}}.
 func Refuse(w http.ResponseWriter, err error) {
-	status := http.StatusUnauthorized
+	status, code, hint := http.StatusUnauthorized, "unauthorized", "send a token that this server was given"
 	if errors.Is(err, ErrForbidden) {
-		status = http.StatusForbidden
+		status, code, hint = http.StatusForbidden, "forbidden", "use a token with the role that is needed"
 	} else {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="eddy"`)
 	}
@@ -48,5 +49,7 @@ func Refuse(w http.ResponseWriter, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	// The sender may be gone; there is nobody else to tell.
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
+		"status": status, "code": code, "message": err.Error(), "hint": hint,
+	}})
 }

@@ -149,13 +149,12 @@ func TestEveryKnownEventTypeIsDocumentedAndTaken(t *testing.T) {
 	code, _, body := post(t, "http://"+f.HTTPAddr()+"/api/v1/changes", map[string]string{"Content-Type": "application/cloudevents+json"},
 		[]byte(`{"specversion":"1.0","id":"1","source":"/s","type":"dev.cdevents.build.finished.0.1.0","time":"2026-03-01T14:00:00Z","data":{}}`))
 	var refusal struct {
-		Error string   `json:"error"`
-		Known []string `json:"known"`
+		Error struct{ Known []string }
 	}
-	if err := json.Unmarshal([]byte(body), &refusal); err != nil || code != http.StatusUnprocessableEntity || len(refusal.Known) != 28 {
+	if err := json.Unmarshal([]byte(body), &refusal); err != nil || code != http.StatusUnprocessableEntity || len(refusal.Error.Known) != 28 {
 		t.Fatalf("status %d, %s, want 422 with the 28 known types", code, body)
 	}
-	for i, name := range refusal.Known {
+	for i, name := range refusal.Error.Known {
 		prefix, predicate := name[:strings.LastIndex(name, ".")], name[strings.LastIndex(name, "."):]
 		if !strings.Contains(string(doc), "`"+prefix) || !strings.Contains(string(doc), predicate+"`") {
 			t.Errorf("%s is not in the document", name)
@@ -212,9 +211,9 @@ func TestWrongChangesAreRefusedWithTheReason(t *testing.T) {
 	for _, tt := range tests {
 		code, _, body := post(t, "http://"+f.HTTPAddr()+"/api/v1/changes", map[string]string{"Content-Type": tt.contentType}, []byte(tt.body))
 		var got struct {
-			Error string `json:"error"`
+			Error struct{ Message, Hint string }
 		}
-		if err := json.Unmarshal([]byte(body), &got); err != nil || code != tt.code || !strings.HasPrefix(got.Error, tt.error) {
+		if err := json.Unmarshal([]byte(body), &got); err != nil || code != tt.code || got.Error.Hint == "" || !strings.HasPrefix(got.Error.Message, tt.error) {
 			t.Errorf("%.100s: status %d, %s\nwant %d, %s", tt.body, code, body, tt.code, tt.error)
 		}
 	}

@@ -29,7 +29,8 @@ const maxChangesBytes = 4 << 20
 // Changes returns the handler for POST /api/v1/changes. It does not ask for a
 // token: wrap it with access.List.Require. It answers
 // {"accepted": n, "duplicates": n} once the changes are journaled, all of a
-// request or none of it, or else {"error": "...", ...}:
+// request or none of it, or else {"error": {"status", "code", "message",
+// "hint", ...}}:
 //
 //	400  not understood, or a field is wrong; "item" and "field" say which
 //	413  larger than 4 MiB
@@ -43,7 +44,7 @@ func (s *Server) Changes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			answer(w, http.StatusMethodNotAllowed, failure{Error: r.Method + ": want POST"})
+			refuseWith(w, failure{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: r.Method + ": want POST", Hint: "use POST"})
 			return
 		}
 		if !s.enter() {
@@ -111,12 +112,16 @@ func binaryEvent(ctx context.Context, header http.Header, body []byte) ([]*telem
 	return []*telemetry.Change{c}, nil
 }
 
-// A failure is the body of an answer that is no success.
+// A failure says why an answer is no success, and what to do. It is written
+// under the key "error".
 type failure struct {
-	Error string   `json:"error"`
-	Item  *int     `json:"item,omitempty"`
-	Field string   `json:"field,omitempty"`
-	Known []string `json:"known,omitempty"`
+	Status  int      `json:"status"`
+	Code    string   `json:"code"` // for programs
+	Message string   `json:"message"`
+	Hint    string   `json:"hint"`
+	Item    *int     `json:"item,omitempty"`
+	Field   string   `json:"field,omitempty"`
+	Known   []string `json:"known,omitempty"`
 }
 
 // refuseChanges is the one place that knows what an error about changes means
@@ -127,28 +132,39 @@ func refuseChanges(w http.ResponseWriter, err error) {
 		unknown *UnknownTypeError
 		large   *http.MaxBytesError
 	)
+	const forms = "docs/changes.md shows every accepted form"
+	f := failure{Status: http.StatusBadRequest, Code: "bad_change", Message: err.Error(), Hint: "correct it and send all of the request again; " + forms}
 	switch {
 	case errors.As(err, &change):
-		answer(w, http.StatusBadRequest, failure{Error: change.Error(), Item: &change.Item, Field: change.Field})
+		f.Item, f.Field = &change.Item, change.Field
 	case errors.As(err, &unknown):
-		answer(w, http.StatusUnprocessableEntity, failure{Error: unknown.Error(), Item: &unknown.Item, Known: unknown.Known})
+		f.Status, f.Code, f.Item, f.Known = http.StatusUnprocessableEntity, "unknown_type", &unknown.Item, unknown.Known
 	case errors.As(err, &large):
-		answer(w, http.StatusRequestEntityTooLarge, failure{Error: fmt.Sprintf("request: more than %d bytes: send fewer changes at a time", large.Limit)})
+		f.Status, f.Code = http.StatusRequestEntityTooLarge, "too_large"
+		f.Message = fmt.Sprintf("request: more than %d bytes", large.Limit)
+		f.Hint = "send fewer changes at a time"
 	case errors.Is(err, errMedia):
-		answer(w, http.StatusUnsupportedMediaType, failure{Error: err.Error()})
+		f.Status, f.Code, f.Hint = http.StatusUnsupportedMediaType, "content_type", forms
 	default:
-		code := http.StatusBadRequest
-		text := err.Error()
-		if st, ok := status.FromError(err); ok {
-			text = st.Message()
-			code = http.StatusServiceUnavailable
-			if st.Code() == codes.ResourceExhausted {
-				code = http.StatusTooManyRequests
-			}
-			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+		st, ok := status.FromError(err)
+		if !ok {
+			break
 		}
-		answer(w, code, failure{Error: text})
+		f.Status, f.Code, f.Message = http.StatusServiceUnavailable, "unavailable", st.Message()
+		if st.Code() == codes.ResourceExhausted {
+			f.Status, f.Code = http.StatusTooManyRequests, "no_room"
+		}
+		seconds := strconv.Itoa(int(retryAfter.Seconds()))
+		f.Hint = "send it again after " + seconds + " s; nothing of it was kept"
+		w.Header().Set("Retry-After", seconds)
 	}
+	refuseWith(w, f)
+}
+
+func refuseWith(w http.ResponseWriter, f failure) {
+	answer(w, f.Status, struct {
+		Error failure `json:"error"`
+	}{f})
 }
 
 func answer(w http.ResponseWriter, code int, body any) {

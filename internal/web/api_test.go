@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -116,6 +117,7 @@ func (d apiDocument) find(pointer string) map[string]any {
 // example is a request that must get the status.
 type example struct {
 	target, body, kind string
+	contentType        string // application/json if empty
 	config             func(*web.Config)
 }
 
@@ -131,14 +133,14 @@ func examples(t *testing.T) map[string]map[string]example {
 		"listConditions": {"200": {target: "/api/v1/conditions?at=2026-11-21T10:25:00Z"}, "400": {target: "/api/v1/conditions?at=yesterday"}, "401": {target: "/api/v1/conditions", config: closed}},
 		"listChanges":    {"200": {target: "/api/v1/changes?from=20m&limit=3"}, "400": {target: "/api/v1/changes?from=1m&to=2m"}, "401": {target: "/api/v1/changes", config: closed}},
 		"postChanges": {
-			"202": {target: "/api/v1/changes", body: `{"kind":"flag","dimension":"x","value":"y"}`},
-			"400": {target: "/api/v1/changes", body: "{", config: func(c *web.Config) {
-				c.Changes = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					w.Header().Set("Content-Type", "application/json")
-					w.WriteHeader(http.StatusBadRequest)
-					_, _ = w.Write([]byte(`{"error":{"status":400,"code":"bad_change","message":"m","hint":"h"}}`))
-				})
-			}},
+			"200": {target: "/api/v1/changes", body: `{"kind":"flag","dimension":"x","value":"y"}`},
+			"400": {target: "/api/v1/changes", body: `[{"kind":"flag","dimension":"x","value":"y"},{"kind":"whim"}]`},
+			"413": {target: "/api/v1/changes", body: `{"summary":"` + strings.Repeat("x", 5<<20) + `"}`},
+			"415": {target: "/api/v1/changes", body: "kind: flag", contentType: "application/yaml"},
+			"422": {
+				target: "/api/v1/changes", contentType: "application/cloudevents+json",
+				body: `{"specversion":"1.0","id":"1","source":"/s","type":"dev.cdevents.build.finished.0.1.0","time":"2026-03-01T14:00:00Z","data":{}}`,
+			},
 			"401": {target: "/api/v1/changes", config: closed},
 			"403": {target: "/api/v1/changes", kind: "cross-site"},
 			"503": {target: "/api/v1/changes", config: func(c *web.Config) { c.Changes = nil }},
@@ -214,7 +216,7 @@ func (e example) send(t *testing.T, method string) *httptest.ResponseRecorder {
 		e.config(&c)
 	}
 	s := serve(t, c)
-	headers := []string{"Content-Type", "application/json"}
+	headers := []string{"Content-Type", cmp.Or(e.contentType, "application/json")}
 	if strings.HasPrefix(e.target, "/signin") {
 		headers[1] = "application/x-www-form-urlencoded"
 	}

@@ -11,6 +11,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/ingest"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/request"
@@ -313,14 +314,25 @@ func serve(t testing.TB, c web.Config) *web.Server {
 func shopConfig(t testing.TB) web.Config {
 	return web.Config{
 		Records: newShop(t), Coverage: coverage,
-		Changes: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusAccepted)
-			_, _ = w.Write([]byte(`{"accepted":1}`))
-		}),
+		Changes:    receiver(t).Changes(),
 		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("eddy_up 1\n")) }),
 		TraceLinks: []web.Link{{Name: "Jaeger", URL: "http://127.0.0.1:16686/trace/{trace}"}},
 	}
+}
+
+// receiver takes changes as a server does, and journals them.
+func receiver(t testing.TB) *ingest.Server {
+	t.Helper()
+	s, err := ingest.New(ingest.Config{Journal: ingest.JournalConfig{Dir: t.TempDir()}}, ingest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 // newEmpty is a store that has never been given anything.
