@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/wording"
 )
 
 // A server says which running server a command asks.
@@ -145,13 +147,17 @@ func (c *showCmd) Run(ctx context.Context, std stdio) error {
 func printIncident(w io.Writer, k incident.Incident) error {
 	p := newPage(w)
 	p.headline(k.Title)
-	p.line("%s, %s since %s: %s of %s requests %s.", k.ID, k.State, k.Began.Local().Format(time.DateTime),
-		thousands(k.Failures), thousands(k.Requests), ended(k.Outcome))
+	p.line("%s, %s: %s of %s requests %s from %s to %s.", k.ID, k.State,
+		wording.Count(k.Failures), wording.Count(k.Requests), ended(k.Outcome),
+		k.Began.Local().Format(time.DateTime), k.LastFailure.Local().Format(time.TimeOnly))
 	for _, e := range k.Entries {
 		p.line("  at %s", e)
 	}
+	p.line("")
+	p.wrap("Next: ", k.Next())
 	if k.Finding != nil {
 		p.finding(*k.Finding, false)
+		p.traces(*k.Finding)
 	}
 	if len(k.Missing) > 0 {
 		p.line("")
@@ -167,6 +173,27 @@ func printIncident(w io.Writer, k incident.Incident) error {
 	}
 	_, err := w.Write(p.text.Bytes())
 	return err
+}
+
+// traces prints examples of what failed, and of what did not though all but
+// one of the conditions were in force.
+func (p *page) traces(f interaction.Finding) {
+	const each = 3
+	p.line("")
+	p.line("Traces")
+	for i, c := range f.Cells {
+		if i > len(f.Conditions) || len(c.Traces) == 0 {
+			continue
+		}
+		var ids []string
+		for _, t := range c.Traces[:min(len(c.Traces), each)] {
+			ids = append(ids, t.String())
+		}
+		p.wrap("  ", holding(c, len(f.Conditions))+":")
+		for _, id := range ids {
+			p.line("    %s", id)
+		}
+	}
 }
 
 // ended is the verb for an outcome, in the past tense.

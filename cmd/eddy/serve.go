@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,7 +30,7 @@ type serveCmd struct {
 func (serveCmd) Help() string {
 	return `Point an OpenTelemetry exporter at it:
   eddy serve &
-  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 your-service
+  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 your-service
 
 Tell it of a change:
   curl -d '{"kind":"deploy","entity":"cart","dimension":"service.version","value":"2.4.0"}' \
@@ -77,7 +78,7 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	grpc, http := server.OTLP()
-	fmt.Fprintf(std.out, "eddy is ready\n  pages and API  %s\n  OTLP gRPC      %s\n  OTLP HTTP      %s\n", server.URL(), grpc, http)
+	fmt.Fprintf(std.out, "eddy is ready\n  pages and API  %s\n  OTLP gRPC      %s\n  OTLP HTTP      %s\n", server.URL(), cmp.Or(grpc, "off"), cmp.Or(http, "off"))
 	if err := server.Run(ctx); err != nil {
 		return err
 	}

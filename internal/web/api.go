@@ -240,7 +240,7 @@ func (s *Server) coverage() Coverage {
 	}
 	services := make([]ServiceCoverage, 0, len(c.Services))
 	for _, sc := range c.Services {
-		sc.Figures, sc.Missing = orEmpty(sc.Figures), orEmpty(sc.Missing)
+		sc.Figures = orEmpty(sc.Figures)
 		services = append(services, sc)
 	}
 	return Coverage{Services: services, Missing: orEmpty(c.Missing)}

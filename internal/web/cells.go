@@ -85,7 +85,7 @@ func viewCell(i incident.Incident, c interaction.Cell, top float64) cellRow {
 	case row.Whole && size == 2:
 		row.Label = "both"
 	case row.Whole:
-		row.Label = "all " + number(size)
+		row.Label = "all " + wording.Few(size)
 	case len(names) == 0 && size == 1:
 		row.Label = "not in force"
 	case len(names) == 0:

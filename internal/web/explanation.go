@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -104,83 +103,4 @@ func harm(i incident.Incident) (hurt, rate string) {
 	}
 	low, high := wilson(i.Failures, i.Requests)
 	return hurt, fmt.Sprintf("%s (%s)", wording.Percent(float64(i.Failures)/float64(i.Requests)), between(low, high))
-}
-
-// nextStep is the one thing to do now.
-func nextStep(i incident.Incident) string {
-	switch {
-	case i.State == incident.Resolved:
-		return "Nothing: the cause is no longer in force."
-	case i.Finding == nil && len(i.Missing) > 0:
-		return i.Missing[0]
-	case i.Finding == nil:
-		return "Open the traces of the failures: nothing on record sets them apart yet."
-	}
-	f := i.Finding
-	if len(f.Aliases) > 0 {
-		a := f.Aliases[0]
-		return fmt.Sprintf("Tell %s and %s apart: in this data they go together. Move one of them without the other.", a.Of, a.Condition)
-	}
-	if len(f.Conditions) == 0 {
-		return "Open the traces of the failures."
-	}
-	easiest := slices.MinFunc(f.Conditions, func(a, b condition.Condition) int { return effort(a) - effort(b) })
-	how := undo(easiest)
-	if i.State == incident.Mitigated {
-		return "The failures stopped, the cause may return: " + how + "."
-	}
-	if len(f.Conditions) > 1 {
-		how += ": of the " + number(len(f.Conditions)) + " it is the quickest to take back"
-	}
-	if f.Verdict == interaction.Interact {
-		how += ", and without it the others do little"
-	}
-	return how + "."
-}
-
-// effort orders conditions by how quickly they are taken back.
-func effort(c condition.Condition) int {
-	for k, words := range [][]string{{"flag"}, {"config", "policy", "limit"}, {"backup", "job", "schedule", "cron"}, {"version"}} {
-		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(c.Dimension), w) }) {
-			return k
-		}
-	}
-	return math.MaxInt8
-}
-
-// undo says how a condition is taken back. It begins a sentence.
-func undo(c condition.Condition) string {
-	of := ""
-	if c.Entity != "" {
-		of = " of " + c.Entity
-	}
-	switch effort(c) {
-	case 0:
-		if slices.Contains([]string{"on", "true", "1", "enabled", "yes"}, strings.ToLower(c.Value)) {
-			return "Switch " + c.Dimension + of + " off"
-		}
-		return "Set " + c.Dimension + of + " to another value than " + c.Value
-	case 1:
-		return "Take back " + c.Dimension + "=" + c.Value + of
-	case 2:
-		return "Stop or move " + c.Dimension + of
-	case 3: // a version
-		return "Roll " + orText(c.Entity, c.Dimension) + " back from " + c.Value
-	}
-	return "Take " + c.String() + " out of force"
-}
-
-func orText(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-func number(n int) string {
-	words := []string{"none", "one", "two", "three", "four", "five", "six"}
-	if n < len(words) {
-		return words[n]
-	}
-	return wording.Count(n)
 }

@@ -286,10 +286,10 @@ func slow() incident.Incident {
 func coverage() web.Coverage {
 	return web.Coverage{
 		Services: []web.ServiceCoverage{
-			{Service: "gateway", Figures: []web.Figure{{Name: "version", Part: 9000, Of: 9000}, {Name: "trace id in logs", Part: 620, Of: 1000}, {Name: "whole traces", Part: 8990, Of: 9000}}, Missing: []string{"38% of log records carry no trace id: use a log bridge of the OpenTelemetry SDK."}},
+			{Service: "gateway", Figures: []web.Figure{{Name: "version", Part: 9000, Of: 9000}, {Name: "trace id in logs", Part: 620, Of: 1000}, {Name: "whole traces", Part: 8990, Of: 9000}}},
 			{Service: "payments", Figures: []web.Figure{{Name: "version", Part: 8640, Of: 9000}, {Name: "trace id in logs"}, {Name: "whole traces", Part: 9000, Of: 9000}}},
 		},
-		Missing: []string{"No flag evaluations arrive: flags can only be named if changes to them are reported."},
+		Missing: []string{"38% of log records of gateway carry no trace id: use a log bridge of the OpenTelemetry SDK.", "No flag evaluations arrive: flags can only be named if changes to them are reported."},
 	}
 }
 

@@ -62,7 +62,6 @@ type serviceLine struct {
 	Figures  []figureLine // those that are not whole
 	Whole    string       // how many are
 	Complete string       // and which
-	Missing  []string
 }
 
 type figureLine struct {
@@ -143,7 +142,7 @@ func viewLine(i incident.Incident, now time.Time) incidentLine {
 	line := incidentLine{
 		URL:     "/incidents/" + string(i.ID),
 		Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Sentence: sentence(i),
-		Hurt: hurt, Rate: rate, Entries: shorten(entriesText(i.Entries), 160), Next: nextStep(i),
+		Hurt: hurt, Rate: rate, Entries: shorten(entriesText(i.Entries), 160), Next: i.Next(),
 		When: clock(i.Began, now) + " UTC",
 	}
 	if i.Closed.IsZero() {
@@ -191,7 +190,7 @@ func (v *frontView) watch(totals []pipeline.Total, window telemetry.Window) {
 func (v *frontView) cover(c Coverage) {
 	v.Missing = c.Missing
 	for _, s := range c.Services {
-		line := serviceLine{Name: s.Service, Missing: s.Missing}
+		line := serviceLine{Name: s.Service}
 		whole := wholeOf(s.Figures)
 		for _, f := range s.Figures {
 			if slices.Contains(whole, f.Name) {
@@ -207,7 +206,7 @@ func (v *frontView) cover(c Coverage) {
 		if len(whole) > 0 {
 			line.Complete, line.Whole = list(whole), "nothing missing"
 			if len(line.Figures) > 0 {
-				line.Whole = number(len(whole)) + " more at 100%"
+				line.Whole = wording.Few(len(whole)) + " more at 100%"
 			}
 		}
 		v.Services = append(v.Services, line)

@@ -78,7 +78,7 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) error {
 func viewIncident(i incident.Incident, now time.Time) incidentView {
 	v := incidentView{
 		Title: shorten(i.Title, 90), ID: string(i.ID), State: string(i.State),
-		Sentence: sentence(i), Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Next: nextStep(i),
+		Sentence: sentence(i), Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Next: i.Next(),
 		Since: clock(i.Began, now) + " UTC", Cells: viewCells(i), Missing: i.Missing, Word: "Failed",
 	}
 	v.StateTitle = map[incident.State]string{

@@ -61,8 +61,6 @@ type ServiceCoverage struct {
 	Service string `json:"service"`
 	// Figures are shares of the service's spans, logs or requests.
 	Figures []Figure `json:"figures"`
-	// Missing says in sentences what the service lacks, and the next step.
-	Missing []string `json:"missing"`
 }
 
 // A Figure is a share: "versions", 412 of 500.

@@ -28,6 +28,15 @@ func Plural[N int | int64](n N, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
+// Few writes numbers up to six as words, "three", and others as Count does.
+func Few(n int) string {
+	words := []string{"none", "one", "two", "three", "four", "five", "six"}
+	if n >= 0 && n < len(words) {
+		return words[n]
+	}
+	return Count(n)
+}
+
 // Percent writes a share of 1 with as many digits as tell something: "74%",
 // "0.2%", "99.4%". What is little is not shown as nothing, nor nearly all as
 // all: "<0.01%", ">99.9%". NaN and negative shares are "0%".

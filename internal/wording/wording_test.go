@@ -27,6 +27,14 @@ func TestPluralKnowsOneAndQueries(t *testing.T) {
 	}
 }
 
+func TestFewAreWords(t *testing.T) {
+	for n, want := range map[int]string{0: "none", 3: "three", 6: "six", 7: "7", 2000: "2,000", -1: "-1"} {
+		if got := wording.Few(n); got != want {
+			t.Errorf("Few(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestPercentHasTheDigitsThatTellSomething(t *testing.T) {
 	for share, want := range map[float64]string{
 		0: "0%", -1: "0%", math.NaN(): "0%", 1: "100%", 2: "100%", .00001: "<0.01%", .0003: "0.03%", .00099: "0.1%",
