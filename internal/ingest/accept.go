@@ -49,6 +49,7 @@ func (s *Server) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 
 // consume takes a request through the steps: check and redact, journal, queue.
 func (s *Server) consume(ctx context.Context, sig signal, kind recordKind, read func(*walk) telemetry.Batch, encode func() ([]byte, error)) error {
+	reached(ctx)
 	// Reading a request costs much more than this, so look for room first.
 	if s.queue.full(1) {
 		return s.refuse(sig, errBusy)

@@ -30,7 +30,7 @@ type host struct {
 // GetExtensions returns the extensions by the names in receiverConfig.
 func (h *host) GetExtensions() map[component.ID]component.Component {
 	return map[component.ID]component.Component{
-		extensionID("http_tokens"): &httpTokens{tokens: h.server.tokens},
+		extensionID("http_tokens"): &httpTokens{tokens: h.server.tokens, refused: func() { h.server.m.refused.WithLabelValues("any", "token").Inc() }},
 		extensionID("bounds"):      &bounds{server: h.server, conns: h.conns},
 	}
 }
@@ -61,7 +61,8 @@ func authorization(sources map[string][]string) string {
 // httpTokens checks tokens of HTTP requests.
 type httpTokens struct {
 	still
-	tokens *access.List
+	tokens  *access.List
+	refused func()
 }
 
 type forbiddenKey struct{}
@@ -70,6 +71,9 @@ type forbiddenKey struct{}
 // is left to the bounds extension, which comes next.
 func (h *httpTokens) Authenticate(ctx context.Context, sources map[string][]string) (context.Context, error) {
 	_, err := h.tokens.Authorize(authorization(sources), access.Ingest)
+	if err != nil {
+		h.refused()
+	}
 	if errors.Is(err, access.ErrForbidden) {
 		return context.WithValue(ctx, forbiddenKey{}, err), nil
 	}
@@ -87,6 +91,7 @@ type bounds struct {
 const tooMany = "too many requests under way: send again later"
 
 func (b *bounds) countRefused() { b.server.m.refused.WithLabelValues("any", "inflight").Inc() }
+func (b *bounds) countUnread()  { b.server.m.refused.WithLabelValues("any", unreadable).Inc() }
 
 // GetGRPCServerOptions bounds gRPC requests.
 func (b *bounds) GetGRPCServerOptions(ctx context.Context) ([]grpc.ServerOption, error) {
@@ -98,10 +103,12 @@ func (b *bounds) GetGRPCServerOptions(ctx context.Context) ([]grpc.ServerOption,
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
 		grpc.MaxRecvMsgSize(b.server.cfg.Bounds.RequestBytes),
+		grpc.StatsHandler(unread{b.countUnread}),
 		// The tap sees a request before its message is read. An authenticator, as
 		// for HTTP, would be asked only after it was read and decoded.
 		grpc.InTapHandle(func(ctx context.Context, info *tap.Info) (context.Context, error) {
 			if err := b.authorize(info.Header); err != nil {
+				b.server.m.refused.WithLabelValues("any", "token").Inc()
 				return nil, err
 			}
 			if !b.server.slots.take() {
@@ -132,6 +139,7 @@ func (b *bounds) authorize(header metadata.MD) error {
 func (b *bounds) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		changes := b.server.Changes()
+		otlp := countUnread(next, b.countUnread)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err, ok := r.Context().Value(forbiddenKey{}).(error); ok {
 				access.Refuse(w, err)
@@ -150,7 +158,7 @@ func (b *bounds) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHa
 			body := newBoundedBody(r, b.server.slots, b.countRefused)
 			defer body.release()
 			r.Body = body
-			next.ServeHTTP(w, r)
+			otlp.ServeHTTP(w, r)
 		}), nil
 	}, nil
 }

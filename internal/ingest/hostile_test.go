@@ -132,6 +132,10 @@ func TestHostileBodiesAreRefused(t *testing.T) {
 	if code, _, body := f.postTraces(t, traces(1, nil)); code != http.StatusOK {
 		t.Errorf("a good request afterwards: status %d: %s", code, body)
 	}
+	// All but the two whose encoding the receiver refuses before anybody is asked.
+	if got, want := f.metric(t, "refused_requests_total", "unreadable"), float64(len(tests)-2); got != want {
+		t.Errorf("%v requests are counted as unreadable, want %v", got, want)
+	}
 	if got := f.receive(t); len(got.Spans) != 1 || !f.empty(t) {
 		t.Errorf("got %d spans at %d, want only the good one", len(got.Spans), got.Position)
 	}
@@ -161,6 +165,9 @@ func TestHostileMessagesAreRefusedOverGRPC(t *testing.T) {
 	}
 	if _, err := client.Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(traces(1, nil))); err != nil {
 		t.Errorf("a good request afterwards: %v", err)
+	}
+	if got := f.metric(t, "refused_requests_total", "unreadable"); got != 4 {
+		t.Errorf("%v requests are counted as unreadable, want 4", got)
 	}
 }
 
