@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,9 +57,15 @@ const (
 
 // Run plays one story, or with --check all of them.
 func (c *demoCmd) Run(ctx context.Context, std stdio) error {
-	if c.Check {
+	switch {
+	case c.Check && c.Data != "":
+		return errors.New("demo: --check plays several stories, each in a directory of its own: leave --data out")
+	case c.For < 0:
+		return fmt.Errorf("demo: --for is %s: want a positive duration", c.For)
+	case c.Check:
 		return c.check(ctx, std)
 	}
+	parent := ctx
 	if c.For > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, c.For)
@@ -77,17 +84,21 @@ func (c *demoCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	if answer == nil {
-		return errors.New("demo: stopped before there was a verdict")
+	switch {
+	case answer != nil:
+		return nil
+	case parent.Err() != nil:
+		return parent.Err()
 	}
-	return nil
+	fmt.Fprintln(std.err, "eddy: demo: stopped before there was a verdict")
+	return errNo
 }
 
 // play opens a server and a shop, and calls verdict when one holds. It returns
 // the incident of the verdict when ctx ends, or, if asked, at once.
 func (c *demoCmd) play(ctx context.Context, story, web string, narration io.Writer, verdict func(*app.App, incident.Incident), stopThen bool) (*incident.Incident, error) {
 	began := time.Now()
-	server, stop, err := c.serve(ctx, web)
+	server, ended, stop, err := c.serve(ctx, web)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +123,8 @@ func (c *demoCmd) play(ctx context.Context, story, web string, narration io.Writ
 		select {
 		case <-ctx.Done():
 			return told, nil
+		case err := <-ended:
+			return told, fmt.Errorf("demo: the server stopped: %w", err)
 		case <-shop.Done():
 			return told, shop.Wait()
 		case now := <-tick.C:
@@ -119,6 +132,8 @@ func (c *demoCmd) play(ctx context.Context, story, web string, narration io.Writ
 			if err != nil && ctx.Err() == nil {
 				return nil, err
 			}
+			// With --data an earlier demo may have left some.
+			all = slices.DeleteFunc(all, func(k incident.Incident) bool { return k.LastFailure.Before(began) })
 			k := standing(all, now)
 			if k != nil && (told == nil || !sameAnswer(told, k)) {
 				told = k
@@ -151,8 +166,11 @@ func standing(all []incident.Incident, now time.Time) *incident.Incident {
 			return &k
 		}
 	}
+	if slices.ContainsFunc(all, func(k incident.Incident) bool { return k.Finding != nil }) {
+		return nil // it has yet to stand
+	}
 	for _, k := range all {
-		if k.Finding == nil && now.Sub(k.Opened) >= unsureFor && len(all) == 1 {
+		if now.Sub(k.Opened) >= unsureFor {
 			return &k
 		}
 	}
@@ -168,13 +186,14 @@ func sameAnswer(a, b *incident.Incident) bool {
 }
 
 // serve runs a server that answers fast, for a demo: it analyses every two
-// seconds and waits little for late spans.
-func (c *demoCmd) serve(ctx context.Context, web string) (*app.App, func(), error) {
+// seconds and waits little for late spans. It returns what says that the server
+// ended by itself, and what ends it.
+func (c *demoCmd) serve(ctx context.Context, web string) (*app.App, <-chan error, func(), error) {
 	data, remove := c.Data, func() error { return nil }
 	if data == "" {
 		dir, err := os.MkdirTemp("", "eddy-demo-")
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		data, remove = dir, func() error { return os.RemoveAll(dir) }
 	}
@@ -190,15 +209,18 @@ func (c *demoCmd) serve(ctx context.Context, web string) (*app.App, func(), erro
 		server, err = app.New(ctx, o, log)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, remove())
+		return nil, nil, nil, errors.Join(err, remove())
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
+	done, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(done)
-		_ = server.Run(run) // ends with the demo; its figures have been shown
+		err := server.Run(run)
+		if run.Err() == nil {
+			ended <- cmp.Or(err, errors.New("it was not told to"))
+		}
 	}()
-	return server, func() {
+	return server, ended, func() {
 		stop()
 		<-done
 		_ = remove() // a temporary directory that stays is the system's to clean

@@ -2,7 +2,8 @@
 //
 // Run "eddy --help" for the verbs, and "eddy VERB --help" for one of them with
 // examples. Exit status: 0 done; 1 the answer is no, as when a check found a
-// violation; 2 the command line or an input is wrong.
+// violation; 2 the command line or an input is wrong; 130 interrupted before
+// there was an answer.
 package main
 
 import (
@@ -45,6 +46,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once: what was accepted is in the journal
 	return execute(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
 }
 

@@ -41,7 +41,7 @@ func (c *replayCmd) Run(ctx context.Context, std stdio) error {
 		}
 		o = loaded
 	}
-	if c.Window > 0 {
+	if c.Window != 0 {
 		o.Analysis.Window = c.Window
 	}
 	r := app.Replay{

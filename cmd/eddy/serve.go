@@ -63,7 +63,7 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 			*f.into = f.flag
 		}
 	}
-	if c.Step > 0 {
+	if c.Step != 0 {
 		o.Step = c.Step
 	}
 	o.InsecureListen = o.InsecureListen || c.InsecureListen
@@ -82,6 +82,6 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 	if err := server.Run(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintln(std.out, "eddy has stopped; everything it accepted is stored")
+	fmt.Fprintln(std.out, "eddy has stopped; everything it accepted is on disk")
 	return nil
 }

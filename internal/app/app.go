@@ -17,10 +17,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -189,8 +191,12 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error {
 		<-running.Done()
 		a.ready.Store(false)
-		time.AfterFunc(a.options.Drain, cancel) // of the work that is left by then
-		err := a.ingest.Shutdown(work)          // take ends when the queue is empty, then the keeper
+		limit := time.AfterFunc(a.options.Drain, func() {
+			a.log.WarnContext(ctx, "stopping takes too long; what is not stored stays in the journal for the next start", "drain", a.options.Drain)
+			cancel()
+		})
+		context.AfterFunc(work, func() { limit.Stop() }) // Run has returned
+		err := a.ingest.Shutdown(work)                   // take ends when the queue is empty, then the keeper
 		a.web.Close()
 		return errors.Join(err, a.http.Shutdown(work))
 	})
@@ -240,7 +246,7 @@ func (a *App) analyse(ctx context.Context) error {
 		a.metrics.step(time.Since(began), err)
 		if err != nil {
 			if ctx.Err() == nil {
-				a.log.ErrorContext(ctx, "window not analysed", "error", err)
+				a.log.ErrorContext(ctx, "window not saved; a later step will", "error", err)
 			}
 			continue
 		}
@@ -263,8 +269,8 @@ func (a *App) retain(ctx context.Context) error {
 		case err != nil && ctx.Err() == nil:
 			a.log.ErrorContext(ctx, "retention not applied", "error", err)
 		case err == nil:
-			for table, rows := range gone {
-				if rows > 0 {
+			for _, table := range slices.Sorted(maps.Keys(gone)) {
+				if rows := gone[table]; rows > 0 {
 					a.log.InfoContext(ctx, "retention applied", "table", table, "deleted", rows)
 				}
 			}

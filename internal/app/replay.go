@@ -53,8 +53,11 @@ type Replayed struct {
 // Run replays. An error names the file and the line.
 func (r Replay) Run(ctx context.Context) (Replayed, error) {
 	step := r.Step
-	if step <= 0 {
+	if step == 0 {
 		step = 10 * time.Second
+	}
+	if step < 0 {
+		return Replayed{}, fmt.Errorf("step is %s: want a positive duration", step)
 	}
 	if err := r.Analysis.Validate(); err != nil {
 		return Replayed{}, fmt.Errorf("options: %w", err)
