@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"time"
@@ -48,6 +49,19 @@ func (p *Pipeline) Add(now time.Time, b telemetry.Batch) {
 	p.coverage.AddLogs(now, b.Logs)
 	p.coverage.AddPoints(now, b.Points)
 	p.assembler.Add(now, b.Spans)
+	p.relieve(now)
+}
+
+// relieve completes requests between two steps when the assembler is half full,
+// so that a step that takes long does not cost spans; at most once a second, and
+// up to as many as the window keeps.
+func (p *Pipeline) relieve(now time.Time) {
+	most := cmp.Or(p.config.Request.MaxSpans, 1_000_000)
+	if now.Sub(p.relieved) < time.Second || 2*p.assembler.Stats().HeldSpans < most || len(p.fresh) >= p.config.MaxObservations {
+		return
+	}
+	p.relieved = now
+	p.observe(now, p.assembler.Flush(now))
 }
 
 // apply puts reported changes in force.

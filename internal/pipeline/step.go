@@ -106,6 +106,7 @@ type Pipeline struct {
 	fresh      []condition.Observation
 	known      map[request.ID]bool // of before a restart
 	forgotten  time.Time           // when known is
+	relieved   time.Time           // when requests were last completed between steps
 	unanalysed uint64
 	lost       uint64
 }

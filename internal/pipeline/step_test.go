@@ -333,3 +333,13 @@ func TestRestoreReturnsTheErrorOfTheStore(t *testing.T) {
 		t.Errorf("Restore gave %v, want the error of the store", err)
 	}
 }
+
+func TestAStepThatIsLateCostsNoSpans(t *testing.T) {
+	b := newBelt(pipeline.Config{Request: request.Config{MaxSpans: 1000}}, &shelf{})
+	for range 12 {
+		b.feed(400, false)
+	}
+	if r := b.step(t); r.Requests != 4800 {
+		t.Errorf("after two minutes without a step it counts %d requests, want all 4800; stats %+v", r.Requests, b.Stats().Request)
+	}
+}
