@@ -20,10 +20,12 @@ import (
 )
 
 // childData, if set, makes the test binary a server on that directory, so that
-// tests can kill a real process. childMemory is its bound in MiB.
+// tests can kill a real process. childMemory is its bound in MiB, and childStep
+// how often it analyses.
 const (
 	childData   = "EDDY_TEST_DATA"
 	childMemory = "EDDY_TEST_MEMORY"
+	childStep   = "EDDY_TEST_STEP"
 )
 
 func TestMain(m *testing.M) {
@@ -44,6 +46,9 @@ func serve(dir string) error {
 	o := options(dir)
 	if mib, err := strconv.Atoi(os.Getenv(childMemory)); err == nil {
 		o.Memory = int64(mib) << 20
+	}
+	if step, err := time.ParseDuration(os.Getenv(childStep)); err == nil {
+		o.Step = step
 	}
 	o.LimitHeap()
 	server, err := app.New(ctx, o, slog.New(slog.NewTextHandler(os.Stderr, nil)))
@@ -72,7 +77,7 @@ type child struct {
 }
 
 // start runs a child on dir and waits until it is ready.
-func start(t *testing.T, dir string, env ...string) *child {
+func start(t testing.TB, dir string, env ...string) *child {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -103,7 +108,7 @@ func start(t *testing.T, dir string, env ...string) *child {
 }
 
 // end stops the child with a signal and waits for it.
-func (c *child) end(t *testing.T, sig os.Signal) {
+func (c *child) end(t testing.TB, sig os.Signal) {
 	t.Helper()
 	if err := c.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
@@ -114,15 +119,21 @@ func (c *child) end(t *testing.T, sig os.Signal) {
 	}
 }
 
-// resident is the memory of the child in bytes.
-func (c *child) resident(t *testing.T) int64 {
+// resident is the most memory that the child ever had, in bytes.
+func (c *child) resident(t testing.TB) int64 {
+	t.Helper()
+	return c.memory(t, "VmHWM:")
+}
+
+// memory is a line of the child's memory in /proc, in bytes.
+func (c *child) memory(t testing.TB, field string) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
 		t.Skip("no /proc on this system")
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			if err != nil {
 				t.Fatal(err)
@@ -130,6 +141,6 @@ func (c *child) resident(t *testing.T) int64 {
 			return kib << 10
 		}
 	}
-	t.Fatal("no VmHWM in /proc/PID/status")
+	t.Fatalf("no %s in /proc/PID/status", field)
 	return 0
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -46,10 +45,11 @@ type Options struct {
 	// field that is zero means its default.
 	Retention store.Retention `yaml:"retention"`
 	// Memory bounds what the process keeps, in bytes; at least 256 MiB, default
-	// 2 GiB. It is shared out: a quarter to the store's engine, an eighth to the
-	// queue of what was received, a quarter to requests that are being
-	// assembled, an eighth to the window. Each share can be set by itself with
-	// the options of its part, and what is set counts.
+	// 2 GiB. A quarter is for the store's engine, and 128 MiB and a sixteenth are
+	// for the process itself. Of the rest, a sixth each is for the queue of what was received, for
+	// requests that are being decoded and for the window, and a quarter for
+	// requests that are being assembled. Each share can be set by itself with the
+	// options of its part, and what is set counts.
 	Memory int64 `yaml:"memory"`
 	// StoreMemory bounds the memory of the store's engine in bytes.
 	StoreMemory int64 `yaml:"store_memory"`
@@ -70,9 +70,11 @@ func (o Options) withDefaults() Options {
 	o.Drain = cmp.Or(o.Drain, 20*time.Second)
 	o.Memory = cmp.Or(o.Memory, 2<<30)
 	o.StoreMemory = cmp.Or(o.StoreMemory, o.Memory/4)
-	o.Ingest.Bounds.QueueBytes = cmp.Or(o.Ingest.Bounds.QueueBytes, o.Memory/8)
-	o.Analysis.Request.MaxSpans = cmp.Or(o.Analysis.Request.MaxSpans, int(o.Memory/4/spanBytes))
-	o.Analysis.MaxObservations = cmp.Or(o.Analysis.MaxObservations, min(int(o.Memory/8/observationBytes), 200_000))
+	heap := o.heap()
+	o.Ingest.Bounds.QueueBytes = cmp.Or(o.Ingest.Bounds.QueueBytes, heap/6)
+	o.Ingest.Bounds.InflightBytes = cmp.Or(o.Ingest.Bounds.InflightBytes, heap/6/decodedBytes)
+	o.Analysis.Request.MaxSpans = cmp.Or(o.Analysis.Request.MaxSpans, int(heap/4/spanBytes))
+	o.Analysis.MaxObservations = cmp.Or(o.Analysis.MaxObservations, min(int(heap/6/observationBytes), 200_000))
 	keep := store.DefaultRetention()
 	o.Retention.Spans = cmp.Or(o.Retention.Spans, keep.Spans)
 	o.Retention.Logs = cmp.Or(o.Retention.Logs, keep.Logs)
@@ -91,19 +93,26 @@ func (o Options) withDefaults() Options {
 // an observation with forty conditions in the window and once more while it is
 // mined.
 const (
-	spanBytes        = 2 << 10
+	spanBytes = 2 << 10
+	// decodedBytes is what a byte of a request takes while it is decoded.
+	decodedBytes     = 5
 	observationBytes = 1 << 10
-	// processBytes is what the process needs besides the Go heap and the
-	// store's engine: its code, stacks, buffers of the engine beside its limit.
-	processBytes = 96 << 20
+	// processBytes, and a sixteenth of Memory, are what the process needs besides
+	// the Go heap and the store's engine: its code, stacks, and what the engine
+	// takes beside its limit.
+	processBytes = 128 << 20
 )
+
+// heap is the Go runtime's share of Memory, of which the parts have theirs. The
+// quarter that they leave is for garbage and for the batch that is being stored.
+func (o Options) heap() int64 {
+	beside := processBytes + o.Memory/16
+	return max(o.Memory-o.StoreMemory-beside, o.Memory/8)
+}
 
 // LimitHeap asks the Go runtime to keep its share of Memory. It is a setting
 // of the whole process, so only a process that is a server calls it.
-func (o Options) LimitHeap() {
-	o = o.withDefaults()
-	debug.SetMemoryLimit(o.Memory - o.StoreMemory - processBytes)
-}
+func (o Options) LimitHeap() { debug.SetMemoryLimit(o.withDefaults().heap()) }
 
 // Validate reports the first option that makes no sense.
 func (o Options) Validate() error {
@@ -133,14 +142,9 @@ func prefix(part string, err error) error {
 func (o Options) tokens() (*access.List, error) {
 	all := o.Tokens
 	if o.TokensFile != "" {
-		f, err := os.Open(o.TokensFile)
+		more, err := access.ReadFile(o.TokensFile)
 		if err != nil {
-			return nil, fmt.Errorf("tokens: %w", err)
-		}
-		defer f.Close()
-		more, err := access.Read(f)
-		if err != nil {
-			return nil, fmt.Errorf("tokens %s: %w", o.TokensFile, err)
+			return nil, err
 		}
 		all = append(append([]access.Token(nil), all...), more...)
 	}
