@@ -43,8 +43,8 @@ type recall struct {
 
 // A period is what is stored of one period.
 type period struct {
-	prints map[uint64]struct{}
-	used   uint64 // the last batch that had spans in it
+	prints map[uint64]struct{} // nil if there are too many to learn
+	used   uint64              // the last batch that had spans in it
 }
 
 func newRecall() *recall { return &recall{periods: make(map[int64]*period)} }
@@ -58,7 +58,7 @@ func (r *recall) forget() {
 // mayHold reports whether a span may be stored. If not, it is new.
 func (r *recall) mayHold(k spanKey) bool {
 	p := r.periods[k.period()]
-	if p == nil {
+	if p == nil || p.prints == nil {
 		return true
 	}
 	_, ok := p.prints[k.print()]
@@ -101,10 +101,11 @@ func (r *recall) learn(ctx context.Context, t transaction, list []newSpan) error
 		if err != nil {
 			return err
 		}
-		if read < learnSpans { // else there may be more
-			r.periods[n] = p
-			r.spans += len(p.prints)
+		if read == learnSpans { // there may be more
+			p.prints = nil
 		}
+		r.periods[n] = p
+		r.spans += len(p.prints)
 	}
 	return nil
 }
@@ -112,7 +113,7 @@ func (r *recall) learn(ctx context.Context, t transaction, list []newSpan) error
 // add remembers spans that were stored.
 func (r *recall) add(list []newSpan) {
 	for _, s := range list {
-		if p := r.periods[s.key.period()]; p != nil {
+		if p := r.periods[s.key.period()]; p != nil && p.prints != nil {
 			before := len(p.prints)
 			p.prints[s.key.print()] = struct{}{}
 			r.spans += len(p.prints) - before
