@@ -77,35 +77,20 @@ func (m *miner) gather(k int32, rest []int32, everything bool) gathering {
 	g := gathering{with: make([]sum, n), without: make([]sum, n)}
 	m.exact.need([]int32{k})
 	row := m.exact.class[k]
-	m.exact.each(rest, everything, func(i int, e *entry) {
-		if row[i/64]>>(i%64)&1 == 1 {
-			g.has.add(e)
-			m.tally(g.with, e)
-		} else {
-			g.lacks.add(e)
-			m.tally(g.without, e)
-		}
-	})
+	has, lacks := m.exact.mask(rest, everything), make([]uint64, len(row))
+	for w := range row {
+		lacks[w] = has[w] &^ row[w]
+		has[w] &= row[w]
+	}
+	g.has = m.exact.tally(has, g.with)
+	g.lacks = m.exact.tally(lacks, g.without)
 	return g
 }
 
 // among counts every class among the entries that have all of set.
 func (m *miner) among(set []int32, everything bool) (all sum, with []sum) {
 	with = make([]sum, len(m.classes.list))
-	m.exact.each(set, everything, func(_ int, e *entry) {
-		all.add(e)
-		m.tally(with, e)
-	})
-	return all, with
-}
-
-// tally adds an entry to the sums of its classes.
-func (m *miner) tally(sums []sum, e *entry) {
-	for _, id := range e.conditions {
-		if c := m.classes.of[id]; c >= 0 && m.classes.list[c].first == id {
-			sums[c].add(e)
-		}
-	}
+	return m.exact.tally(m.exact.mask(set, everything), with), with
 }
 
 func (s sum) minus(o sum) sum {

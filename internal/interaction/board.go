@@ -77,22 +77,25 @@ func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, c
 // and sets dst to x AND y and returns what its bits count, and that weighted by
 // band with each of the weights. dst may be x.
 func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums [2]float64) {
-	single := len(b.planes) == 1
 	for s := range len(b.start) - 1 {
+		from, to := b.start[s], b.start[s+1]
+		if from == to {
+			continue
+		}
 		var n int64
-		for w := b.start[s]; w < b.start[s+1]; w++ {
-			v := x[w] & y[w]
-			dst[w] = v
-			if v == 0 {
-				continue
-			}
-			if single {
-				// Every entry counts one: there is a single plane, all ones.
-				n += int64(bits.OnesCount64(v))
-				continue
-			}
-			for p, plane := range b.planes {
-				n += int64(bits.OnesCount64(v&plane[w])) << p
+		if len(b.planes) == 1 {
+			// Every entry counts one: there is a single plane, all ones.
+			n = andCount(dst[from:to], x[from:to], y[from:to])
+		} else {
+			for w := from; w < to; w++ {
+				v := x[w] & y[w]
+				dst[w] = v
+				if v == 0 {
+					continue
+				}
+				for p, plane := range b.planes {
+					n += int64(bits.OnesCount64(v&plane[w])) << p
+				}
 			}
 		}
 		if n == 0 {
@@ -104,6 +107,19 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 		}
 	}
 	return total, sums
+}
+
+// andCount sets dst to x AND y, which are as long, and returns how many bits
+// are set.
+func andCount(dst, x, y []uint64) int64 {
+	x, y = x[:len(dst)], y[:len(dst)]
+	n := 0
+	for w := range dst {
+		v := x[w] & y[w]
+		dst[w] = v
+		n += bits.OnesCount64(v)
+	}
+	return int64(n)
 }
 
 // implies reports whether all rows of class a have class b.

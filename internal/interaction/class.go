@@ -41,32 +41,55 @@ type classes struct {
 	// been found whichever rows had failed: the number of tests made.
 	sizes []int
 	least int64 // failures that a set must cover
+	// entity is the number of the entity that a condition is of, by its own
+	// number, or -1; there are so many entities.
+	entity   []int32
+	entities int
+}
+
+// A margin is what the entries that have a condition count.
+type margin struct {
+	total, failed, entries int64
+	a, b                   uint64 // two independent sums of entry hashes
+}
+
+// margins counts each of n conditions.
+func (l *ledger) margins(n int) []margin {
+	var half [2][]margin
+	inTwo(len(l.entries), func(h, from, to int) {
+		sums := make([]margin, n)
+		for i := from; i < to; i++ {
+			e := &l.entries[i]
+			a := mix(uint64(i))
+			b := mix(a ^ 0x5851f42d4c957f2d)
+			total := e.failed + e.ok
+			for _, id := range e.conditions {
+				m := &sums[id]
+				m.total += total
+				m.failed += e.failed
+				m.entries++
+				m.a += a
+				m.b += b
+			}
+		}
+		half[h] = sums
+	})
+	sums := half[0]
+	for id, o := range half[1] {
+		m := &sums[id]
+		*m = margin{m.total + o.total, m.failed + o.failed, m.entries + o.entries, m.a + o.a, m.b + o.b}
+	}
+	return sums
 }
 
 // classify finds the classes of conditions that at least least failures have,
 // or of all that so many could have if failures are few. Conditions of all rows, of locations and of too few rows are left out.
 func classify(t Table, l *ledger, g grouping, least int64) *classes {
 	n := len(t.Conditions)
-	type margin struct {
-		total, failed, entries int64
-		a, b                   uint64 // two independent sums of row hashes
-	}
-	margins := make([]margin, n)
-	for i := range l.entries {
-		e := &l.entries[i]
-		a := mix(uint64(i))
-		b := mix(a ^ 0x5851f42d4c957f2d)
-		for _, id := range e.conditions {
-			m := &margins[id]
-			m.total += e.failed + e.ok
-			m.failed += e.failed
-			m.entries++
-			m.a += a
-			m.b += b
-		}
-	}
+	margins := l.margins(n)
 
 	c := &classes{of: make([]int32, n), least: least}
+	c.enter(t.Conditions)
 	var able []condition.ID // those that have enough rows, whatever failed
 	for id := range margins {
 		c.of[id] = -1

@@ -156,11 +156,12 @@ type timeline struct {
 // the requests that met the entity.
 func (m *miner) history(k int32) *timeline {
 	first := m.classes.list[k].first
-	entity := m.table.Conditions[first].Entity
+	entity := m.classes.entity[first]
 	h := &timeline{}
-	for i, r := range m.table.Rows {
-		could := entity == "" || slices.ContainsFunc(r.Conditions, func(id condition.ID) bool {
-			return m.table.Conditions[id].Entity == entity
+	for i := range m.table.Rows {
+		r := &m.table.Rows[i]
+		could := entity < 0 || slices.ContainsFunc(r.Conditions, func(id condition.ID) bool {
+			return m.classes.entity[id] == entity
 		})
 		if !could {
 			continue

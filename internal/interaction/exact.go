@@ -14,10 +14,11 @@ type exact struct {
 	alive []uint64
 	class [][]uint64 // by class, nil until needed
 	all   []sum      // of what is alive, by stratum; nil until needed
+	*digits
 }
 
 func newExact(l *ledger, c *classes) *exact {
-	x := &exact{l: l, c: c, class: make([][]uint64, len(c.list))}
+	x := &exact{l: l, c: c, class: make([][]uint64, len(c.list)), digits: newDigits(l)}
 	x.alive = make([]uint64, (len(l.entries)+63)/64)
 	for i := range l.entries {
 		x.alive[i/64] |= 1 << (i % 64)
@@ -36,27 +37,48 @@ func newExact(l *ledger, c *classes) *exact {
 // class are made when it is first needed, at one more pass over the ledger.
 const mostBits = 64 << 20
 
-// need makes the bits of the classes that have none yet, in one pass.
+// need makes the bits of the classes that have none yet, in one pass: word by
+// word, so that what is written to at a time is small.
 func (x *exact) need(ks []int32) {
-	wanted := make([][]uint64, len(x.c.list))
-	missing := false
+	var missing []int32
 	for _, k := range ks {
 		if x.class[k] == nil {
-			wanted[k] = make([]uint64, len(x.alive))
-			x.class[k] = wanted[k]
-			missing = true
+			missing = append(missing, k)
+			x.class[k] = []uint64{} // wanted, and once
 		}
 	}
-	if !missing {
+	if len(missing) == 0 {
 		return
 	}
-	for i := range x.l.entries {
-		for _, id := range x.l.entries[i].conditions {
-			if k := x.c.of[id]; k >= 0 && wanted[k] != nil {
-				wanted[k][i/64] |= 1 << (i % 64)
-			}
+	n := len(x.alive)
+	all := make([]uint64, n*len(missing))
+	slot := make([]int32, len(x.c.list)) // where in missing a class is, plus one
+	for i, k := range missing {
+		x.class[k], all = all[:n:n], all[n:]
+		slot[k] = int32(i) + 1
+	}
+	of := make([]int32, len(x.c.of)) // the same by condition; 0 is nowhere
+	for id, k := range x.c.of {
+		if k >= 0 {
+			of[id] = slot[k]
 		}
 	}
+	inTwo(len(x.l.entries), func(_, from, to int) {
+		word := make([]uint64, len(missing)+1)
+		for ; from < to; from += 64 {
+			end := min(from+64, to)
+			for i := from; i < end; i++ {
+				bit := uint64(1) << (i - from)
+				for _, id := range x.l.entries[i].conditions {
+					word[of[id]] |= bit
+				}
+			}
+			for i, k := range missing {
+				x.class[k][from/64] = word[i+1]
+			}
+			clear(word)
+		}
+	})
 }
 
 // A sum is what some entries count.

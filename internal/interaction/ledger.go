@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"example.test/eddy/internal/condition"
@@ -30,62 +31,100 @@ type ledger struct {
 	total   int64 // observations
 	failed  int64 // of them
 	typical float64
+	same    float64 // what every success weighs, in 1/64; 0 if they differ
 }
 
 // weightUnit is the precision to which weights are kept.
 const weightUnit = 64
 
+// differ stands for weights that are not all the same.
+const differ = -1
+
 // reduce merges the rows of t that are alike.
 func reduce(t Table, g grouping) *ledger {
-	l := &ledger{}
-	rows := make([]int32, len(t.Rows)) // rows by stratum
-	at := make([]int, g.strata+1)
-	for _, s := range g.stratum {
-		at[s+1]++
-	}
+	hashes := make([]uint64, len(t.Rows))
+	inTwo(len(t.Rows), func(_, from, to int) {
+		for i := from; i < to; i++ {
+			hashes[i] = hashIDs(t.Rows[i].Conditions)
+		}
+	})
+	rows, at := order(g.stratum, g.strata)
+	largest := 0
 	for s := range g.strata {
-		at[s+1] += at[s]
+		largest = max(largest, at[s+1]-at[s])
 	}
-	next := slices.Clone(at)
-	for i, s := range g.stratum {
-		rows[next[s]] = int32(i)
-		next[s]++
-	}
-	seen := make(map[uint64]int)
+	l := &ledger{entries: make([]entry, 0, len(rows)), start: make([]int, 0, g.strata+1)}
+	seen := make([]int32, tableSize(largest))
 	for s := range g.strata {
 		l.start = append(l.start, len(l.entries))
-		clear(seen)
-		for _, i := range rows[at[s]:at[s+1]] {
+		members := rows[at[s]:at[s+1]]
+		slots := seen[:tableSize(len(members))]
+		clear(slots)
+		for _, i := range members {
 			if t.Rows[i].Total > 0 {
-				l.add(t.Rows[i], int32(s), seen)
+				l.add(&t.Rows[i], hashes[i], int32(s), slots)
 			}
 		}
 	}
 	l.start = append(l.start, len(l.entries))
+	if l.same == differ {
+		l.same = 0
+	}
 	l.normalise()
 	return l
 }
 
-func (l *ledger) add(r Row, stratum int32, seen map[uint64]int) {
-	hash := hashIDs(r.Conditions)
-	h := hash
-	i, ok := seen[h]
-	for ok && !slices.Equal(l.entries[i].conditions, r.Conditions) {
-		h = mix(h) // another set with the same hash: look where it would be instead
-		i, ok = seen[h]
+// order lists the indexes of group in the order of the groups, which are
+// numbered from 0 to n, and where each group begins.
+func order(group []int32, n int) (members []int32, start []int) {
+	start = make([]int, n+1)
+	for _, g := range group {
+		start[g+1]++
 	}
-	if !ok {
-		i = len(l.entries)
-		seen[h] = i
+	for g := range n {
+		start[g+1] += start[g]
+	}
+	next := slices.Clone(start)
+	members = make([]int32, len(group))
+	for i, g := range group {
+		members[next[g]] = int32(i)
+		next[g]++
+	}
+	return members, start
+}
+
+// tableSize is the size of a hash table for n keys: a power of two.
+func tableSize(n int) int { return 1 << bits.Len(uint(2*n)) }
+
+// add counts a row. slots are a hash table of the stratum's entries, by number
+// plus one, with linear probing.
+func (l *ledger) add(r *Row, hash uint64, stratum int32, slots []int32) {
+	at := hash & uint64(len(slots)-1)
+	for ; slots[at] != 0; at = (at + 1) & uint64(len(slots)-1) {
+		if e := &l.entries[slots[at]-1]; e.hash == hash && slices.Equal(e.conditions, r.Conditions) {
+			break
+		}
+	}
+	if slots[at] == 0 {
 		l.entries = append(l.entries, entry{conditions: r.Conditions, hash: hash, stratum: stratum})
+		slots[at] = int32(len(l.entries))
 	}
 	w := r.Weight
 	if w == 0 {
 		w = 1
 	}
 	w = max(1, math.Round(w*weightUnit))
-	e := &l.entries[i]
+	e := &l.entries[slots[at]-1]
 	n := r.Total - r.Failed
+	if n > 0 {
+		switch l.same {
+		case w:
+		case 0:
+			l.same = w
+		default:
+			l.same = differ
+		}
+	}
 	e.failed += int64(r.Failed)
 	e.ok += int64(n)
 	e.weight += w * float64(n)

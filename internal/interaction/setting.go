@@ -1,9 +1,10 @@
 package interaction
 
 import (
-	"cmp"
 	"slices"
 	"time"
+
+	"example.test/eddy/internal/condition"
 )
 
 const (
@@ -20,18 +21,16 @@ const (
 // among requests from what varies with time.
 type moment struct {
 	location int32
-	tick     int64
 	rows     []int32
 }
 
 // moments divides the rows of each location into short times.
 func moments(t Table, g grouping) []moment {
-	rows := make([][]int32, len(g.places))
-	for i, loc := range g.location {
-		rows[loc] = append(rows[loc], int32(i))
-	}
 	var out []moment
-	for loc, members := range rows {
+	sorted := make([]int32, len(t.Rows)) // by location and tick
+	tick := make([]int32, len(t.Rows))
+	for loc := range g.places {
+		members := g.rows[g.begins[loc]:g.begins[loc+1]]
 		if len(members) == 0 {
 			continue
 		}
@@ -45,18 +44,24 @@ func moments(t Table, g grouping) []moment {
 		}
 		n := min(max(len(members)/momentRows, 1), mostMoments)
 		width := max(last.Sub(first)/time.Duration(n)+1, 1)
-		ticks := make(map[int64][]int32)
+		next := make([]int, n+1) // where the rows of each tick go
 		for _, i := range members {
-			k := int64(t.Rows[i].Time.Sub(first) / width)
-			ticks[k] = append(ticks[k], i)
+			tick[i] = int32(t.Rows[i].Time.Sub(first) / width)
+			next[tick[i]+1]++
 		}
-		for k, r := range ticks {
-			out = append(out, moment{int32(loc), k, r})
+		for k := range n {
+			if next[k+1] > 0 {
+				rows := sorted[next[k] : next[k]+next[k+1]]
+				out = append(out, moment{location: int32(loc), rows: rows})
+			}
+			next[k+1] += next[k]
 		}
+		for _, i := range members {
+			sorted[next[tick[i]]] = i
+			next[tick[i]]++
+		}
+		sorted = sorted[len(members):]
 	}
-	slices.SortFunc(out, func(a, b moment) int {
-		return cmp.Or(cmp.Compare(a.location, b.location), cmp.Compare(a.tick, b.tick))
-	})
 	return out
 }
 
@@ -79,79 +84,24 @@ func (c *classes) settle(t Table, g grouping) {
 	if len(ms) < 2 {
 		return
 	}
-	entity := make([]int32, len(c.list)) // of each class, or -1
-	number := make(map[string]int32)
-	for _, cond := range t.Conditions {
-		if _, ok := number[cond.Entity]; cond.Entity != "" && !ok {
-			number[cond.Entity] = int32(len(number))
+	middle := len(ms) / 2
+	parts := [2][]moment{ms[:middle], ms[middle:]}
+	var walks [2]*walk
+	inTwo(len(t.Rows), func(half, from, to int) {
+		walks[half] = c.walk(t, parts[half])
+		if from == 0 && to == len(t.Rows) {
+			walks[1] = c.walk(t, parts[1])
 		}
-	}
-	of := make([]int32, len(t.Conditions))
-	for id, cond := range t.Conditions {
-		of[id] = -1
-		if cond.Entity != "" {
-			of[id] = number[cond.Entity]
-		}
-	}
+	})
+	w := walks[0]
+	w.join(walks[1], ms[middle-1].location == ms[middle].location)
 	for k := range c.list {
-		entity[k] = of[c.list[k].first]
-	}
-
-	among := make([]share, len(c.list))  // requests of the location
-	within := make([]share, len(c.list)) // requests that met the entity
-	state := make([]int8, len(c.list))   // at the last moment: on 1, off -1
-	changed := make([]bool, len(c.list)) // in time, at one location
-	has := make([]float64, len(c.list))
-	met := make([]float64, len(number))
-	seen := make([]int32, len(number))
-	for i := range seen {
-		seen[i] = -1
-	}
-	for j, m := range ms {
-		if j > 0 && ms[j-1].location != m.location {
-			clear(state)
-		}
-		clear(has)
-		clear(met)
-		var all float64
-		for _, i := range m.rows {
-			r := t.Rows[i]
-			n := float64(r.Total)
-			all += n
-			for _, id := range r.Conditions {
-				if e := of[id]; e >= 0 && seen[e] != i {
-					seen[e] = i
-					met[e] += n
-				}
-				if k := c.of[id]; k >= 0 && c.list[k].first == id {
-					has[k] += n
-				}
-			}
-		}
-		for k := range has {
-			could := all
-			among[k].add(has[k], all)
-			if e := entity[k]; e >= 0 {
-				could = met[e]
-				within[k].add(has[k], could)
-			}
-			if could == 0 {
-				continue
-			}
-			now := int8(-1)
-			if has[k] >= could/2 {
-				now = 1
-			}
-			changed[k] = changed[k] || state[k] == -now
-			state[k] = now
-		}
-	}
-	for k := range c.list {
+		among, within := w.among[k], w.within[k]
 		switch {
-		case changed[k] && (among[k].spread() <= settled ||
-			entity[k] >= 0 && within[k].has < within[k].all && within[k].spread() <= settled):
+		case w.changed[k] && (among.spread() <= settled ||
+			c.entity[c.list[k].first] >= 0 && within.has < within.all && within.spread() <= settled):
 			c.list[k].context = environment
-		case among[k].spread() <= settled:
+		case among.spread() <= settled:
 			c.list[k].context = place
 		}
 	}
@@ -161,4 +111,113 @@ func (s *share) add(has, all float64) {
 	s.has += has
 	s.all += all
 	s.mixed += min(has, all-has)
+}
+
+// enter numbers the entities that conditions are of.
+func (c *classes) enter(conditions []condition.Condition) {
+	number := make(map[string]int32)
+	c.entity = make([]int32, len(conditions))
+	for id, cond := range conditions {
+		n, ok := number[cond.Entity]
+		switch {
+		case cond.Entity == "":
+			n = -1
+		case !ok:
+			n = int32(len(number))
+			number[cond.Entity] = n
+		}
+		c.entity[id] = n
+	}
+	c.entities = len(number)
+}
+
+// A walk goes through moments in their order and sees which classes vary.
+type walk struct {
+	among   []share // requests of the location
+	within  []share // requests that met the entity
+	changed []bool  // in time, at one location
+	// first and last are the states at the first and the last moment, of those
+	// at the first and the last location, in which there was any: on 1, off -1.
+	first, last []int8
+}
+
+// walk goes through the moments.
+func (c *classes) walk(t Table, ms []moment) *walk {
+	n := len(c.list)
+	w := &walk{
+		among: make([]share, n), within: make([]share, n), changed: make([]bool, n),
+		first: make([]int8, n), last: make([]int8, n),
+	}
+	type meaning struct{ class, entity int32 }
+	means := make([]meaning, len(t.Conditions))
+	for id := range means {
+		means[id] = meaning{-1, c.entity[id]}
+	}
+	for k := range c.list {
+		means[c.list[k].first].class = int32(k)
+	}
+	has, met := make([]float64, n), make([]float64, c.entities)
+	seen := slices.Repeat([]int32{-1}, c.entities)
+	opening := true
+	for j, m := range ms {
+		if j > 0 && ms[j-1].location != m.location {
+			clear(w.last)
+			opening = false
+		}
+		clear(has)
+		clear(met)
+		var all float64
+		for _, i := range m.rows {
+			r := &t.Rows[i]
+			n := float64(r.Total)
+			all += n
+			for _, id := range r.Conditions {
+				x := means[id]
+				if e := x.entity; e >= 0 && seen[e] != i {
+					seen[e] = i
+					met[e] += n
+				}
+				if x.class >= 0 {
+					has[x.class] += n
+				}
+			}
+		}
+		for k := range has {
+			could := all
+			w.among[k].add(has[k], all)
+			if e := c.entity[c.list[k].first]; e >= 0 {
+				could = met[e]
+				w.within[k].add(has[k], could)
+			}
+			if could == 0 {
+				continue
+			}
+			now := int8(-1)
+			if has[k] >= could/2 {
+				now = 1
+			}
+			w.changed[k] = w.changed[k] || w.last[k] == -now
+			w.last[k] = now
+			if opening && w.first[k] == 0 {
+				w.first[k] = now
+			}
+		}
+	}
+	return w
+}
+
+// join adds what a walk through the moments that follow has seen; connected
+// says that these begin at the location where w ended.
+func (w *walk) join(o *walk, connected bool) {
+	for k := range w.among {
+		w.among[k].plus(o.among[k])
+		w.within[k].plus(o.within[k])
+		w.changed[k] = w.changed[k] || o.changed[k] || connected && w.last[k] != 0 && w.last[k] == -o.first[k]
+	}
+}
+
+func (s *share) plus(o share) {
+	s.has += o.has
+	s.all += o.all
+	s.mixed += o.mixed
 }

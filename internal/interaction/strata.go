@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -59,6 +58,8 @@ func stamp(t time.Time) string {
 // numbers that do not depend on the order of the rows.
 type grouping struct {
 	location []int32 // by row
+	rows     []int32 // by location
+	begins   []int   // where in rows each location begins
 	stratum  []int32 // by row: location and merged time buckets
 	strata   int
 	at       []int32          // the location of each stratum
@@ -80,64 +81,73 @@ func group(t Table, o Options) grouping {
 	}
 	g.locate(t)
 
-	type cell struct {
-		location int32
-		bucket   int64
-	}
 	width, first := bucketWidth(t, o.Bucket)
-	where := make([]cell, len(t.Rows))
-	total := make(map[cell]thickness)
-	for i, r := range t.Rows {
-		c := cell{location: g.location[i]}
-		if !r.Time.IsZero() {
-			c.bucket = (r.Time.UnixNano() - first) / width
+	g.rows, g.begins = order(g.location, len(g.places))
+	per := make([]thickness, mostBuckets+1) // of one location, by bucket
+	number := make([]int32, len(per))
+	bucket := make([]int32, len(t.Rows))
+	var cells []int // the buckets that the location has
+	for loc := range g.places {
+		members := g.rows[g.begins[loc]:g.begins[loc+1]]
+		cells = cells[:0]
+		for _, i := range members {
+			r := &t.Rows[i]
+			if !r.Time.IsZero() {
+				bucket[i] = int32((r.Time.UnixNano() - first) / width)
+			}
+			b := int(bucket[i])
+			for b >= len(per) {
+				per, number = append(per, thickness{}), append(number, 0)
+			}
+			if number[b] == 0 {
+				number[b] = 1
+				cells = append(cells, b)
+			}
+			per[b].add(r)
 		}
-		where[i] = c
-		n := total[c]
-		n.add(r)
-		total[c] = n
+		slices.Sort(cells)
+		g.merge(int32(loc), cells, per, number)
+		for _, i := range members {
+			g.stratum[i] = number[bucket[i]]
+		}
+		for _, b := range cells {
+			per[b], number[b] = thickness{}, 0
+		}
 	}
-	cells := make([]cell, 0, len(total))
-	for c := range total {
-		cells = append(cells, c)
-	}
-	slices.SortFunc(cells, func(a, b cell) int {
-		return cmp.Or(cmp.Compare(a.location, b.location), cmp.Compare(a.bucket, b.bucket))
-	})
-	number := make(map[cell]int32, len(cells))
+	return g
+}
+
+// merge makes strata of the buckets that a location has, ascending, and sets
+// the number of each. A stratum takes buckets until it is thick enough, and the
+// rest of the location too if that would be too thin.
+func (g *grouping) merge(location int32, cells []int, per []thickness, number []int32) {
 	for i := 0; i < len(cells); {
-		// A stratum takes cells of its location until it is thick enough, and
-		// the rest of the location too if that would be too thin.
 		var n, rest thickness
 		j := i
-		for ; j < len(cells) && cells[j].location == cells[i].location && n.thin(); j++ {
-			n = n.plus(total[cells[j]])
+		for ; j < len(cells) && n.thin(); j++ {
+			n = n.plus(per[cells[j]])
 		}
 		end := j
-		for ; end < len(cells) && cells[end].location == cells[i].location && rest.thin(); end++ {
-			rest = rest.plus(total[cells[end]])
+		for ; end < len(cells) && rest.thin(); end++ {
+			rest = rest.plus(per[cells[end]])
 		}
 		if rest.thin() {
 			j = end
 		}
-		for _, c := range cells[i:j] {
-			number[c] = int32(g.strata)
+		for _, b := range cells[i:j] {
+			number[b] = int32(g.strata)
 		}
-		g.at = append(g.at, cells[i].location)
-		g.bucket = append(g.bucket, cells[i].bucket)
+		g.at = append(g.at, location)
+		g.bucket = append(g.bucket, int64(cells[i]))
 		g.strata++
 		i = j
 	}
-	for i, c := range where {
-		g.stratum[i] = number[c]
-	}
-	return g
 }
 
 // A thickness is how much there is in a part of the traffic.
 type thickness struct{ observations, rows int }
 
-func (n *thickness) add(r Row) {
+func (n *thickness) add(r *Row) {
 	if r.Total > 0 {
 		*n = thickness{n.observations + r.Total, n.rows + 1}
 	}
@@ -153,45 +163,63 @@ func (n thickness) thin() bool { return n.observations < thinStratum || n.rows <
 // locate numbers the locations: each combination of location conditions that a
 // row has. Those with few observations are one location together.
 func (g *grouping) locate(t Table) {
-	key := func(r Row, buf []byte) []byte {
+	if !slices.Contains(g.isPlace, true) {
+		g.places = [][]condition.ID{nil}
+		return
+	}
+	// A combination is first numbered as it comes: 0 for none, then those of one
+	// condition by its number, then those of several.
+	several := make(map[string]int32)
+	total := make([]int, len(t.Conditions)+1)
+	sets := make([][]condition.ID, len(total))
+	for id := range t.Conditions {
+		sets[id+1] = []condition.ID{condition.ID(id)}
+	}
+	var ids []condition.ID
+	var key []byte
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		ids = ids[:0]
 		for _, id := range r.Conditions {
 			if g.isPlace[id] {
-				buf = binary.BigEndian.AppendUint32(buf, uint32(id))
+				ids = append(ids, id)
 			}
 		}
-		return buf
+		var n int32
+		switch len(ids) {
+		case 0:
+		case 1:
+			n = int32(ids[0]) + 1
+		default:
+			key = key[:0]
+			for _, id := range ids {
+				key = binary.BigEndian.AppendUint32(key, uint32(id))
+			}
+			known := false
+			if n, known = several[string(key)]; !known {
+				n = int32(len(sets))
+				several[string(key)] = n
+				sets, total = append(sets, slices.Clone(ids)), append(total, 0)
+			}
+		}
+		g.location[i] = n
+		total[n] += r.Total
 	}
-	total := make(map[string]int)
-	var buf []byte
-	for _, r := range t.Rows {
-		buf = key(r, buf[:0])
-		total[string(buf)] += r.Total
-	}
-	var keys []string
-	for k, n := range total {
-		if n >= thinStratum {
-			keys = append(keys, k)
+	var thick []int32
+	for n := range sets {
+		if total[n] >= thinStratum {
+			thick = append(thick, int32(n))
 		}
 	}
-	slices.Sort(keys)
-	number := make(map[string]int32, len(keys))
-	for i, k := range keys {
-		number[k] = int32(i)
-		var ids []condition.ID
-		for b := []byte(k); len(b) > 0; b = b[4:] {
-			ids = append(ids, condition.ID(binary.BigEndian.Uint32(b)))
-		}
-		g.places = append(g.places, ids)
+	slices.SortFunc(thick, func(a, b int32) int { return slices.Compare(sets[a], sets[b]) })
+	number := slices.Repeat([]int32{int32(len(thick))}, len(sets))
+	for i, n := range thick {
+		number[n] = int32(i)
+		g.places = append(g.places, sets[n])
 	}
-	other := int32(len(keys))
-	g.places = append(g.places, nil)
-	for i, r := range t.Rows {
-		buf = key(r, buf[:0])
-		if n, ok := number[string(buf)]; ok {
-			g.location[i] = n
-		} else {
-			g.location[i] = other
-		}
+	g.places = append(g.places, nil) // the others
+	for i, n := range g.location {
+		g.location[i] = number[n]
 	}
 }
 
