@@ -110,9 +110,14 @@ func (o Options) heap() int64 {
 	return max(o.Memory-o.StoreMemory-beside, o.Memory/8)
 }
 
-// LimitHeap asks the Go runtime to keep its share of Memory. It is a setting
-// of the whole process, so only a process that is a server calls it.
-func (o Options) LimitHeap() { debug.SetMemoryLimit(o.withDefaults().heap()) }
+// LimitHeap asks the Go runtime to keep its share of Memory, and to collect
+// garbage at leisure while it is far from that. These are settings of the whole
+// process, so only a process that is a server calls it.
+func (o Options) LimitHeap() {
+	const leisure = 200 // percent that the heap may grow by; collecting is a fifth of the work at Go's 100
+	debug.SetGCPercent(leisure)
+	debug.SetMemoryLimit(o.withDefaults().heap())
+}
 
 // Validate reports the first option that makes no sense.
 func (o Options) Validate() error {
