@@ -261,13 +261,37 @@ func (x *exact) nearly(set []int32) *cross {
 	for i, k := range set {
 		rows[i] = x.class[k]
 	}
+	if x.digits != nil {
+		x.nearlyByBits(t, rows)
+	} else {
+		x.nearlyByEntries(t, rows)
+	}
+	for s, all := range x.strata() {
+		for i, c := range t.strata[s] {
+			t.cells[i] = t.cells[i].plus(c)
+			all = all.minus(c)
+		}
+		t.strata[s][0] = all
+		t.cells[0] = t.cells[0].plus(all)
+	}
+	return t
+}
+
+// lacking tells, of a word of entries, which have all of the classes and which
+// all but one.
+func lacking(v uint64, rows [][]uint64, w int) (none, one uint64) {
+	none = v
+	for _, row := range rows {
+		none, one = none&row[w], one&row[w]|none&^row[w]
+	}
+	return none, one
+}
+
+// nearlyByEntries counts entry by entry.
+func (x *exact) nearlyByEntries(t *cross, rows [][]uint64) {
 	whole := t.whole()
 	for w, alive := range x.alive {
-		// Of each entry, whether it lacks no element so far, or just one.
-		none, one := alive, uint64(0)
-		for _, row := range rows {
-			none, one = none&row[w], one&row[w]|none&^row[w]
-		}
+		none, one := lacking(alive, rows, w)
 		for v := none | one; v != 0; v &= v - 1 {
 			b := bits.TrailingZeros64(v)
 			cell := whole
@@ -281,15 +305,39 @@ func (x *exact) nearly(set []int32) *cross {
 			t.strata[e.stratum][cell].add(e)
 		}
 	}
-	for s, all := range x.strata() {
-		for i, c := range t.strata[s] {
-			t.cells[i] = t.cells[i].plus(c)
-			all = all.minus(c)
+}
+
+// nearlyByBits counts by the digits of the ledger: the entries of a stratum
+// follow each other.
+func (x *exact) nearlyByBits(t *cross, rows [][]uint64) {
+	whole := t.whole()
+	for s, cells := range t.strata {
+		from, to := x.l.start[s], x.l.start[s+1]
+		for w := from / 64; w*64 < to; w++ {
+			v := x.alive[w]
+			if w*64 < from {
+				v &= ^uint64(0) << (from - w*64)
+			}
+			if w*64+64 > to {
+				v &= ^uint64(0) >> (w*64 + 64 - to)
+			}
+			none, one := lacking(v, rows, w)
+			if none != 0 {
+				x.digits.add(&cells[whole], none, w)
+			}
+			if one == 0 || len(rows) == 1 {
+				continue // a single set without its element is the cell of none
+			}
+			for i, row := range rows {
+				if v := one &^ row[w]; v != 0 {
+					x.digits.add(&cells[whole&^(1<<i)], v, w)
+				}
+			}
 		}
-		t.strata[s][0] = all
-		t.cells[0] = t.cells[0].plus(all)
+		for i := range cells {
+			cells[i].weigh(x.l.same)
+		}
 	}
-	return t
 }
 
 // newCross returns an empty table.

@@ -20,6 +20,7 @@ type miner struct {
 	tests       []float64 // by order: how many tests a set's p is adjusted for
 	price       float64   // of naming one condition, in deviance
 	cut         bool      // the search hit its bound
+	drawn       sampled   // room for the entries of a round, empty
 	certain     bool      // what fails does so for certain (see next)
 }
 
@@ -105,6 +106,14 @@ type sampled struct {
 // draw samples the entries that are alive.
 func (m *miner) draw() *sampled {
 	d := &sampled{band: make([]int32, len(m.ledger.start)-1)}
+	x := &m.drawn
+	if x.fails == nil {
+		n := len(m.ledger.entries)
+		x.oks, x.okCounts = make([]int32, 0, n), make([]int64, 0, n)
+		n = int(min(m.ledger.failed, int64(n)))
+		x.fails, x.failCounts = make([]int32, 0, n), make([]int64, 0, n)
+	}
+	d.fails, d.oks, d.failCounts, d.okCounts = x.fails, x.oks, x.failCounts, x.okCounts
 	for s, t := range m.exact.strata() {
 		d.band[s] = -1
 		if t.failed == 0 {

@@ -2,7 +2,6 @@ package interaction
 
 import (
 	"slices"
-	"time"
 
 	"example.test/eddy/internal/condition"
 )
@@ -25,28 +24,24 @@ type moment struct {
 }
 
 // moments divides the rows of each location into short times.
-func moments(t Table, g grouping) []moment {
+func moments(g grouping) []moment {
 	var out []moment
-	sorted := make([]int32, len(t.Rows)) // by location and tick
-	tick := make([]int32, len(t.Rows))
+	sorted := make([]int32, len(g.nanos)) // by location and tick
+	tick := make([]int32, len(g.nanos))
 	for loc := range g.places {
 		members := g.rows[g.begins[loc]:g.begins[loc+1]]
 		if len(members) == 0 {
 			continue
 		}
-		first, last := t.Rows[members[0]].Time, t.Rows[members[0]].Time
+		first, last := g.nanos[members[0]], g.nanos[members[0]]
 		for _, i := range members {
-			if at := t.Rows[i].Time; at.Before(first) {
-				first = at
-			} else if at.After(last) {
-				last = at
-			}
+			first, last = min(first, g.nanos[i]), max(last, g.nanos[i])
 		}
 		n := min(max(len(members)/momentRows, 1), mostMoments)
-		width := max(last.Sub(first)/time.Duration(n)+1, 1)
+		width := (last-first)/int64(n) + 1
 		next := make([]int, n+1) // where the rows of each tick go
 		for _, i := range members {
-			tick[i] = int32(t.Rows[i].Time.Sub(first) / width)
+			tick[i] = int32((g.nanos[i] - first) / width)
 			next[tick[i]+1]++
 		}
 		for k := range n {
@@ -80,7 +75,7 @@ func (s share) spread() float64 {
 // moment. A state of an entity is judged among the requests that met the
 // entity: those that did not could not have it.
 func (c *classes) settle(t Table, g grouping) {
-	ms := moments(t, g)
+	ms := moments(g)
 	if len(ms) < 2 {
 		return
 	}

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -22,7 +23,15 @@ const (
 
 // check reports the first row that is not what Table says.
 func check(t Table) error {
-	for i, r := range t.Rows {
+	var wrong [2]error
+	inTwo(len(t.Rows), func(half, from, to int) { wrong[half] = checkRows(t, from, to) })
+	return cmp.Or(wrong[0], wrong[1])
+}
+
+// checkRows checks the rows from one to before another.
+func checkRows(t Table, from, to int) error {
+	for i := from; i < to; i++ {
+		r := &t.Rows[i]
 		switch {
 		case r.Total < 0:
 			return fmt.Errorf("row %d: total %d: want 0 or more", i, r.Total)
@@ -58,6 +67,7 @@ func stamp(t time.Time) string {
 // numbers that do not depend on the order of the rows.
 type grouping struct {
 	location []int32 // by row
+	nanos    []int64 // by row: its time, since 1970; 0 in a table without times
 	rows     []int32 // by location
 	begins   []int   // where in rows each location begins
 	stratum  []int32 // by row: location and merged time buckets
@@ -81,7 +91,7 @@ func group(t Table, o Options) grouping {
 	}
 	g.locate(t)
 
-	width, first := bucketWidth(t, o.Bucket)
+	width, first := g.clock(t, o.Bucket)
 	g.rows, g.begins = order(g.location, len(g.places))
 	per := make([]thickness, mostBuckets+1) // of one location, by bucket
 	number := make([]int32, len(per))
@@ -91,11 +101,8 @@ func group(t Table, o Options) grouping {
 		members := g.rows[g.begins[loc]:g.begins[loc+1]]
 		cells = cells[:0]
 		for _, i := range members {
-			r := &t.Rows[i]
-			if !r.Time.IsZero() {
-				bucket[i] = int32((r.Time.UnixNano() - first) / width)
-			}
-			b := int(bucket[i])
+			b := int((g.nanos[i] - first) / width)
+			bucket[i] = int32(b)
 			for b >= len(per) {
 				per, number = append(per, thickness{}), append(number, 0)
 			}
@@ -103,7 +110,7 @@ func group(t Table, o Options) grouping {
 				number[b] = 1
 				cells = append(cells, b)
 			}
-			per[b].add(r)
+			per[b].add(&t.Rows[i])
 		}
 		slices.Sort(cells)
 		g.merge(int32(loc), cells, per, number)
@@ -169,41 +176,48 @@ func (g *grouping) locate(t Table) {
 	}
 	// A combination is first numbered as it comes: 0 for none, then those of one
 	// condition by its number, then those of several.
-	several := make(map[string]int32)
+	const many = -1
+	inTwo(len(t.Rows), func(_, from, to int) {
+		for i := from; i < to; i++ {
+			n := int32(0)
+			for _, id := range t.Rows[i].Conditions {
+				if !g.isPlace[id] {
+					continue
+				}
+				if n != 0 {
+					n = many
+					break
+				}
+				n = int32(id) + 1
+			}
+			g.location[i] = n
+		}
+	})
 	total := make([]int, len(t.Conditions)+1)
 	sets := make([][]condition.ID, len(total))
 	for id := range t.Conditions {
 		sets[id+1] = []condition.ID{condition.ID(id)}
 	}
-	var ids []condition.ID
+	several := make(map[string]int32)
 	var key []byte
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		ids = ids[:0]
-		for _, id := range r.Conditions {
-			if g.isPlace[id] {
-				ids = append(ids, id)
-			}
-		}
-		var n int32
-		switch len(ids) {
-		case 0:
-		case 1:
-			n = int32(ids[0]) + 1
-		default:
+		if g.location[i] == many {
 			key = key[:0]
-			for _, id := range ids {
-				key = binary.BigEndian.AppendUint32(key, uint32(id))
+			for _, id := range r.Conditions {
+				if g.isPlace[id] {
+					key = binary.BigEndian.AppendUint32(key, uint32(id))
+				}
 			}
-			known := false
-			if n, known = several[string(key)]; !known {
+			n, known := several[string(key)]
+			if !known {
 				n = int32(len(sets))
 				several[string(key)] = n
-				sets, total = append(sets, slices.Clone(ids)), append(total, 0)
+				sets, total = append(sets, g.placesOf(r)), append(total, 0)
 			}
+			g.location[i] = n
 		}
-		g.location[i] = n
-		total[n] += r.Total
+		total[g.location[i]] += r.Total
 	}
 	var thick []int32
 	for n := range sets {
@@ -223,18 +237,31 @@ func (g *grouping) locate(t Table) {
 	}
 }
 
-// bucketWidth returns the width of a bucket and where the first one starts, in
-// nanoseconds. Buckets are aligned to multiples of their width.
-func bucketWidth(t Table, bucket time.Duration) (width, first int64) {
-	width = int64(bucket)
-	low, high := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, r := range t.Rows {
-		if !r.Time.IsZero() {
-			low, high = min(low, r.Time.UnixNano()), max(high, r.Time.UnixNano())
+// placesOf lists the location conditions of a row.
+func (g *grouping) placesOf(r *Row) []condition.ID {
+	var ids []condition.ID
+	for _, id := range r.Conditions {
+		if g.isPlace[id] {
+			ids = append(ids, id)
 		}
 	}
-	if low > high {
-		return width, 0
+	return ids
+}
+
+// clock reads the times of the rows and returns the width of a bucket and where
+// the first one starts, in nanoseconds. Buckets are aligned to multiples of
+// their width.
+func (g *grouping) clock(t Table, bucket time.Duration) (width, first int64) {
+	width = int64(bucket)
+	g.nanos = make([]int64, len(t.Rows))
+	if len(t.Rows) == 0 || t.Rows[0].Time.IsZero() {
+		return width, 0 // then none has a time
+	}
+	low, high := int64(math.MaxInt64), int64(math.MinInt64)
+	for i := range t.Rows {
+		at := t.Rows[i].Time.UnixNano()
+		g.nanos[i] = at
+		low, high = min(low, at), max(high, at)
 	}
 	if n := (high - low) / width / mostBuckets; n > 0 {
 		width *= n + 1

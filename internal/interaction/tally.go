@@ -99,17 +99,27 @@ func (x *exact) count(a, b []uint64) sum {
 	var s sum
 	b = b[:len(a)]
 	for w, v := range a {
-		if v &= b[w]; v == 0 {
-			continue
-		}
-		for p, plane := range x.digits.failed {
-			s.failed += int64(bits.OnesCount64(v&plane[w])) << p
-		}
-		for p, plane := range x.digits.ok {
-			s.ok += int64(bits.OnesCount64(v&plane[w])) << p
+		if v &= b[w]; v != 0 {
+			x.digits.add(&s, v, w)
 		}
 	}
-	s.units = s.ok
-	s.w, s.w2 = float64(s.ok)*x.l.same, float64(s.ok)*x.l.same*x.l.same
+	s.weigh(x.l.same)
 	return s
+}
+
+// add adds to s the number of failures and successes of the entries of a word.
+func (d *digits) add(s *sum, v uint64, w int) {
+	for p, plane := range d.failed {
+		s.failed += int64(bits.OnesCount64(v&plane[w])) << p
+	}
+	for p, plane := range d.ok {
+		s.ok += int64(bits.OnesCount64(v&plane[w])) << p
+	}
+}
+
+// weigh fills in what follows from the number of successes, which weigh the
+// same each.
+func (s *sum) weigh(each float64) {
+	s.units = s.ok
+	s.w, s.w2 = float64(s.ok)*each, float64(s.ok)*each*each
 }
