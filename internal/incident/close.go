@@ -8,6 +8,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/wording"
 )
 
 // close ends the incidents whose failures have stopped while there was traffic
@@ -54,7 +55,7 @@ func (t *Tracker) closeOne(s Step, k *tracked, p *presence) {
 func (k *tracked) ending(s Step, since []condition.Observation, p *presence) (State, string) {
 	conditions := k.conditions()
 	if n, failed := k.met(s, since, p); float64(n) >= k.proof(k.risk()) {
-		return Resolved, fmt.Sprintf("the same conditions were in force on %s since, and %s", plural(n, "request"), few(failed, k.Outcome))
+		return Resolved, fmt.Sprintf("the same conditions were in force on %s since, and %s", wording.Plural(n, "request"), few(failed, k.Outcome))
 	}
 	var gone, still []string
 	fixed := false
@@ -134,7 +135,7 @@ func few(n int, outcome request.Outcome) string {
 	if n == 0 {
 		return "none " + ended(outcome)
 	}
-	return fmt.Sprintf("only %s %s", count(n), ended(outcome))
+	return fmt.Sprintf("only %s %s", wording.Count(n), ended(outcome))
 }
 
 // A presence counts the observations of a step in which each condition was in
@@ -201,8 +202,11 @@ func traffic(list []condition.Observation, k *tracked) int {
 // add puts a moment in its place by time; moments of the same time keep the
 // order in which they came, and the same change or condition is shown once.
 func (k *tracked) add(m Moment) {
-	if slices.ContainsFunc(k.Timeline, func(x Moment) bool { return sameMoment(&x, &m) }) {
-		return
+	if i := slices.IndexFunc(k.Timeline, func(x Moment) bool { return sameMoment(&x, &m) }); i >= 0 {
+		if m.Condition == nil || k.Timeline[i].Condition != nil {
+			return
+		}
+		k.Timeline = slices.Delete(k.Timeline, i, i+1) // it turned out to be about a condition of the finding
 	}
 	at := len(k.Timeline)
 	for at > 0 && k.Timeline[at-1].Time.After(m.Time) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/request"
@@ -158,36 +156,6 @@ func ended(o request.Outcome) string {
 		return "were slow"
 	}
 	return "failed"
-}
-
-// percent writes a share with two significant digits.
-func percent(part, whole float64) string {
-	if whole <= 0 {
-		return "an unknown share"
-	}
-	p := 100 * part / whole
-	if p >= 10 {
-		return strconv.FormatFloat(p, 'f', 0, 64) + "%"
-	}
-	return strconv.FormatFloat(p, 'g', 2, 64) + "%"
-}
-
-// count writes a number with thousands separators.
-func count(n int) string {
-	digits := strconv.Itoa(n)
-	var b strings.Builder
-	for i, r := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// plural writes a number of things.
-func plural(n int, thing string) string {
-	return count(n) + " " + thing + plainly(n, "", "s")
 }
 
 // plainly chooses between one and many.

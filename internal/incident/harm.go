@@ -8,6 +8,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/wording"
 )
 
 // A cover says which failures are an incident's: those that meet the
@@ -80,7 +81,7 @@ func (t *Tracker) reopen(s Step) {
 		k.State, k.Closed, k.LastFailure, k.dirty = Open, time.Time{}, back.last, true
 		k.Failures += back.failed
 		k.Requests += int(math.Round(back.requests))
-		k.add(Moment{Time: s.Now, What: "reopened", Text: fmt.Sprintf("%s again", plural(back.failed, k.Outcome.String()+" request"))})
+		k.add(Moment{Time: s.Now, What: "reopened", Text: fmt.Sprintf("%s again", wording.Plural(back.failed, k.Outcome.String()+" request"))})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/internal/wording"
 )
 
 // Config says when incidents open and close. The zero value means the
@@ -308,7 +309,7 @@ func (t *Tracker) open(s Step, outcome request.Outcome, failures []*condition.Ob
 	}, dirty: true}
 	k.Entries = entriesOf(failures)
 	k.begin(s, failures)
-	k.add(Moment{Time: s.Now, What: "opened", Text: "opened after " + plural(len(failures), outcome.String()+" request")})
+	k.add(Moment{Time: s.Now, What: "opened", Text: "opened after " + wording.Plural(len(failures), outcome.String()+" request")})
 	k.LastFailure = failures[len(failures)-1].Time
 	t.list = append(t.list, k)
 	return k
@@ -344,12 +345,12 @@ func (k *tracked) explainedBy(s Step, f *interaction.Finding, missing []string, 
 	if covered[0].Time.Before(k.Began) {
 		k.begin(s, covered)
 	}
+	for _, c := range f.Conditions {
+		k.inForce(c, s.Since(c))
+	}
 	if k.reworded(finding) {
 		k.add(Moment{Time: s.Now, What: what, Text: k.Title})
 		k.around(s)
-	}
-	for _, c := range f.Conditions {
-		k.inForce(c, s.Since(c))
 	}
 }
 
@@ -399,68 +400,4 @@ func (k *tracked) around(s Step) {
 		k.add(Moment{Time: c.Time, What: "change", Text: text, Change: c})
 		added++
 	}
-}
-
-// unexplained opens or updates the incident for failures that no finding
-// covers, if they go on and are more than is tolerated.
-func (t *Tracker) unexplained(s Step, outcome request.Outcome, left []*condition.Observation, missing []string) {
-	tolerated := t.config.ToleratedFailed
-	if outcome == request.Slow {
-		tolerated = t.config.ToleratedSlow
-	}
-	from := s.Now.Add(-t.config.Recent)
-	requests, failed := map[request.Entry]float64{}, map[request.Entry]int{}
-	for i := range s.Kept {
-		if o := &s.Kept[i]; o.Time.After(from) {
-			requests[o.Entry] += o.Weight
-		}
-	}
-	for _, o := range left {
-		if o.Time.After(from) {
-			failed[o.Entry]++
-		}
-	}
-	var affected []*condition.Observation
-	for _, o := range left {
-		n := failed[o.Entry]
-		if n >= t.config.MinFailures && wilsonLow(float64(n), requests[o.Entry]) > tolerated && o.Time.After(from) {
-			affected = append(affected, o)
-		}
-	}
-	if len(affected) == 0 {
-		return
-	}
-	var k *tracked
-	for _, x := range t.list {
-		if x.Outcome == outcome && x.Finding == nil && x.State == Open {
-			k = x
-		}
-	}
-	if k == nil {
-		k = t.open(s, outcome, affected)
-		k.around(s)
-	}
-	k.Entries = union(k.Entries, entriesOf(affected))
-	k.Title = k.unexplainedTitle(s, left)
-	k.Missing = merge(missing, s.Missing)
-	k.dirty = true
-}
-
-// unexplainedTitle says how much fails from the first failure to the last.
-func (k *tracked) unexplainedTitle(s Step, left []*condition.Observation) string {
-	failed, last := 0, k.Began
-	for _, o := range left {
-		if slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began) {
-			failed, last = failed+1, o.Time
-		}
-	}
-	requests := 0.0
-	for i := range s.Kept {
-		o := &s.Kept[i]
-		if slices.Contains(k.Entries, o.Entry) && !o.Time.Before(k.Began) && !o.Time.After(last) {
-			requests += o.Weight
-		}
-	}
-	return fmt.Sprintf("%s: %s of %s requests %s since %s, and no condition on record explains it.",
-		subject(k.Entries), percent(float64(failed), requests), count(int(math.Round(requests))), ended(k.Outcome), k.Began.UTC().Format("15:04 UTC"))
 }

@@ -147,6 +147,7 @@ func TestAnIncidentKeepsItsNameWhileItsExplanationIsSharpened(t *testing.T) {
 	w.changes = []*telemetry.Change{
 		{ID: "1", Time: noon.AddDate(0, 0, -14), Entity: "pricing", Dimension: "service.version", Value: "2.0.0"},
 		{ID: "2", Time: noon.Add(-5 * time.Minute), Entity: "orders-db", Dimension: "backup", Value: "running"},
+		{ID: "3", Time: noon.Add(10 * time.Second), Entity: "pricing", Dimension: "flag bulk-quote", Value: "on"},
 	}
 	trouble := func() {
 		w.requests(400, 1, request.Failed, oldCart)
