@@ -15,6 +15,7 @@ import (
 type board struct {
 	words  int
 	start  []int      // word at which each band begins, and the end
+	filled []int      // the bands that have entries
 	class  [][]uint64 // by class
 	planes [][]uint64 // binary digits of what each bit counts, the lowest first
 	alive  []uint64   // all bits that stand for an entry
@@ -32,6 +33,9 @@ func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, c
 	b := &board{start: make([]int, bands+1)}
 	for i, n := range size {
 		b.start[i+1] = b.start[i] + (n+63)/64
+		if n > 0 {
+			b.filled = append(b.filled, i)
+		}
 	}
 	b.words = b.start[bands]
 	all := make([]uint64, b.words*(len(c.list)+1+bits.Len64(uint64(largest))))
@@ -77,11 +81,8 @@ func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, c
 // and sets dst to x AND y and returns what its bits count, and that weighted by
 // band with each of the weights. dst may be x.
 func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums [2]float64) {
-	for s := range len(b.start) - 1 {
+	for _, s := range b.filled {
 		from, to := b.start[s], b.start[s+1]
-		if from == to {
-			continue
-		}
 		var n int64
 		if len(b.planes) == 1 {
 			// Every entry counts one: there is a single plane, all ones.

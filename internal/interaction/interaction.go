@@ -15,7 +15,8 @@
 // finds is tested and counted on all rows. When a bound is hit the result says
 // so. When nothing passes, the verdict is NoExplanation, with what is missing.
 //
-// Mine is a pure function, safe to call concurrently.
+// Mine is a pure function, safe to call concurrently. It goes over large tables
+// in two goroutines, which have ended when it returns.
 package interaction
 
 import (

@@ -1,0 +1,49 @@
+package interaction_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/interaction"
+)
+
+func TestCountsInBitsAndEntryByEntryAreTheSame(t *testing.T) {
+	for seed := range uint64(4) {
+		table := twist(0.6).run(seed)
+		for i := range table.Rows {
+			table.Rows[i].Time = time.Time{}
+		}
+		want := mine(t, table, interaction.Options{MaxOrder: 4})
+		// Rows of another place, at which nothing fails, stand for more
+		// observations than are counted in bits.
+		elsewhere := condition.ID(len(table.Conditions))
+		table.Conditions = append(slices.Clone(table.Conditions), condition.Condition{Dimension: "entry", Value: "elsewhere"})
+		for _, r := range slices.Clone(table.Rows[:50]) {
+			r.Total, r.Failed = 1<<30, 0
+			r.Conditions = append(slices.DeleteFunc(slices.Clone(r.Conditions), func(id condition.ID) bool {
+				return table.Conditions[id].Dimension == "entry"
+			}), elsewhere)
+			table.Rows = append(table.Rows, r)
+		}
+		got := mine(t, table, interaction.Options{MaxOrder: 4})
+		if len(want.Findings) == 0 || len(got.Findings) != len(want.Findings) {
+			t.Fatalf("seed %d: want the same findings, got %s, want %s", seed, describe(got), describe(want))
+		}
+		for i, w := range want.Findings {
+			g := got.Findings[i]
+			if d := cmp.Diff(names(w), names(g)); d != "" {
+				t.Errorf("seed %d: conditions differ: %s", seed, d)
+			}
+			if d := cmp.Diff(w.Cells[0], g.Cells[0]); d != "" {
+				t.Errorf("seed %d: cells differ: %s", seed, d)
+			}
+			if w.P != g.P || w.Coverage != g.Coverage {
+				t.Errorf("seed %d: p %v and %v, coverage %v and %v: want the same", seed, w.P, g.P, w.Coverage, g.Coverage)
+			}
+		}
+	}
+}
