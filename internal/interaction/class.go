@@ -83,7 +83,8 @@ func (l *ledger) margins(n int) []margin {
 }
 
 // classify finds the classes of conditions that at least least failures have,
-// or of all that so many could have if failures are few. Conditions of all rows, of locations and of too few rows are left out.
+// or of all that so many could have if failures are few. Conditions of all rows,
+// of locations and of too few rows are left out.
 func classify(t Table, l *ledger, g grouping, least int64) *classes {
 	n := len(t.Conditions)
 	margins := l.margins(n)

@@ -277,69 +277,6 @@ func (x *exact) nearly(set []int32) *cross {
 	return t
 }
 
-// lacking tells, of a word of entries, which have all of the classes and which
-// all but one.
-func lacking(v uint64, rows [][]uint64, w int) (none, one uint64) {
-	none = v
-	for _, row := range rows {
-		none, one = none&row[w], one&row[w]|none&^row[w]
-	}
-	return none, one
-}
-
-// nearlyByEntries counts entry by entry.
-func (x *exact) nearlyByEntries(t *cross, rows [][]uint64) {
-	whole := t.whole()
-	for w, alive := range x.alive {
-		none, one := lacking(alive, rows, w)
-		for v := none | one; v != 0; v &= v - 1 {
-			b := bits.TrailingZeros64(v)
-			cell := whole
-			for i := range rows {
-				cell &^= int(^rows[i][w]>>b&1) << i
-			}
-			if cell == 0 {
-				continue // the element of a single set is missing
-			}
-			e := &x.l.entries[w*64+b]
-			t.strata[e.stratum][cell].add(e)
-		}
-	}
-}
-
-// nearlyByBits counts by the digits of the ledger: the entries of a stratum
-// follow each other.
-func (x *exact) nearlyByBits(t *cross, rows [][]uint64) {
-	whole := t.whole()
-	for s, cells := range t.strata {
-		from, to := x.l.start[s], x.l.start[s+1]
-		for w := from / 64; w*64 < to; w++ {
-			v := x.alive[w]
-			if w*64 < from {
-				v &= ^uint64(0) << (from - w*64)
-			}
-			if w*64+64 > to {
-				v &= ^uint64(0) >> (w*64 + 64 - to)
-			}
-			none, one := lacking(v, rows, w)
-			if none != 0 {
-				x.digits.add(&cells[whole], none, w)
-			}
-			if one == 0 || len(rows) == 1 {
-				continue // a single set without its element is the cell of none
-			}
-			for i, row := range rows {
-				if v := one &^ row[w]; v != 0 {
-					x.digits.add(&cells[whole&^(1<<i)], v, w)
-				}
-			}
-		}
-		for i := range cells {
-			cells[i].weigh(x.l.same)
-		}
-	}
-}
-
 // newCross returns an empty table.
 func newCross(order, strata int) *cross {
 	t := &cross{order: order, cells: make([]sum, 1<<order), strata: make([][]sum, strata)}
