@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -113,9 +114,7 @@ func TestWhatWasAcknowledgedSurvivesKill(t *testing.T) {
 		if len(sent.acked) == 0 {
 			t.Fatalf("round %d: nothing was acknowledged before the kill", round)
 		}
-		for first, n := range sent.acked {
-			acked[first] = n
-		}
+		maps.Copy(acked, sent.acked)
 	}
 	c := start(t, dir)
 	c.end(t, syscall.SIGTERM) // a stop in order works off the journal
