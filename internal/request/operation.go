@@ -91,6 +91,20 @@ const maxName = 160
 // id: a number, a UUID, a long hexadecimal or mixed token, a mail address.
 // Collapsing twice is the same as once.
 func Collapse(name string) string {
+	for {
+		// A replacement may be longer than what it stands for, and what is cut off
+		// then may make an id of what is left. Each pass that changes something
+		// leaves fewer digits, @ or bytes, so it ends; it mostly is the second.
+		next := collapse(name)
+		if next == name {
+			return name
+		}
+		name = next
+	}
+}
+
+// collapse is one pass.
+func collapse(name string) string {
 	if len(name) > maxName {
 		name = strings.ToValidUTF8(name[:maxName], "")
 	}
