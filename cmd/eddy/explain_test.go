@@ -175,21 +175,3 @@ func TestTextFitsTheWidth(t *testing.T) {
 		}
 	}
 }
-
-func TestSharesHaveTheDigitsTheyDeserve(t *testing.T) {
-	f := func(x float64, want string) {
-		t.Helper()
-		if got := share(x); got != want {
-			t.Errorf("share(%v): got %s, want %s", x, got, want)
-		}
-	}
-	f(0, "0%")
-	f(1, "100%")
-	f(0.00001, "<0.01%")
-	f(0.00042, "0.04%")
-	f(0.0042, "0.4%")
-	f(0.074, "7.4%")
-	f(0.74, "74%")
-	f(0.9951, "99.5%")
-	f(0.99999, ">99.9%")
-}

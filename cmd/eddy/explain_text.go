@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/wording"
 )
 
 // A page lays out text for people, in lines that fit where they are shown.
@@ -36,7 +37,7 @@ func newPage(w io.Writer) *page {
 func printExplanation(w io.Writer, e explanation) error {
 	p := newPage(w)
 	p.headline(e.Sentence)
-	p.line("%s rows, %s failed (%s).", thousands(e.Rows), thousands(e.Failed), share(float64(e.Failed)/float64(e.Rows)))
+	p.line("%s rows, %s failed (%s).", wording.Count(e.Rows), wording.Count(e.Failed), wording.Percent(float64(e.Failed)/float64(e.Rows)))
 	for i, f := range e.Findings {
 		p.finding(f, i > 0)
 	}
@@ -74,10 +75,10 @@ func (p *page) finding(f interaction.Finding, say bool) {
 	p.cells(f)
 	p.line("")
 	p.wrap("   ", fmt.Sprintf("Covers %s of the failures, %s of them more than expected; %s.",
-		share(f.Coverage), thousands(int(f.Excess+0.5)), chance(f.P)))
+		wording.Percent(f.Coverage), wording.Count(int(f.Excess+0.5)), chance(f.P)))
 	for _, a := range f.Aliases {
 		p.wrap("   = ", fmt.Sprintf("%s cannot be told from %s here: %s rows have one without the other.",
-			a.Condition, a.Of, thousands(a.Discordant)))
+			a.Condition, a.Of, wording.Count(a.Discordant)))
 	}
 	for _, list := range []struct {
 		mark      string
@@ -97,9 +98,9 @@ func (p *page) cells(f interaction.Finding) {
 	for _, c := range f.Cells {
 		interval, risk := "unknown", "-"
 		if c.Total > 0 {
-			interval, risk = share(c.Low)+" to "+share(c.High), share(c.Risk)
+			interval, risk = wording.Percent(c.Low)+" to "+wording.Percent(c.High), wording.Percent(c.Risk)
 		}
-		rows = append(rows, []string{holding(c, len(f.Conditions)), thousands(c.Total), thousands(c.Failed), risk, interval})
+		rows = append(rows, []string{holding(c, len(f.Conditions)), wording.Count(c.Total), wording.Count(c.Failed), risk, interval})
 	}
 	widths := make([]int, len(head))
 	for _, row := range rows {
@@ -186,37 +187,10 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// share writes a share of 1 as a percentage, with the digits that it deserves.
-func share(x float64) string {
-	p := x * 100
-	switch {
-	case p == 0 || p == 100:
-		return strconv.Itoa(int(p)) + "%"
-	case p < 0.01:
-		return "<0.01%"
-	case p < 100 && p > 99.9:
-		return ">99.9%"
-	case p < 0.1:
-		return strconv.FormatFloat(p, 'f', 2, 64) + "%"
-	case p < 10 || p > 99:
-		return strconv.FormatFloat(p, 'f', 1, 64) + "%"
-	}
-	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
-}
-
 // chance writes a probability.
 func chance(p float64) string {
 	if p < 1e-12 {
 		return "p < 1e-12"
 	}
 	return "p = " + strconv.FormatFloat(p, 'g', 2, 64)
-}
-
-// thousands writes a number with commas between its thousands.
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/wording"
 )
 
 const (
@@ -101,10 +102,10 @@ func (m *miner) accompany(j judgement) judgement {
 func (m *miner) says(c coincidence) string {
 	text := fmt.Sprintf("%s was in force for %s of the failures", phrase(m.condition(c.k)), percent(c.share))
 	if c.episodes < fewEpisodes {
-		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time.", plural(c.episodes, "episode"))
+		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time.", wording.Plural(c.episodes, "episode"))
 	}
 	return text + fmt.Sprintf(", over %s, always for all %s or none: nothing shows that it did more than be there.",
-		plural(c.episodes, "episode"), m.options.Noun)
+		wording.Plural(c.episodes, "episode"), m.options.Noun)
 }
 
 // mostInForce is how many coincidences are put into sentences.

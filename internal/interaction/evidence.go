@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/wording"
 )
 
 // argue writes the evidence of a finding.
@@ -16,16 +17,16 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 	p := whole.risk(m.ledger.typical)
 	low, high := p.interval()
 	f.For = append(f.For, fmt.Sprintf("%s of %s with %s failed: %s (%s to %s).",
-		count(int(whole.failed)), m.options.things(whole.total()), list(f.Conditions, phrase),
+		wording.Count(int(whole.failed)), m.options.things(whole.total()), list(f.Conditions, phrase),
 		percent(p.risk), percent(low), percent(high)))
 	f.For = append(f.For, fmt.Sprintf("%s more than at the risk of %s; a set as striking by chance: %s.",
-		plural(int(math.Round(j.excess)), "failure"), m.others(), probability(j.p)))
+		wording.Plural(int(math.Round(j.excess)), "failure"), m.others(), probability(j.p)))
 	if len(j.set) > 1 {
 		for i := range t.order {
 			c := t.cells[t.whole()&^(1<<i)]
 			r := c.risk(m.ledger.typical)
 			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
-				count(int(c.failed)), count(int(c.total())), percent(r.risk)))
+				wording.Count(int(c.failed)), wording.Count(int(c.total())), percent(r.risk)))
 		}
 	}
 	for _, w := range j.worse {

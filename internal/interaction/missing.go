@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/wording"
 )
 
 // missing says what would be needed to say more, the most useful first.
@@ -24,7 +25,7 @@ func (m *miner) missing(r *Result) {
 	}
 	if m.cut {
 		r.Missing = append(r.Missing, fmt.Sprintf(
-			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", count(mostNodes)))
+			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", wording.Count(mostNodes)))
 	}
 	if r.Verdict == NoExplanation {
 		r.Missing = append(r.Missing, m.power())
@@ -55,13 +56,13 @@ func (m *miner) power() string {
 			are = "is"
 		}
 		return fmt.Sprintf("%s %s too few: not even a condition carried by 10%% of %s that caused all of them would have been told from chance.",
-			plural(int(m.ledger.failed), "failure"), are, m.options.Noun)
+			wording.Plural(int(m.ledger.failed), "failure"), are, m.options.Noun)
 	}
 	o, w := float64(least), m.ledger.typical
 	base := (failed - o) / (failed - o + (ok-(has-o))*w)
 	adds := o/(o+(has-o)*w) - base
 	return fmt.Sprintf("With %s, any condition carried by 10%% of %s that adds %s or more to the risk of the others, %s, would be seen.",
-		plural(int(m.ledger.failed), "failure"), m.options.Noun, percent(ceil(adds)), percent(base))
+		wording.Plural(int(m.ledger.failed), "failure"), m.options.Noun, percent(ceil(adds)), percent(base))
 }
 
 // ceil rounds a share up to two digits, and to a hundredth of a percent at least.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"example.test/eddy/internal/wording"
 )
 
 // Options say how to mine. The zero value means the defaults.
@@ -97,5 +99,5 @@ func (o Options) withDefaults() Options {
 
 // things writes a number of observations.
 func (o Options) things(n int64) string {
-	return plural(int(n), strings.TrimSuffix(o.Noun, "s"))
+	return wording.Plural(int(n), strings.TrimSuffix(o.Noun, "s"))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/wording"
 )
 
 // Sentence says what f found, for people. subject is who fails, as the
@@ -118,7 +119,7 @@ func half(known condition.Condition, c Cell, unknown condition.Condition) string
 
 // rate gives the interval and number behind a risk, in brackets.
 func rate(c Cell) string {
-	return fmt.Sprintf(" (%s to %s, n=%s)", percent(c.Low), percent(c.High), count(c.Total))
+	return fmt.Sprintf(" (%s to %s, n=%s)", percent(c.Low), percent(c.High), wording.Count(c.Total))
 }
 
 // worst is the highest risk of the cells that have observations.
@@ -158,7 +159,7 @@ func noneOf(cells []Cell) string {
 	if total == 0 {
 		return ""
 	}
-	return "none of " + count(total)
+	return "none of " + wording.Count(total)
 }
 
 // phrase names a condition as people do: "cart 2.4.0", "flag rounding=banker".
@@ -192,28 +193,10 @@ func possessive(s string) string {
 	return s + "'s"
 }
 
-// percent writes a share with as many digits as it deserves: 74%, 0.2%, 0.03%.
+// percent writes a share for a sentence, in which signs are words.
 func percent(x float64) string {
-	p := x * 100
-	switch {
-	case p == 0 || p == 100:
-		return strconv.Itoa(int(p)) + "%"
-	case p < 0.01:
-		return "under 0.01%"
-	case p > 99.99:
-		return "over 99.99%"
-	case p < 0.1:
-		return trim(strconv.FormatFloat(p, 'f', 2, 64)) + "%"
-	case p < 9.95:
-		return trim(strconv.FormatFloat(p, 'f', 1, 64)) + "%"
-	case p > 99:
-		return trim(strconv.FormatFloat(min(p, 99.9), 'f', 1, 64)) + "%"
-	}
-	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+	return strings.NewReplacer("<", "under ", ">", "over ").Replace(wording.Percent(x))
 }
-
-// trim drops zeros after the point.
-func trim(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
 
 // probability writes a p.
 func probability(p float64) string {
@@ -221,25 +204,4 @@ func probability(p float64) string {
 		return "p < 1e-12"
 	}
 	return "p = " + strconv.FormatFloat(p, 'g', 2, 64)
-}
-
-// count writes a number with thousands set apart: 1,204.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	start := 0
-	if n < 0 {
-		start = 1
-	}
-	for i := len(s) - 3; i > start; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// plural writes a number of things.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return count(n) + " " + thing + "s"
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"example.test/eddy/internal/wording"
 )
 
 // exec runs a statement that returns no rows.
@@ -115,14 +117,14 @@ func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
 		} else if r.src.Time != "" {
 			empty += " or " + r.src.Time
 		}
-		r.notes = append(r.notes, fmt.Sprintf("%s of %s rows are left out: %s is empty in them.", grouped(left), grouped(t.lines), empty))
+		r.notes = append(r.notes, fmt.Sprintf("%s of %s rows are left out: %s is empty in them.", wording.Count(left), wording.Count(t.lines), empty))
 	}
 	where := r.files[0].name
 	switch {
 	case t.lines == 0:
 		return fmt.Errorf("%s: no rows below the header", where)
 	case t.rows == 0:
-		return fmt.Errorf("%s: %s rows, and in none of them is it said what failed", where, grouped(t.lines))
+		return fmt.Errorf("%s: %s rows, and in none of them is it said what failed", where, wording.Count(t.lines))
 	case t.failed == 0 && o.exact:
 		values, err := r.outcomeValues(ctx, "true")
 		if err != nil {
@@ -130,9 +132,9 @@ func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
 		}
 		return fmt.Errorf("--failed %s=%s: %w: %s is never %q; it is %s", o.column, o.value, ErrNothingFailed, o.column, o.value, values)
 	case t.failed == 0:
-		return fmt.Errorf("%s: %w, of %s", where, ErrNothingFailed, grouped(t.rows))
+		return fmt.Errorf("%s: %w, of %s", where, ErrNothingFailed, wording.Count(t.rows))
 	case t.failed == t.rows:
-		return fmt.Errorf("%s: %w (%s of %s); the rows that did not fail are needed to compare with", where, ErrEverythingFailed, grouped(t.failed), grouped(t.rows))
+		return fmt.Errorf("%s: %w (%s of %s); the rows that did not fail are needed to compare with", where, ErrEverythingFailed, wording.Count(t.failed), wording.Count(t.rows))
 	}
 	return nil
 }
@@ -158,10 +160,10 @@ func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
 	}
 	if r.src.Count != "" && !wholeCounts(c, f) {
 		return fmt.Errorf("%s: %s of %s rows do not hold whole numbers with %s at most %s, such as %[5]s=%[6]q, %[4]s=%[7]q",
-			where, grouped(bad), grouped(r.total.lines), r.src.Failures, r.src.Count, c, f)
+			where, wording.Count(bad), wording.Count(r.total.lines), r.src.Failures, r.src.Count, c, f)
 	}
 	return fmt.Errorf("%s: column %q: %s of %s rows hold no time, such as %q; want ISO 8601 text or seconds, milliseconds, microseconds or nanoseconds since 1970",
-		where, r.src.Time, grouped(bad), grouped(r.total.lines), at)
+		where, r.src.Time, wording.Count(bad), wording.Count(r.total.lines), at)
 }
 
 // wholeCounts reports whether failures of count can be meant.
@@ -192,7 +194,7 @@ func (r *tableReader) outcomeValues(ctx context.Context, where string) (string, 
 			list = append(list, "...")
 			break
 		}
-		list = append(list, fmt.Sprintf("%q (%s)", value, rowCount(n)))
+		list = append(list, fmt.Sprintf("%q (%s)", value, wording.Plural(n, "row")))
 	}
 	return strings.Join(list, ", "), rows.Err()
 }
@@ -253,21 +255,4 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// rowCount writes a number of rows.
-func rowCount(n int64) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return grouped(n) + " rows"
-}
-
-// grouped writes a number with commas between its thousands.
-func grouped(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

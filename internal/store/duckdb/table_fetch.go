@@ -11,6 +11,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/wording"
 )
 
 // A packedField is where the code of a column stands in the words of a packed
@@ -61,11 +62,11 @@ func (r *tableReader) thin(ctx context.Context, words int) (pick, error) {
 		where:  fmt.Sprintf(" WHERE hash(moment, %s) %% (CASE WHEN failed > 0 THEN %d ELSE %d END) = 0", strings.Join(list, ", "), oneInFailing, oneIn),
 		weight: float64(oneIn) / float64(oneInFailing),
 		note: fmt.Sprintf("The table has %s distinct rows, more than %s: one in %d of those without failures is used, and counted %[3]d times in risks; --only or --ignore make rows more alike.",
-			grouped(int64(rows)), grouped(int64(bound)), oneIn),
+			wording.Count(int64(rows)), wording.Count(int64(bound)), oneIn),
 	}
 	if oneInFailing > 1 {
 		p.note = fmt.Sprintf("The table has %s distinct rows, more than %s: one in %d of those without failures is used, and one in %d of those with; --only or --ignore make rows more alike.",
-			grouped(int64(rows)), grouped(int64(bound)), oneIn, oneInFailing)
+			wording.Count(int64(rows)), wording.Count(int64(bound)), oneIn, oneInFailing)
 	}
 	return p, nil
 }

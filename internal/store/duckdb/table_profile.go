@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"example.test/eddy/internal/wording"
 )
 
 // What a column may hold and still be offered as conditions.
@@ -104,7 +106,7 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 		case counts && !c.named:
 			c.left = "it numbers the rows"
 		case values > MaxValues && !c.number:
-			c.left = fmt.Sprintf("it has more than %s different values", grouped(MaxValues))
+			c.left = fmt.Sprintf("it has more than %s different values", wording.Count(MaxValues))
 		}
 	}
 	return rows.Err()
@@ -201,9 +203,9 @@ func (r *tableReader) choose(ctx context.Context) error {
 		case values == 1:
 			c.left = sameValue
 		case words > MaxValues || !c.number && values > MaxValues:
-			c.left = fmt.Sprintf("it has %s different values", grouped(values))
+			c.left = fmt.Sprintf("it has %s different values", wording.Count(values))
 		case !c.number && !c.named && values > fewValues && values > r.total.lines/2:
-			c.left = fmt.Sprintf("it has %s different values in %s rows, so none could explain more than a few failures", grouped(values), grouped(r.total.lines))
+			c.left = fmt.Sprintf("it has %s different values in %s rows, so none could explain more than a few failures", wording.Count(values), wording.Count(r.total.lines))
 		}
 	}
 	if err := rows.Err(); err != nil {
