@@ -146,6 +146,7 @@ func (c *showCmd) Run(ctx context.Context, std stdio) error {
 // printIncident writes an incident for people.
 func printIncident(w io.Writer, k incident.Incident) error {
 	p := newPage(w)
+	p.noun = "requests"
 	p.headline(k.Title)
 	p.line("%s, %s: %s of %s requests %s from %s to %s.", k.ID, k.State,
 		wording.Count(k.Failures), wording.Count(k.Requests), ended(k.Outcome),

@@ -18,13 +18,14 @@ type page struct {
 	text  bytes.Buffer
 	width int
 	bold  bool
+	noun  string // what a cell counts
 }
 
 // newPage returns a page for w: as wide as the environment says the terminal
 // is, 100 columns if it does not, and with bold type on terminals unless
 // NO_COLOR is set.
 func newPage(w io.Writer) *page {
-	p := &page{width: 100}
+	p := &page{width: 100, noun: "rows"}
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		p.width = max(n, 40)
 	}
@@ -93,7 +94,7 @@ func (p *page) finding(f interaction.Finding, say bool) {
 // cells prints the table of a finding's cells, with the numbers aligned. What
 // does not fit is continued below.
 func (p *page) cells(f interaction.Finding) {
-	head := []string{"in force", "rows", "failed", "share", "95% interval"}
+	head := []string{"in force", p.noun, "failed", "share", "95% interval"}
 	rows := [][]string{head}
 	for _, c := range f.Cells {
 		interval, risk := "unknown", "-"

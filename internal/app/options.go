@@ -45,7 +45,7 @@ type Options struct {
 	// field that is zero means its default.
 	Retention store.Retention `yaml:"retention"`
 	// Memory bounds what the process keeps, in bytes; at least 256 MiB, default
-	// 2 GiB. A quarter is for the store's engine, and 128 MiB and an eighth are
+	// 2 GiB. A quarter is for the store's engine, and 128 MiB and a sixth are
 	// for the process itself. Of the rest, a sixth each is for the queue of what was received, for
 	// requests that are being decoded and for the window, and a quarter for
 	// requests that are being assembled. Each share can be set by itself with the
@@ -97,7 +97,7 @@ const (
 	// decodedBytes is what a byte of a request takes while it is decoded.
 	decodedBytes     = 5
 	observationBytes = 1 << 10
-	// processBytes, and an eighth of Memory, are what the process needs besides
+	// processBytes, and a sixth of Memory, are what the process needs besides
 	// the Go heap and the store's engine: its code, stacks, and what the engine
 	// takes beside its limit.
 	processBytes = 128 << 20
@@ -106,7 +106,7 @@ const (
 // heap is the Go runtime's share of Memory, of which the parts have theirs. The
 // quarter that they leave is for garbage and for the batch that is being stored.
 func (o Options) heap() int64 {
-	beside := processBytes + o.Memory/8
+	beside := processBytes + o.Memory/6
 	return max(o.Memory-o.StoreMemory-beside, o.Memory/8)
 }
 
