@@ -150,7 +150,7 @@ func (a *App) serve(ctx context.Context, tokens *access.List) error {
 		Metrics:  promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Coverage: a.coverage, Health: a.health, Graph: a.pipeline.Graph,
 		Hosts: a.options.Hosts, Access: tokens,
-		Receivers:  web.Receivers{GRPC: a.ingest.GRPCAddr(), HTTP: scheme(a.options.Ingest.TLS.On()) + a.ingest.HTTPAddr()},
+		Receivers:  a.receivers(),
 		TraceLinks: a.options.TraceLinks, IncidentLinks: a.options.IncidentLinks,
 		Watch: a.pipeline.Window(), Log: a.log, Registerer: a.registry,
 	}
@@ -305,6 +305,15 @@ func (a *App) URL() string { return scheme(a.options.TLS.On()) + a.listener.Addr
 
 // OTLP returns the addresses that take OTLP over gRPC and HTTP, host:port.
 func (a *App) OTLP() (grpc, http string) { return a.ingest.GRPCAddr(), a.ingest.HTTPAddr() }
+
+// receivers are the addresses that take OTLP, as a client would write them.
+func (a *App) receivers() web.Receivers {
+	r := web.Receivers{GRPC: a.ingest.GRPCAddr()}
+	if address := a.ingest.HTTPAddr(); address != "" {
+		r.HTTP = scheme(a.options.Ingest.TLS.On()) + address
+	}
+	return r
+}
 
 // Records are what the server keeps.
 func (a *App) Records() store.Store { return a.store }
