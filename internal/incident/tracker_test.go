@@ -205,6 +205,27 @@ func TestFailuresThatNothingExplainsAreToldAndClosed(t *testing.T) {
 	eddytest.Golden(t, "unexplained.txt", w.story())
 }
 
+func TestAnEntryThatJoinsLaterIsCountedFromTheBeginning(t *testing.T) {
+	w := newWorld()
+	quote := request.Entry{Service: "gateway", Operation: "POST /quote"}
+	both := func(quotes int) {
+		w.requests(200, 40, request.Failed, oldCart)
+		first := len(w.fresh)
+		w.requests(100, quotes, request.Failed, oldCart)
+		for i := first; i < len(w.fresh); i++ {
+			w.fresh[i].Entry = quote
+		}
+		w.step()
+	}
+	both(4) // too few to be told about
+	both(4)
+	both(20)
+	k := w.tracker.Incidents()[0]
+	if len(k.Entries) != 2 || k.Requests < 880 || k.Requests > 900 || k.Failures < 140 || k.Failures > 148 {
+		t.Errorf("incident at %v counts %d of %d requests, want both entries and about 148 of 900", k.Entries, k.Failures, k.Requests)
+	}
+}
+
 func TestAnIncidentIsNotClosedWhileThereIsNoTraffic(t *testing.T) {
 	w := newWorld()
 	w.requests(100, 60, request.Failed, newPricing)

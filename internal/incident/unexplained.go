@@ -51,7 +51,12 @@ func (t *Tracker) unexplained(s Step, outcome request.Outcome, left []*condition
 		k = t.open(s, outcome, affected[onset(affected, at(s.Kept, entriesOf(affected), from)):])
 		k.around(s)
 	}
-	k.Entries = union(k.Entries, entriesOf(affected))
+	if all := union(k.Entries, entriesOf(affected)); len(all) > len(k.Entries) {
+		k.Entries = all
+		k.begin(s, slices.DeleteFunc(slices.Clone(left), func(o *condition.Observation) bool {
+			return o.Time.Before(k.Began) || !slices.Contains(all, o.Entry)
+		}))
+	}
 	k.Title = k.unexplainedTitle(s, left)
 	k.Missing = merge(s.Missing, missing)
 	k.dirty = true
