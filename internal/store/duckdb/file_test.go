@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +160,7 @@ func TestRetentionBoundsTheFile(t *testing.T) {
 	s := open(t, path)
 	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 	var sizes []int64
-	for cycle := range 8 {
+	for cycle := range 24 {
 		for i := range 4 {
 			if err := s.Append(t.Context(), batch(cycle*4+i, 1500, now), uint64(cycle)); err != nil {
 				t.Fatal(err)
@@ -176,8 +177,10 @@ func TestRetentionBoundsTheFile(t *testing.T) {
 		sizes = append(sizes, info.Size()>>10)
 	}
 	t.Logf("KiB after each cycle of 6,000 spans, of which 9,000 are kept: %v", sizes)
-	if early, late := sizes[3], sizes[7]; late > early*3/2 {
-		t.Errorf("the file grew from %d to %d KiB while it held no more spans", early, late)
+	// One size says little: it depends on which blocks are free at the end of the
+	// file. Three times as many spans as before must not need a larger one.
+	if early, late := slices.Max(sizes[:8]), slices.Max(sizes[8:]); late > early*3/2 {
+		t.Errorf("the file grew from at most %d to at most %d KiB while it held no more spans", early, late)
 	}
 }
 
