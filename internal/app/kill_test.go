@@ -142,7 +142,7 @@ func storedIn(t *testing.T, dir string) map[uint64]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // it is only read
+	defer db.Close()
 	stored := map[uint64]bool{}
 	for s, err := range db.Spans(t.Context(), telemetry.Window{Start: time.Now().Add(-time.Hour), End: time.Now().Add(time.Hour)}) {
 		if err != nil {

@@ -325,7 +325,7 @@ func spansIn(t testing.TB, dir string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // it is only read
+	defer db.Close()
 	counts, err := db.Counts(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -162,6 +162,11 @@ func (p painter) lane(k int, y float64) laneMark {
 // since says what put a lane's condition in force, and when.
 func (p painter) since(l Lane) string {
 	if l.Change == nil {
+		for _, m := range p.i.Timeline {
+			if m.What == "first seen" && m.Condition != nil && *m.Condition == l.Condition {
+				return "no change; met since " + clock(m.Time, p.now)
+			}
+		}
 		return "no change on record sets it"
 	}
 	how := map[telemetry.Origin]string{

@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
+	"iter"
 	"math"
 	"net/http"
 	"strings"
@@ -198,5 +200,34 @@ func BenchmarkIncidentPage(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// changeless is the shop, had nobody reported a change: all that is known is
+// when requests first met the conditions.
+type changeless struct{ web.Records }
+
+func (changeless) Changes(context.Context, telemetry.Window) iter.Seq2[*telemetry.Change, error] {
+	return func(func(*telemetry.Change, error) bool) {}
+}
+
+func (changeless) InForce(context.Context, time.Time) ([]*telemetry.Change, error) { return nil, nil }
+
+func (c changeless) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
+	i, err := c.Records.Incident(ctx, id)
+	for k := range i.Timeline {
+		if m := &i.Timeline[k]; m.Condition != nil {
+			m.What, m.Change = "first seen", nil
+		}
+	}
+	return i, err
+}
+
+func TestALaneWithoutAChangeSaysSinceWhenItWasMet(t *testing.T) {
+	c := shopConfig(t)
+	c.Records = changeless{c.Records}
+	page := ask(t, serve(t, c).Handler(), "GET", "/incidents/2026-11-21-1", nil).Body.String()
+	if got := strings.Count(page, "no change; met since "); got < 3 {
+		t.Errorf("%d lanes say since when they were met, want all three", got)
 	}
 }

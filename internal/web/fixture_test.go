@@ -244,6 +244,10 @@ func single() incident.Incident {
 		Opened: began.Add(15 * time.Second), Began: began, Updated: began.Add(50 * time.Minute), Closed: began.Add(50 * time.Minute),
 		LastFailure: began.Add(46 * time.Minute), Failures: 310, Requests: 2600, Analyses: 300,
 		Entries: []request.Entry{checkout()},
+		Timeline: []incident.Moment{
+			{Time: began.Add(-5 * time.Minute), What: "first seen", Text: c.String() + " was met by a request", Condition: &c},
+			{Time: began, What: "first failure", Text: "first failed request of this incident, at gateway POST /checkout"},
+		},
 		Finding: &interaction.Finding{
 			Rank: 1, Verdict: interaction.SingleCause, Conditions: []condition.Condition{c}, Coverage: 0.99, Excess: 305, P: 0.003,
 			Cells: []interaction.Cell{
