@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -28,7 +29,7 @@ func Load(path string) (Options, error) {
 	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return o, fmt.Errorf("config %s: %s", path, yaml.FormatError(err, false, true))
+		return o, fmt.Errorf("config %s: %s", path, syntax(err))
 	}
 	l := loader{path: path}
 	found := false
@@ -45,6 +46,20 @@ func Load(path string) (Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// syntax says what is wrong with a file that is no YAML, and shows the line. The
+// YAML package's errors do so, but panic where they know no place, as for a map
+// that is never closed.
+func syntax(err error) string {
+	known, ok := errors.AsType[yaml.Error](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case known.GetToken() == nil || known.GetToken().Position == nil:
+		return known.GetMessage() + ": is a bracket, brace or quote never closed?"
+	}
+	return yaml.FormatError(err, false, true)
 }
 
 // A loader fills options from the nodes of a file. The YAML package can do so,
