@@ -98,6 +98,19 @@ func (f *fixture) metric(t testing.TB, name string, labels ...string) float64 {
 	return sum
 }
 
+// settledMetric returns a metric once it is at least as large as wanted, or what
+// it is after 10 seconds.
+func (f *fixture) settledMetric(t testing.TB, want float64, name string, labels ...string) float64 {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	got := f.metric(t, name, labels...)
+	for deadline := time.Now().Add(10 * time.Second); got < want && time.Now().Before(deadline); <-tick.C {
+		got = f.metric(t, name, labels...)
+	}
+	return got
+}
+
 // receive takes one batch.
 func (f *fixture) receive(t testing.TB) ingest.Received {
 	t.Helper()
