@@ -10,6 +10,7 @@
 // program, read this list, then pipeline.Step, then the stage you came for.
 //
 //	attr                       names the attributes that services emit and Eddy reads
+//	phase/fence                refuses writes that carry a stale token
 //	internal/wording           writes counts and shares as people read them
 //	internal/access            knows who may do what, by token and role
 //	internal/telemetry         is a span, a log record, a metric point, a change, a window of time

@@ -152,6 +152,18 @@ const (
 	PhaseReason  = "eddy.phase.reason"
 )
 
+// What a resource says about the fencing token of a write, on the span of that
+// write.
+const (
+	FenceSubject  = "eddy.fence.subject"
+	FenceToken    = "eddy.fence.token"
+	FenceMax      = "eddy.fence.max"
+	FenceVerdict  = "eddy.fence.verdict"
+	FenceAccepted = "accepted"
+	FenceStale    = "stale"
+	FenceUnfenced = "unfenced"
+)
+
 // IsFlagEvent reports whether an event of this name carries the evaluation of
 // a feature flag, in current or older conventions.
 func IsFlagEvent(name string) bool {
