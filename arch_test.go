@@ -65,6 +65,11 @@ var limits = []limit{
 		packages:   []string{"cmd/eddy"},
 		reason:     "flags are read in one place and reach the rest as values",
 	},
+	{
+		dependency: "gonum.org/v1/gonum",
+		packages:   []string{"internal/experiment"},
+		reason:     "Eddy needs two of its distributions, and nothing of its matrices",
+	},
 	{dependency: "github.com/chromedp", reason: "a browser is for tests"},
 	{dependency: "github.com/google/go-cmp", reason: "it panics on what it cannot compare, which only a test may"},
 	{dependency: "github.com/rogpeppe/go-internal", reason: "it is for tests"},

@@ -70,6 +70,7 @@ func TestWordsExplainEveryFixedValue(t *testing.T) {
 		{"internal/interaction/interaction.go", "Verdict"},
 		{"internal/incident/incident.go", "State"},
 		{"internal/access/role.go", "Role"},
+		{"internal/experiment/verdict.go", "Verdict"},
 	} {
 		values := constants(t, from.file, from.typeName)
 		if len(values) == 0 {

@@ -3,10 +3,10 @@ package incident
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
 )
 
@@ -166,26 +166,14 @@ func plainly(n int, one, many string) string {
 	return many
 }
 
-// wilson is the 95 % score interval (Wilson 1927) for k of n.
-func wilson(k, n float64) (low, high float64) {
-	if n <= 0 {
-		return 0, 1
-	}
-	const z = 1.959964
-	p := min(1, k/n)
-	centre := p + z*z/(2*n)
-	spread := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	return max(0, (centre-spread)/(1+z*z/n)), min(1, (centre+spread)/(1+z*z/n))
-}
-
 // wilsonLow is the lower end of the interval.
 func wilsonLow(k, n float64) float64 {
-	low, _ := wilson(k, n)
+	low, _ := interaction.Wilson(k, n)
 	return low
 }
 
 // wilsonHigh is the upper end of the interval.
 func wilsonHigh(k, n float64) float64 {
-	_, high := wilson(k, n)
+	_, high := interaction.Wilson(k, n)
 	return high
 }

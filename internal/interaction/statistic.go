@@ -98,21 +98,26 @@ func risk(failed, w, w2, typical float64) proportion {
 	return proportion{r, 1 / (r * (1 - r) * (1/failed + w2/(w*w)))}
 }
 
-// interval is Wilson's 95 % score interval (Wilson 1927); 0 to 1 if nothing
-// was observed.
-func (p proportion) interval() (low, high float64) {
+// interval is the 95 % interval of the risk.
+func (p proportion) interval() (low, high float64) { return Wilson(p.risk*p.n, p.n) }
+
+// Wilson returns the 95 % score interval (Wilson 1927) of a risk of which
+// failed of n observations were seen; 0 to 1 if there were none. Both may be
+// fractions, as when observations are weighted.
+func Wilson(failed, n float64) (low, high float64) {
 	const z = 1.959964
-	if p.n <= 0 {
+	if n <= 0 {
 		return 0, 1
 	}
-	d := 1 + z*z/p.n
-	centre := (p.risk + z*z/(2*p.n)) / d
-	half := z / d * math.Sqrt(p.risk*(1-p.risk)/p.n+z*z/(4*p.n*p.n))
+	risk := min(1, failed/n)
+	d := 1 + z*z/n
+	centre := (risk + z*z/(2*n)) / d
+	half := z / d * math.Sqrt(risk*(1-risk)/n+z*z/(4*n*n))
 	low, high = max(0, centre-half), min(1, centre+half)
-	if p.risk == 0 {
+	if risk == 0 {
 		low = 0
 	}
-	if p.risk == 1 {
+	if risk == 1 {
 		high = 1
 	}
 	return low, high

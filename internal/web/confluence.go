@@ -10,6 +10,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/store"
@@ -365,7 +366,7 @@ func (c *Confluence) finish() {
 		if r.Requests > 0 {
 			r.Risk = float64(r.Failed) / float64(r.Requests)
 		}
-		r.Low, r.High = wilson(r.Failed, r.Requests)
+		r.Low, r.High = interaction.Wilson(float64(r.Failed), float64(r.Requests))
 	}
 	if len(c.Lanes) == 0 {
 		c.Together = []Share{}

@@ -101,6 +101,6 @@ func harm(i incident.Incident) (hurt, rate string) {
 	if i.Requests <= 0 || i.Failures > i.Requests {
 		return hurt, ""
 	}
-	low, high := wilson(i.Failures, i.Requests)
+	low, high := interaction.Wilson(float64(i.Failures), float64(i.Requests))
 	return hurt, fmt.Sprintf("%s (%s)", wording.Percent(float64(i.Failures)/float64(i.Requests)), between(low, high))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
@@ -175,7 +176,7 @@ func (v *frontView) watch(totals []pipeline.Total, window telemetry.Window) {
 	})
 	v.Requests = wording.Plural(all, "request")
 	for _, e := range entries[:min(len(entries), mostEntries)] {
-		low, high := wilson(e.Failed, e.Requests)
+		low, high := interaction.Wilson(float64(e.Failed), float64(e.Requests))
 		v.Entries = append(v.Entries, entryLine{
 			Name: e.Entry.String(), Requests: wording.Count(e.Requests), Failed: wording.Count(e.Failed), Slow: wording.Count(e.Slow),
 			Rate: wording.Percent(float64(e.Failed)/float64(max(1, e.Requests))) + " (" + between(low, high) + ")",
