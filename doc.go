@@ -21,6 +21,7 @@
 //	internal/interaction       finds the conditions, alone or together, that explain failures
 //	internal/incident          opens, groups and closes what people are told about
 //	internal/pipeline          carries one window through the stages above
+//	internal/sim               is a fleet of services in virtual time
 //	internal/experiment        asks a simulator, or a live system, a factorial question
 //	internal/store             is what a backend must do, and one that does it in memory
 //	internal/store/duckdb      answers the store's questions in DuckDB SQL

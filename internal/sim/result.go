@@ -1,0 +1,113 @@
+package sim
+
+import "time"
+
+// A Result is what a run did.
+type Result struct {
+	Name     string
+	Seed     uint64
+	Stop     StopReason
+	End      time.Duration
+	Warmup   time.Duration
+	Events   uint64
+	Interval time.Duration
+	// Toggles are when conditions were in force: the truth, apart from telemetry.
+	Toggles []Toggle
+	// Users are what all workloads saw, an item an interval.
+	Users    []UserInterval
+	Services []ServiceResult
+	Edges    []EdgeResult
+	// Latency is of what succeeded after the warm-up.
+	Latency Histogram
+}
+
+// A UserInterval is what users saw in one interval. A request counts as offered
+// when it begins and as the rest when it ends.
+type UserInterval struct {
+	At       time.Duration // its start
+	Offered  int
+	Good     int // succeeded in time
+	Slow     int // succeeded late
+	Failed   int
+	InFlight int // at its end
+	// Of what succeeded.
+	Mean, P50, P99 time.Duration
+}
+
+// A ServiceResult is what one service did, over all its instances.
+type ServiceResult struct {
+	ID        string
+	Intervals []ServiceInterval
+}
+
+// A ServiceInterval is what a service did in one interval.
+type ServiceInterval struct {
+	StationCount
+	Waiting int     // in its queues, at the end
+	Held    int     // servers, at the end
+	Mean    float64 // mean number present
+}
+
+// An EdgeResult is what went over one edge.
+type EdgeResult struct {
+	From, To  string
+	Intervals []EdgeCount
+}
+
+// Total sums up what users saw from one time to another.
+func (r *Result) Total(from, to time.Duration) UserInterval {
+	sum := UserInterval{At: from}
+	for _, u := range r.Users {
+		if u.At >= from && u.At < to {
+			sum.Offered += u.Offered
+			sum.Good += u.Good
+			sum.Slow += u.Slow
+			sum.Failed += u.Failed
+			sum.InFlight = u.InFlight
+		}
+	}
+	return sum
+}
+
+// Recovery returns how long after a time the share of good requests among those
+// that ended first reached share and kept it, interval by interval, for as long
+// as hold. It is false if that never happens in the run.
+func (r *Result) Recovery(after time.Duration, share float64, hold time.Duration) (time.Duration, bool) {
+	need := max(1, int(hold/r.Interval))
+	run := 0
+	for _, u := range r.Users {
+		if u.At < after {
+			continue
+		}
+		if ended := u.Good + u.Slow + u.Failed; ended > 0 && float64(u.Good) >= share*float64(ended) {
+			run++
+		} else {
+			run = 0
+		}
+		if run == need {
+			return u.At + r.Interval - time.Duration(need)*r.Interval - after, true
+		}
+	}
+	return 0, false
+}
+
+func (c StationCount) minus(d StationCount) StationCount {
+	return StationCount{
+		Arrived: c.Arrived - d.Arrived, Done: c.Done - d.Done, Refused: c.Refused - d.Refused,
+		Expired: c.Expired - d.Expired, Wasted: c.Wasted - d.Wasted, Work: c.Work - d.Work, Waste: c.Waste - d.Waste,
+	}
+}
+
+func (c StationCount) plus(d StationCount) StationCount {
+	return StationCount{
+		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused,
+		Expired: c.Expired + d.Expired, Wasted: c.Wasted + d.Wasted, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
+	}
+}
+
+func (c EdgeCount) minus(d EdgeCount) EdgeCount {
+	return EdgeCount{
+		Calls: c.Calls - d.Calls, Attempts: c.Attempts - d.Attempts, OK: c.OK - d.OK, Failed: c.Failed - d.Failed,
+		Timeouts: c.Timeouts - d.Timeouts, Refused: c.Refused - d.Refused, Denied: c.Denied - d.Denied,
+	}
+}
