@@ -11,6 +11,8 @@
 //
 //	attr                       names the attributes that services emit and Eddy reads
 //	phase/fence                refuses writes that carry a stale token
+//	phase/contract             states phases, transitions and permissions, and finds what is wrong with them
+//	examples/contracts         is ten contracts to copy, one for each use of phases
 //	internal/wording           writes counts and shares as people read them
 //	internal/access            knows who may do what, by token and role
 //	internal/telemetry         is a span, a log record, a metric point, a change, a window of time
