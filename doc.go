@@ -13,6 +13,7 @@
 //	phase/fence                refuses writes that carry a stale token
 //	phase/contract             states phases, transitions and permissions, and finds what is wrong with them
 //	examples/contracts         is ten contracts to copy, one for each use of phases
+//	phase/protocol             is how phases are announced, believed and held, as pure functions
 //	internal/wording           writes counts and shares as people read them
 //	internal/access            knows who may do what, by token and role
 //	internal/telemetry         is a span, a log record, a metric point, a change, a window of time
