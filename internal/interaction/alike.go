@@ -19,7 +19,7 @@ const (
 func (m *miner) aliases(f *Finding, set []int32) {
 	for _, k := range set {
 		for _, id := range m.classes.list[k].others {
-			f.Aliases = append(f.Aliases, AliasOf{m.table.Conditions[id], m.condition(k), 0})
+			f.Aliases = append(f.Aliases, AliasOf{m.ledger.catalog.conditions[id], m.condition(k), 0})
 		}
 	}
 	for i, k := range set {
@@ -75,26 +75,27 @@ type gathering struct {
 func (m *miner) gather(k int32, rest []int32, everything bool) gathering {
 	n := len(m.classes.list)
 	g := gathering{with: make([]sum, n), without: make([]sum, n)}
-	m.exact.need([]int32{k})
-	row := m.exact.class[k]
-	has, lacks := m.exact.mask(rest, everything), make([]uint64, len(row))
+	x := m.exact
+	x.need([]int32{k})
+	row := x.class[k]
+	x.spare = x.mask(x.spare, rest, everything)
 	for w := range row {
-		lacks[w] = has[w] &^ row[w]
-		has[w] &= row[w]
+		x.spare[w] &= row[w]
 	}
-	g.has = m.exact.tally(has, g.with)
-	g.lacks = m.exact.tally(lacks, g.without)
+	g.has = x.byClass(x.spare, g.with)
+	x.spare = x.mask(x.spare, rest, everything)
+	for w := range row {
+		x.spare[w] &^= row[w]
+	}
+	g.lacks = x.byClass(x.spare, g.without)
 	return g
 }
 
 // among counts every class among the entries that have all of set.
 func (m *miner) among(set []int32, everything bool) (all sum, with []sum) {
 	with = make([]sum, len(m.classes.list))
-	return m.exact.tally(m.exact.mask(set, everything), with), with
-}
-
-func (s sum) minus(o sum) sum {
-	return sum{s.failed - o.failed, s.ok - o.ok, s.units - o.units, s.w - o.w, s.w2 - o.w2}
+	m.exact.spare = m.exact.mask(m.exact.spare, set, everything)
+	return m.exact.byClass(m.exact.spare, with), with
 }
 
 // undecided reports whether the discordant observations leave open which of the

@@ -1,9 +1,6 @@
 package interaction
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // A board holds rows as bits: one row of words for each class, in which a bit
 // is an entry of the ledger that has the class. Entries of one band begin at a
@@ -19,18 +16,21 @@ type board struct {
 	class  [][]uint64 // by class
 	planes [][]uint64 // binary digits of what each bit counts, the lowest first
 	alive  []uint64   // all bits that stand for an entry
+	all    []uint64   // room for the rows
+	next   []int      // by band: the next bit
 }
 
-// newBoard lays out the entries, given as indexes into l with what each counts,
-// by the band of their stratum.
-func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, counts []int64) *board {
-	size := make([]int, bands)
-	var largest int64
-	for i, e := range entries {
-		size[band[l.entries[e].stratum]]++
-		largest = max(largest, counts[i])
+// lay lays out entries, given by their positions in l with what each counts, by
+// the band of their stratum.
+func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []position, counts []int64) {
+	b.start, b.next = grow(b.start, bands+1), grow(b.next, bands)
+	size := b.next
+	var all int64
+	for i, p := range entries {
+		size[band[p.stratum]]++
+		all |= counts[i]
 	}
-	b := &board{start: make([]int, bands+1)}
+	b.filled = b.filled[:0]
 	for i, n := range size {
 		b.start[i+1] = b.start[i] + (n+63)/64
 		if n > 0 {
@@ -38,30 +38,28 @@ func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, c
 		}
 	}
 	b.words = b.start[bands]
-	all := make([]uint64, b.words*(len(c.list)+1+bits.Len64(uint64(largest))))
+	planes := bits.Len64(uint64(all))
+	b.all = grow(b.all, b.words*(len(c.list)+1+planes))
+	room := b.all
 	cut := func() []uint64 {
-		row := all[:b.words:b.words]
-		all = all[b.words:]
+		row := room[:b.words:b.words]
+		room = room[b.words:]
 		return row
 	}
-	b.class = make([][]uint64, len(c.list))
-	for i := range b.class {
-		b.class[i] = cut()
+	b.class, b.planes = b.class[:0], b.planes[:0]
+	for range c.list {
+		b.class = append(b.class, cut())
 	}
 	b.alive = cut()
-	b.planes = make([][]uint64, bits.Len64(uint64(largest)))
-	for i := range b.planes {
-		b.planes[i] = cut()
+	for range planes {
+		b.planes = append(b.planes, cut())
 	}
-
-	next := slices.Clone(b.start[:bands])
-	for i := range next {
-		next[i] *= 64
+	for i := range b.next {
+		b.next[i] = b.start[i] * 64
 	}
-	for i, ei := range entries {
-		e := &l.entries[ei]
-		bit := next[band[e.stratum]]
-		next[band[e.stratum]]++
+	for i, at := range entries {
+		bit := b.next[band[at.stratum]]
+		b.next[band[at.stratum]]++
 		w, m := bit/64, uint64(1)<<(bit%64)
 		b.alive[w] |= m
 		for p := range b.planes {
@@ -69,13 +67,12 @@ func newBoard(l *ledger, c *classes, band []int32, bands int, entries []int32, c
 				b.planes[p][w] |= m
 			}
 		}
-		for _, id := range e.conditions {
+		for _, id := range l.entry(int(at.at)).conditions {
 			if k := c.of[id]; k >= 0 {
 				b.class[k][w] |= m
 			}
 		}
 	}
-	return b
 }
 
 // and sets dst to x AND y and returns what its bits count, and that weighted by

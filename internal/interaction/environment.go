@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/wording"
 )
 
@@ -16,8 +15,6 @@ const (
 	// aligned is the p at which its episodes fit the failures better than the
 	// same episodes at another time.
 	aligned = 0.05
-	// bins is into how many short times a table is cut to shift episodes.
-	bins = 240
 	// mostCoincident is how many coincident states are listed.
 	mostCoincident = 5
 )
@@ -43,17 +40,23 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 		}
 	}
 	x.need(ks)
-	places := len(m.groups.places)
+	on, off := make([]sum, len(m.ledger.places)), make([]sum, len(m.ledger.places))
+	x.spare = x.mask(x.spare, set, everything)
 	for _, k := range ks {
-		on, off := make([]sum, places), make([]sum, places)
-		state := x.class[k]
-		x.each(set, everything, func(i int, e *entry) {
-			at := off
-			if state[i/64]>>(i%64)&1 == 1 {
-				at = on
+		clear(on)
+		clear(off)
+		row := x.class[k]
+		for i := range m.ledger.cells {
+			b := &m.ledger.cells[i]
+			var with, all sum
+			for w := b.from / 64; w*64 < b.to; w++ {
+				v := x.spare[w] & between(w, b.from, b.to)
+				m.ledger.count(&with, v&row[w], w, b.cell.each)
+				m.ledger.count(&all, v, w, b.cell.each)
 			}
-			at[m.groups.at[e.stratum]].add(e)
-		})
+			on[b.location] = on[b.location].plus(with)
+			off[b.location] = off[b.location].plus(all.minus(with))
+		}
 		var c split
 		for i := range on {
 			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))
@@ -147,49 +150,38 @@ func (m *miner) coincidences(r *Result, found []judgement) {
 	}
 }
 
-// A timeline is what share of the requests that could have a state had it, in
-// each of the bins.
-type timeline struct {
-	has, could [bins]float64
-}
+// A timeline is, pane by pane, how many observations could have a state, and
+// how many had it.
+type timeline []struct{ has, could float64 }
 
 // history returns the timeline of class k. A state of an entity is judged by
 // the requests that met the entity.
-func (m *miner) history(k int32) *timeline {
+func (m *miner) history(k int32) timeline {
 	first := m.classes.list[k].first
-	entity := m.classes.entity[first]
-	h := &timeline{}
-	for i := range m.table.Rows {
-		r := &m.table.Rows[i]
-		could := entity < 0 || slices.ContainsFunc(r.Conditions, func(id condition.ID) bool {
-			return m.classes.entity[id] == entity
-		})
-		if !could {
-			continue
+	entity := m.ledger.catalog.entity[first]
+	h := make(timeline, len(m.ledger.panes))
+	for i, p := range m.ledger.panes {
+		h[i].could = float64(p.total)
+		if entity >= 0 {
+			h[i].could = encountered(p.met, entity)
 		}
-		b := m.bin(i)
-		h.could[b] += float64(r.Total)
-		if _, ok := slices.BinarySearch(r.Conditions, first); ok {
-			h.has[b] += float64(r.Total)
+		for j := range p.columns {
+			if p.columns[j].id == first {
+				h[i].has = float64(p.columns[j].total)
+			}
 		}
 	}
 	return h
 }
 
-// bin is the short time that a row is in.
-func (m *miner) bin(row int) int {
-	span := m.last.Sub(m.first) + 1
-	return int(float64(m.table.Rows[row].Time.Sub(m.first)) / float64(span) * bins)
-}
-
 // episodes counts how many times the state came into force.
-func (h *timeline) episodes() int {
+func (h timeline) episodes() int {
 	n, on := 0, false
-	for b := range bins {
-		if h.could[b] == 0 {
+	for _, at := range h {
+		if at.could == 0 {
 			continue
 		}
-		now := 2*h.has[b] > h.could[b]
+		now := 2*at.has > at.could
 		if now && !on {
 			n++
 		}
@@ -204,37 +196,39 @@ func (h *timeline) episodes() int {
 // that of requests.
 func (m *miner) shifted(set []int32, k int32) float64 {
 	h := m.history(k)
-	var failed, total [bins]float64
+	x := m.exact
+	x.spare = x.mask(x.spare, set, true)
+	surplus := make([]float64, len(h)) // failures over what all panes have on average
+	totals := make([]float64, len(h))
 	var f, n float64
-	for i, r := range m.table.Rows {
-		has := 0
-		for _, id := range r.Conditions {
-			if c := m.classes.of[id]; c >= 0 && m.classes.list[c].first == id && slices.Contains(set, c) {
-				has++
-			}
+	for i := range m.ledger.cells {
+		b := &m.ledger.cells[i]
+		var s sum
+		for w := b.from / 64; w*64 < b.to; w++ {
+			m.ledger.count(&s, x.spare[w]&between(w, b.from, b.to), w, b.cell.each)
 		}
-		if has == len(set) {
-			b := m.bin(i)
-			failed[b], total[b] = failed[b]+float64(r.Failed), total[b]+float64(r.Total)
-			f, n = f+float64(r.Failed), n+float64(r.Total)
-		}
+		surplus[b.pane] += float64(s.failed)
+		totals[b.pane] += float64(s.total())
+		f, n = f+float64(s.failed), n+float64(s.total())
+	}
+	for i := range surplus {
+		surplus[i] -= totals[i] * f / n
 	}
 	fit := func(shift int) float64 {
 		var t float64
-		for b := range bins {
-			s := (b + shift) % bins
-			if h.could[s] > 0 {
-				t += (failed[b] - total[b]*f/n) * h.has[s] / h.could[s]
+		for i := range h {
+			if at := h[(i+shift)%len(h)]; at.could > 0 {
+				t += surplus[i] * at.has / at.could
 			}
 		}
 		return t
 	}
 	at := fit(0)
 	as := 0
-	for s := range bins {
+	for s := range h {
 		if fit(s) >= at-1e-9 {
 			as++
 		}
 	}
-	return float64(as) / bins
+	return float64(as) / float64(len(h))
 }

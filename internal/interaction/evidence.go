@@ -40,8 +40,8 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 				phrase(f.Conditions[i]), m.options.things(c.total())))
 		}
 	}
-	m.halves(f, j.set)
 	m.doubt(f, t)
+	m.halves(f, j.set) // the table is no longer good
 	m.untested(f, j.set)
 	f.Missing = append(f.Missing, m.inForce(j.during)...)
 }
@@ -49,8 +49,8 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 // others names what a set is compared with.
 func (m *miner) others() string {
 	text := "other " + m.options.Noun
-	timed := !m.first.IsZero()
-	placed := slices.ContainsFunc(m.groups.places, func(ids []condition.ID) bool { return len(ids) > 0 })
+	timed := m.ledger.timed
+	placed := slices.ContainsFunc(m.ledger.places, func(ids []condition.ID) bool { return len(ids) > 0 })
 	switch {
 	case timed && placed:
 		return text + " of the same time and place"
@@ -66,33 +66,12 @@ func (m *miner) others() string {
 // are, if each has enough failures: an effect of few odd rows holds in one.
 func (m *miner) halves(f *Finding, set []int32) {
 	const manyRows = 1000 // distinct ones, with failures
-	in, out := [2][]sum{}, [2][]sum{}
-	for h := range 2 {
-		in[h], out[h] = make([]sum, len(m.ledger.start)-1), make([]sum, len(m.ledger.start)-1)
-	}
-	m.exact.need(set)
-	rows := 0
-	for i := range m.ledger.entries {
-		e := &m.ledger.entries[i]
-		to := &out[m.content(int32(i))>>40&1][e.stratum]
-		if m.exact.hasAll(i, set) {
-			to = &in[m.content(int32(i))>>40&1][e.stratum]
-		}
-		to.add(e)
-		if e.failed > 0 {
-			rows++
-		}
-	}
-	if rows < 2*manyRows {
+	if m.ledger.failing() < 2*manyRows {
 		return
 	}
 	var p [2]float64
-	for h := range 2 {
-		var c split
-		for s := range in[h] {
-			a, b := in[h][s], out[h][s]
-			c.add(float64(a.failed), float64(a.units)/float64(m.ledger.scale), float64(b.failed), float64(b.units)/float64(m.ledger.scale))
-		}
+	for h, t := range m.exact.halves(set) {
+		c := m.exact.compare(t, func(c int) bool { return c == 1 }, func(int) bool { return true })
 		p[h] = c.p()
 	}
 	text := fmt.Sprintf("of the data, split at random: %s and %s.", probability(p[0]), probability(p[1]))
@@ -131,7 +110,8 @@ func (m *miner) doubt(f *Finding, t *cross) {
 func (m *miner) ratios(t *cross) (crude, within float64) {
 	var in, out sum
 	var up, down float64
-	for _, cells := range t.strata {
+	for s := range t.strata() {
+		cells := t.stratum(s)
 		var rest sum
 		for i, c := range cells {
 			if i != t.whole() {
@@ -166,12 +146,12 @@ const (
 func (m *miner) burst(t *cross) (share float64, stretches int) {
 	failed := make(map[int64]int64)
 	var all, most int64
-	for s, cells := range t.strata {
-		c := cells[t.whole()]
+	for s := range t.strata() {
+		c := t.stratum(s)[t.whole()]
 		if c.total() == 0 {
 			continue
 		}
-		b := m.groups.bucket[s]
+		b := m.ledger.buckets[s]
 		failed[b] += c.failed
 		all, most = all+c.failed, max(most, failed[b])
 	}

@@ -6,198 +6,352 @@ import (
 )
 
 // An exact view counts sets of classes over all entries of a ledger, as far as
-// they are alive. Bits are laid out as the ledger is, and are made for a class
-// when it is first needed.
+// they are alive.
 type exact struct {
 	l     *ledger
 	c     *classes
 	alive []uint64
 	class [][]uint64 // by class, nil until needed
-	all   []sum      // of what is alive, by stratum; nil until needed
-	*digits
-}
+	all   []sum      // of what is alive, by stratum; empty until needed
 
-func newExact(l *ledger, c *classes) *exact {
-	x := &exact{l: l, c: c, class: make([][]uint64, len(c.list)), digits: newDigits(l)}
-	x.alive = make([]uint64, (len(l.entries)+63)/64)
-	for i := range l.entries {
-		x.alive[i/64] |= 1 << (i % 64)
-	}
-	if 8*len(x.alive)*len(c.list) <= mostBits {
-		all := make([]int32, len(c.list))
-		for k := range all {
-			all[k] = int32(k)
-		}
-		x.need(all)
-	}
-	return x
+	slab  []uint64 // room for the bits of all classes
+	rows  [][]uint64
+	bits  [][]uint64 // masks of one word each, for nearly
+	spare []uint64
+	table cross // what the last count of a set gave
+	other cross
 }
 
 // mostBits is how many bytes of bits are made at once; above it, those of a
-// class are made when it is first needed, at one more pass over the ledger.
+// class are made when it is first needed.
 const mostBits = 64 << 20
 
-// need makes the bits of the classes that have none yet, in one pass: word by
-// word, so that what is written to at a time is small.
+// view begins to look at a ledger by its classes.
+func (x *exact) view(l *ledger, c *classes) {
+	x.l, x.c = l, c
+	x.alive = grow(x.alive, l.words)
+	copy(x.alive, l.filled)
+	x.all = x.all[:0]
+	x.spare = grow(x.spare, l.words)
+	if cap(x.class) < len(c.list) {
+		x.class = make([][]uint64, len(c.list))
+	}
+	x.class = x.class[:len(c.list)]
+	clear(x.class)
+	if 8*l.words*len(c.list) > mostBits {
+		x.slab = nil
+		return
+	}
+	x.slab = grow(x.slab, l.words*len(c.list))
+	for k := range x.class {
+		x.class[k] = x.slab[k*l.words : (k+1)*l.words : (k+1)*l.words]
+	}
+	x.copy(func(int32) bool { return true })
+}
+
+// need makes the bits of the classes that have none yet.
 func (x *exact) need(ks []int32) {
 	var missing []int32
 	for _, k := range ks {
 		if x.class[k] == nil {
+			x.class[k] = make([]uint64, x.l.words)
 			missing = append(missing, k)
-			x.class[k] = []uint64{} // wanted, and once
 		}
 	}
-	if len(missing) == 0 {
-		return
+	if len(missing) > 0 {
+		x.copy(func(k int32) bool { return slices.Contains(missing, k) })
 	}
-	n := len(x.alive)
-	all := make([]uint64, n*len(missing))
-	slot := make([]int32, len(x.c.list)) // where in missing a class is, plus one
-	for i, k := range missing {
-		x.class[k], all = all[:n:n], all[n:]
-		slot[k] = int32(i) + 1
-	}
-	of := make([]int32, len(x.c.of)) // the same by condition; 0 is nowhere
-	for id, k := range x.c.of {
-		if k >= 0 {
-			of[id] = slot[k]
-		}
-	}
-	inTwo(len(x.l.entries), func(_, from, to int) {
-		word := make([]uint64, len(missing)+1)
-		for ; from < to; from += 64 {
-			end := min(from+64, to)
-			for i := from; i < end; i++ {
-				bit := uint64(1) << (i - from)
-				for _, id := range x.l.entries[i].conditions {
-					word[of[id]] |= bit
+}
+
+// copy sets the bits of the classes that are wanted from the columns of the
+// panes.
+func (x *exact) copy(wanted func(k int32) bool) {
+	inTwo(x.l.words*64, func(_, from, to int) {
+		for i, p := range x.l.panes {
+			if begin := x.l.begins[i] * 64; begin < from || begin >= to {
+				continue
+			}
+			begin, end := x.l.begins[i], x.l.begins[i]+p.words
+			for j := range p.columns {
+				col := &p.columns[j]
+				k := x.c.of[col.id]
+				if k < 0 || x.c.list[k].first != col.id || !wanted(k) {
+					continue
+				}
+				row := x.class[k][begin:end]
+				copy(row, col.bits)
+				for _, e := range col.list {
+					row[e/64] |= 1 << (e % 64)
 				}
 			}
-			for i, k := range missing {
-				x.class[k][from/64] = word[i+1]
-			}
-			clear(word)
 		}
 	})
 }
 
-// A sum is what some entries count.
-type sum struct {
-	failed, ok int64
-	units      int64   // of successes, in tests
-	w, w2      float64 // of successes, for risks, in the unit of weights
-}
+// incomplete reports whether the bits of some class have not been made.
+func (x *exact) incomplete() bool { return x.slab == nil }
 
-func (s *sum) add(e *entry) {
-	s.failed += e.failed
-	s.ok += e.ok
-	s.units += e.units
-	s.w += e.weight
-	s.w2 += e.weight2
-}
-
-func (s sum) plus(o sum) sum {
-	return sum{s.failed + o.failed, s.ok + o.ok, s.units + o.units, s.w + o.w, s.w2 + o.w2}
-}
-
-// total is how many observations there are.
-func (s sum) total() int64 { return s.failed + s.ok }
-
-// risk is the share that failed.
-func (s sum) risk(typical float64) proportion {
-	return risk(float64(s.failed), s.w/weightUnit, s.w2/weightUnit/weightUnit, typical)
-}
+// mostElements is how many elements a set has at most whose cells are counted:
+// one more than a finding may have.
+const mostElements = 6
 
 // A cross is a table of counts by which elements of a set hold: element i is
 // bit i of the index.
 type cross struct {
-	order  int
-	cells  []sum   // over all strata
-	strata [][]sum // by stratum
+	order int
+	cells []sum // over all strata
+	flat  []sum // by stratum
+}
+
+// reset empties the table for a set of so many elements.
+func (t *cross) reset(order, strata int) {
+	t.order = order
+	t.cells = grow(t.cells, 1<<order)
+	t.flat = grow(t.flat, strata<<order)
 }
 
 // whole is the index of the cell where all elements hold.
 func (t *cross) whole() int { return 1<<t.order - 1 }
 
-// cross counts the cells of set. With everything it counts entries that an
-// earlier finding explains as well.
-func (x *exact) cross(set []int32, everything bool) *cross {
+// strata is how many strata there are.
+func (t *cross) strata() int { return len(t.flat) >> t.order }
+
+// stratum is the cells of one stratum.
+func (t *cross) stratum(s int) []sum { return t.flat[s<<t.order : (s+1)<<t.order] }
+
+// total adds the strata up.
+func (t *cross) total() {
+	clear(t.cells)
+	for i := range t.flat {
+		c := i & t.whole()
+		t.cells[c] = t.cells[c].plus(t.flat[i])
+	}
+}
+
+// restrict leaves only the strata for which keep is true.
+func (t *cross) restrict(keep func(stratum int) bool) {
+	for s := range t.strata() {
+		if !keep(s) {
+			clear(t.stratum(s))
+		}
+	}
+	t.total()
+}
+
+// elements returns the bits of the classes of a set.
+func (x *exact) elements(set []int32) [][]uint64 {
 	x.need(set)
-	t := newCross(len(set), len(x.l.start)-1)
-	rows := make([][]uint64, len(set))
-	for i, k := range set {
-		rows[i] = x.class[k]
+	x.rows = x.rows[:0]
+	for _, k := range set {
+		x.rows = append(x.rows, x.class[k])
 	}
-	for w := range x.alive {
-		for v := x.word(w, everything); v != 0; v &= v - 1 {
-			b := bits.TrailingZeros64(v)
-			cell := 0
-			for i := range rows {
-				cell |= int(rows[i][w]>>b&1) << i
+	return x.rows
+}
+
+// cross counts the cells of set. With everything it counts entries that an
+// earlier finding explains as well. The table is good until the next one.
+func (x *exact) cross(set []int32, everything bool) *cross {
+	rows := x.elements(set)
+	t := &x.other
+	t.reset(len(set), x.l.strata)
+	var part [1 << mostElements]uint64 // of a word, by cell
+	for i := range x.l.cells {
+		b := &x.l.cells[i]
+		cells := t.stratum(int(b.stratum))
+		var room [1 << mostElements]sum
+		sums := room[:len(cells)]
+		for w := b.from / 64; w*64 < b.to; w++ {
+			v := x.word(w, everything) & between(w, b.from, b.to)
+			if v == 0 {
+				continue
 			}
-			e := &x.l.entries[w*64+b]
-			t.strata[e.stratum][cell].add(e)
+			part[0] = v
+			for e, row := range rows {
+				for c := range 1 << e {
+					part[c|1<<e] = part[c] & row[w]
+					part[c] &^= row[w]
+				}
+			}
+			for c := range cells {
+				x.l.count(&sums[c], part[c], w, b.cell.each)
+			}
+		}
+		for c := range cells {
+			cells[c] = cells[c].plus(b.settled(sums[c]))
 		}
 	}
-	for _, s := range t.strata {
-		for i := range s {
-			t.cells[i] = t.cells[i].plus(s[i])
-		}
-	}
+	t.total()
 	return t
+}
+
+// settled completes the sum of a part of a cell.
+func (b *berth) settled(s sum) sum {
+	s.settle(b.cell.each)
+	s.units = s.w * b.factor
+	return s
+}
+
+// nearly counts the cells of set in which at most one element is missing, and
+// all else in the cell of none, over what is alive: what judging a set needs,
+// at a fraction of the cost of cross. The table is good until the next one.
+func (x *exact) nearly(set []int32) *cross {
+	rows := x.elements(set)
+	t := &x.table
+	t.reset(len(set), x.l.strata)
+	whole, k := t.whole(), len(set)
+	var sums [mostElements + 1]sum // the whole set, then without each element
+	for i := range x.l.cells {
+		b := &x.l.cells[i]
+		clear(sums[:k+1])
+		for w := b.from / 64; w*64 < b.to; w++ {
+			v := x.alive[w] & between(w, b.from, b.to)
+			none, one := lacking(v, rows, w)
+			x.l.count(&sums[0], none, w, b.cell.each)
+			if one == 0 || k == 1 {
+				continue // a single set without its element is the cell of none
+			}
+			for e, row := range rows {
+				x.l.count(&sums[e+1], one&^row[w], w, b.cell.each)
+			}
+		}
+		cells := t.stratum(int(b.stratum))
+		cells[whole] = cells[whole].plus(b.settled(sums[0]))
+		if k > 1 {
+			for e := range set {
+				c := &cells[whole&^(1<<e)]
+				*c = c.plus(b.settled(sums[e+1]))
+			}
+		}
+	}
+	for s, all := range x.strata() {
+		cells := t.stratum(s)
+		for _, c := range cells {
+			all = all.minus(c)
+		}
+		cells[0] = all
+	}
+	t.total()
+	return t
+}
+
+// lacking tells, of a word of entries, which have all of the classes and which
+// all but one.
+func lacking(v uint64, rows [][]uint64, w int) (none, one uint64) {
+	none = v
+	for _, row := range rows {
+		none, one = none&row[w], one&row[w]|none&^row[w]
+	}
+	return none, one
 }
 
 // outcomes counts the cells of set over what is alive, each entry as one
 // observation that failed if any of its did.
 func (x *exact) outcomes(set []int32) *cross {
-	x.need(set)
-	t := newCross(len(set), len(x.l.start)-1)
-	for i := range x.l.entries {
-		if !x.lives(i) {
-			continue
-		}
-		cell := 0
-		for e, k := range set {
-			cell |= int(x.class[k][i/64]>>(i%64)&1) << e
-		}
-		c := &t.strata[x.l.entries[i].stratum][cell]
-		if x.l.entries[i].failed > 0 {
-			c.failed++
-		} else {
-			c.ok++
-			c.units += x.l.scale
+	rows := x.elements(set)
+	t := &x.other
+	t.reset(len(set), x.l.strata)
+	for i := range x.l.cells {
+		b := &x.l.cells[i]
+		cells := t.stratum(int(b.stratum))
+		for position := b.from; position < b.to; position++ {
+			w, bit := position/64, position%64
+			if x.alive[w]>>bit&1 == 0 {
+				continue
+			}
+			c := 0
+			for e, row := range rows {
+				c |= int(row[w]>>bit&1) << e
+			}
+			if x.l.entry(position).failed > 0 {
+				cells[c].failed++
+			} else {
+				cells[c].ok++
+				cells[c].units++
+			}
 		}
 	}
+	t.total()
 	return t
 }
 
-// eachBit calls f with the number of each bit that is set in v.
-func eachBit(v uint64, f func(bit int)) {
-	for ; v != 0; v &= v - 1 {
-		f(bits.TrailingZeros64(v))
+// halves counts, by stratum, what has all of set and what has not, apart for a
+// random half of the entries and the other.
+func (x *exact) halves(set []int32) [2]*cross {
+	rows := x.elements(set)
+	out := [2]*cross{&x.table, &x.other}
+	for h, t := range out {
+		t.reset(1, x.l.strata)
+		for i := range x.l.cells {
+			b := &x.l.cells[i]
+			var in, rest sum
+			for w := b.from / 64; w*64 < b.to; w++ {
+				v := x.l.filled[w] & between(w, b.from, b.to)
+				if h == 0 {
+					v &= x.l.half[w]
+				} else {
+					v &^= x.l.half[w]
+				}
+				has := v
+				for _, row := range rows {
+					has &= row[w]
+				}
+				x.l.count(&in, has, w, b.cell.each)
+				x.l.count(&rest, v&^has, w, b.cell.each)
+			}
+			cells := t.stratum(int(b.stratum))
+			cells[1] = cells[1].plus(b.settled(in))
+			cells[0] = cells[0].plus(b.settled(rest))
+		}
+		t.total()
 	}
+	return out
 }
 
-// each calls f with the entries that have all of set.
-func (x *exact) each(set []int32, everything bool, f func(i int, e *entry)) {
-	x.need(set)
-	for w := range x.alive {
+// mask is the entries that have all of set. It is good until the next one.
+func (x *exact) mask(dst []uint64, set []int32, everything bool) []uint64 {
+	rows := x.elements(set)
+	if cap(dst) < x.l.words {
+		dst = make([]uint64, x.l.words)
+	}
+	dst = dst[:x.l.words]
+	for w := range dst {
 		v := x.word(w, everything)
-		for _, k := range set {
-			v &= x.class[k][w]
+		for _, row := range rows {
+			v &= row[w]
 		}
-		eachBit(v, func(b int) { f(w*64+b, &x.l.entries[w*64+b]) })
+		dst[w] = v
 	}
+	return dst
 }
 
-// hasAll reports whether entry i has all of set.
-func (x *exact) hasAll(i int, set []int32) bool {
-	for _, k := range set {
-		if x.class[k][i/64]>>(i%64)&1 == 0 {
-			return false
-		}
+// byClass adds up the entries of a mask that have each class.
+func (x *exact) byClass(mask []uint64, sums []sum) (all sum) {
+	const perEntry = 32 // what counting an entry costs, in words
+	n := 0
+	for _, v := range mask {
+		n += bits.OnesCount64(v)
 	}
-	return true
+	if x.incomplete() || perEntry*n < len(mask)*len(sums) {
+		for w, v := range mask {
+			for ; v != 0; v &= v - 1 {
+				e := x.l.entry(w*64 + bits.TrailingZeros64(v))
+				all.add(e)
+				for _, id := range e.conditions {
+					if k := x.c.of[id]; k >= 0 && x.c.list[k].first == id {
+						sums[k].add(e)
+					}
+				}
+			}
+		}
+		return all
+	}
+	words := max(1, len(mask))
+	inTwo(len(sums)*words, func(_, from, to int) {
+		for k := (from + words - 1) / words; k*words < to; k++ {
+			sums[k] = x.l.both(mask, x.class[k])
+		}
+	})
+	return x.l.tally(mask)
 }
 
 // implies reports whether all entries that have class a have class b.
@@ -211,97 +365,57 @@ func (x *exact) implies(a, b int32) bool {
 	return true
 }
 
-// lives reports whether entry i is alive.
-func (x *exact) lives(i int) bool { return x.alive[i/64]>>(i%64)&1 == 1 }
-
 // word is a word of the entries that count: those alive, or all.
 func (x *exact) word(w int, everything bool) uint64 {
-	if !everything {
-		return x.alive[w]
+	if everything {
+		return x.l.filled[w]
 	}
-	if rest := len(x.l.entries) - w*64; rest < 64 {
-		return 1<<rest - 1
-	}
-	return ^uint64(0)
+	return x.alive[w]
 }
 
 // remove takes the entries that have all of set out of what is alive.
 func (x *exact) remove(set []int32) {
-	x.need(set)
+	rows := x.elements(set)
 	for w := range x.alive {
 		v := x.alive[w]
-		for _, k := range set {
-			v &= x.class[k][w]
+		for _, row := range rows {
+			v &= row[w]
 		}
 		x.alive[w] &^= v
 	}
-	x.all = nil
+	x.all = x.all[:0]
 }
 
 // strata returns what is alive by stratum.
 func (x *exact) strata() []sum {
-	if x.all == nil {
-		x.all = make([]sum, len(x.l.start)-1)
-		for i := range x.l.entries {
-			if x.lives(i) {
-				x.all[x.l.entries[i].stratum].add(&x.l.entries[i])
+	if len(x.all) == 0 {
+		x.all = grow(x.all, x.l.strata)
+		for i := range x.l.cells {
+			b := &x.l.cells[i]
+			var s sum
+			for w := b.from / 64; w*64 < b.to; w++ {
+				x.l.count(&s, x.alive[w]&between(w, b.from, b.to), w, b.cell.each)
 			}
+			x.all[b.stratum] = x.all[b.stratum].plus(b.settled(s))
 		}
 	}
 	return x.all
-}
-
-// nearly counts the cells of set in which at most one element is missing, and
-// all else in the cell of none, over what is alive: what judging a set needs,
-// at a fraction of the cost of cross.
-func (x *exact) nearly(set []int32) *cross {
-	x.need(set)
-	t := newCross(len(set), len(x.l.start)-1)
-	rows := make([][]uint64, len(set))
-	for i, k := range set {
-		rows[i] = x.class[k]
-	}
-	if x.digits != nil {
-		x.nearlyByBits(t, rows)
-	} else {
-		x.nearlyByEntries(t, rows)
-	}
-	for s, all := range x.strata() {
-		for i, c := range t.strata[s] {
-			t.cells[i] = t.cells[i].plus(c)
-			all = all.minus(c)
-		}
-		t.strata[s][0] = all
-		t.cells[0] = t.cells[0].plus(all)
-	}
-	return t
-}
-
-// newCross returns an empty table.
-func newCross(order, strata int) *cross {
-	t := &cross{order: order, cells: make([]sum, 1<<order), strata: make([][]sum, strata)}
-	all := make([]sum, strata<<order)
-	for s := range t.strata {
-		t.strata[s], all = all[:1<<order:1<<order], all[1<<order:]
-	}
-	return t
 }
 
 // compare compares the cells for which in is true with those of the others for
 // which out is, within strata.
 func (x *exact) compare(t *cross, in, out func(cell int) bool) split {
 	var c split
-	scale := float64(x.l.scale)
-	for _, s := range t.strata {
+	for s := range t.strata() {
 		var a, b sum
-		for cell := range s {
+		for cell, n := range t.stratum(s) {
 			if in(cell) {
-				a = a.plus(s[cell])
+				a = a.plus(n)
 			} else if out(cell) {
-				b = b.plus(s[cell])
+				b = b.plus(n)
 			}
 		}
-		c.add(float64(a.failed), float64(a.units)/scale, float64(b.failed), float64(b.units)/scale)
+		c.add(float64(a.failed), a.units, float64(b.failed), b.units)
 	}
 	return c
 }
@@ -309,28 +423,25 @@ func (x *exact) compare(t *cross, in, out func(cell int) bool) split {
 // excess is how many failures in the whole set would not have been expected at
 // the risk of the rest of the traffic of the same stratum.
 func (x *exact) excess(t *cross) float64 {
-	var total float64
 	whole := t.whole()
-	var rest sum
-	for i, s := range t.cells {
-		if i != whole {
-			rest = rest.plus(s)
+	rest := func(cells []sum) (out sum) {
+		for i, c := range cells {
+			if i != whole {
+				out = out.plus(c)
+			}
 		}
+		return out
 	}
-	overall := rest.risk(x.l.typical).risk
-	for _, s := range t.strata {
-		in := s[whole]
+	overall := rest(t.cells).risk(x.l.typical).risk
+	var total float64
+	for s := range t.strata() {
+		cells := t.stratum(s)
+		in := cells[whole]
 		if in.total() == 0 {
 			continue
 		}
-		var out sum
-		for i := range s {
-			if i != whole {
-				out = out.plus(s[i])
-			}
-		}
 		r := overall
-		if out.total() > 0 {
+		if out := rest(cells); out.total() > 0 {
 			r = out.risk(x.l.typical).risk
 		}
 		total += float64(in.failed) - r*(float64(in.failed)+in.w/weightUnit)

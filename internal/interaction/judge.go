@@ -1,6 +1,9 @@
 package interaction
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// necessity is the p at which an element of a set counts as needed. All of
@@ -19,7 +22,7 @@ const (
 // A judgement is what all rows say about a set that the search proposed.
 type judgement struct {
 	set      []int32
-	table    *cross
+	cells    []sum // by which elements hold; between all but one and none, empty
 	test     split
 	p        float64 // adjusted for all sets that were possible
 	excess   float64
@@ -34,12 +37,13 @@ type judgement struct {
 // of the traffic, at the level of its order, and against what each element's
 // absence leaves (an intersection-union test).
 func (m *miner) judge(set []int32) judgement {
-	j := judgement{set: set, table: m.exact.nearly(set)}
-	whole := j.table.whole()
-	j.test = m.exact.compare(j.table, func(c int) bool { return c == whole }, func(int) bool { return true })
+	t := m.exact.nearly(set)
+	whole := t.whole()
+	j := judgement{set: set, cells: slices.Clone(t.cells)}
+	j.test = m.exact.compare(t, func(c int) bool { return c == whole }, func(int) bool { return true })
 	j.p = min(1, j.test.p()*m.tests[len(set)])
 	j.score = j.test.deviance() - m.price*float64(len(set))
-	j.excess = m.exact.excess(j.table)
+	j.excess = m.exact.excess(t)
 	if len(set) == 1 {
 		return j
 	}
@@ -49,16 +53,19 @@ func (m *miner) judge(set []int32) judgement {
 	}
 	for i := range set {
 		without := whole &^ (1 << i)
-		if j.table.cells[without].total() < fewRows {
+		if t.cells[without].total() < fewRows {
 			j.thin = append(j.thin, i)
 		}
-		t := m.exact.compare(j.table, func(c int) bool { return c == whole }, func(c int) bool { return c == without })
-		if t.p() > needed {
+		test := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c == without })
+		if test.p() > needed {
 			j.unneeded = append(j.unneeded, i)
 		}
 	}
 	return j
 }
+
+// whole is what has all elements of the set.
+func (j *judgement) whole() sum { return j.cells[len(j.cells)-1] }
 
 // holds reports whether the set passed all tests.
 func (m *miner) holds(j judgement) bool {

@@ -1,183 +1,433 @@
 package interaction
 
 import (
-	"math"
+	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/telemetry"
 )
 
-// An entry of the ledger stands for all rows of one stratum with the same
-// conditions.
-type entry struct {
-	conditions []condition.ID
-	hash       uint64 // of the conditions
-	stratum    int32
-	failed     int64
-	ok         int64
-	// units is what the successes count in tests, in 1/scale of an observation.
-	units int64
-	// weight and weight2 are the sums of the successes' weights, in 1/64, and
-	// of their squares: whole numbers, so that sums do not depend on order.
-	weight, weight2 float64
-}
-
-// A ledger is a table reduced to its distinct rows, in the order of strata.
+// A ledger is the panes of a window, lined up: the words of one follow those of
+// the other, and a position is a bit in them. It says for every cell to which
+// stratum it belongs and what its observations count.
 type ledger struct {
-	entries []entry
-	start   []int // where each stratum's entries begin, and the end of the last
-	scale   int64
-	total   int64 // observations
-	failed  int64 // of them
-	typical float64
-	same    float64 // what every success weighs, in 1/64; 0 if they differ
+	catalog *catalog
+	panes   []*pane
+	begins  []int    // the word at which each pane begins, and the end
+	at      []uint16 // by word: its pane
+	words   int
+	cells   []berth
+	runs    []run
+	bad     [][]uint64 // binary digits of the failures of each position
+	fine    [][]uint64 // and of the successes
+	half    []uint64
+	filled  []uint64 // positions that are entries
+
+	strata    int
+	locations []int32          // the location of each stratum
+	buckets   []int64          // the first bucket of time of each
+	places    [][]condition.ID // the location conditions, by location
+	total     int64            // observations
+	failed    int64            // of them
+	entries   int64
+	typical   float64 // what a success weighs
+	timed     bool    // rows have times
 }
 
-// weightUnit is the precision to which weights are kept.
-const weightUnit = 64
+// A berth is where a cell lies in the ledger.
+type berth struct {
+	pane     int
+	cell     *cell
+	from, to int // positions
+	location int32
+	stratum  int32
+	// factor turns the weight of a success into what it counts in tests.
+	factor float64
+}
 
-// differ stands for weights that are not all the same.
-const differ = -1
+// A run is neighbouring cells in which every success weighs the same.
+type run struct {
+	from, to int // positions
+	each     float64
+}
 
-// reduce merges the rows of t that are alike.
-func reduce(t Table, g grouping) *ledger {
-	hashes := make([]uint64, len(t.Rows))
-	inTwo(len(t.Rows), func(_, from, to int) {
-		for i := from; i < to; i++ {
-			hashes[i] = hashIDs(t.Rows[i].Conditions)
-		}
-	})
-	rows, at := order(g.stratum, g.strata)
-	largest := 0
-	for s := range g.strata {
-		largest = max(largest, at[s+1]-at[s])
+// line lines up panes, ascending by their start.
+func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
+	l.catalog, l.panes = c, panes
+	l.begins = l.begins[:0]
+	l.words, l.total, l.failed, l.entries = 0, 0, 0, 0
+	digits := [2]int{}
+	for _, p := range panes {
+		l.begins = append(l.begins, l.words)
+		l.words += p.words
+		l.total, l.failed, l.entries = l.total+p.total, l.failed+p.failed, l.entries+int64(len(p.entries))
+		digits[0], digits[1] = max(digits[0], len(p.bad)), max(digits[1], len(p.fine))
 	}
-	l := &ledger{entries: make([]entry, 0, len(rows)), start: make([]int, 0, g.strata+1)}
-	seen := make([]int32, tableSize(largest))
-	for s := range g.strata {
-		l.start = append(l.start, len(l.entries))
-		members := rows[at[s]:at[s+1]]
-		slots := seen[:tableSize(len(members))]
-		clear(slots)
-		for _, i := range members {
-			if t.Rows[i].Total > 0 {
-				l.add(&t.Rows[i], hashes[i], int32(s), slots)
+	l.begins = append(l.begins, l.words)
+	l.bad, l.fine = growRows(l.bad, digits[0], l.words), growRows(l.fine, digits[1], l.words)
+	l.half, l.filled, l.at = grow(l.half, l.words), grow(l.filled, l.words), grow(l.at, l.words)
+	l.cells = l.cells[:0]
+	for i, p := range panes {
+		from, to := l.begins[i], l.begins[i+1]
+		for d := range p.bad {
+			copy(l.bad[d][from:to], p.bad[d])
+		}
+		for d := range p.fine {
+			copy(l.fine[d][from:to], p.fine[d])
+		}
+		copy(l.half[from:to], p.half)
+		for w := from; w < to; w++ {
+			l.at[w] = uint16(i)
+			l.filled[w] = below(len(p.entries) - (w-from)*64)
+		}
+		for j := range p.cells {
+			c := &p.cells[j]
+			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to})
+		}
+	}
+	l.locate()
+	l.stratify(bucket)
+	l.weigh()
+}
+
+// growRows returns n rows of so many zeros in the room of rows.
+func growRows(rows [][]uint64, n, words int) [][]uint64 {
+	for len(rows) < n {
+		rows = append(rows, nil)
+	}
+	rows = rows[:n]
+	for i := range rows {
+		rows[i] = grow(rows[i], words)
+	}
+	return rows
+}
+
+// below is a word with its lowest n bits set; all of them if n is 64 or more.
+func below(n int) uint64 {
+	switch {
+	case n >= 64:
+		return ^uint64(0)
+	case n <= 0:
+		return 0
+	}
+	return 1<<n - 1
+}
+
+// between is the part of word w that lies in positions from to before to.
+func between(w, from, to int) uint64 { return below(to-w*64) &^ below(from-w*64) }
+
+// locate numbers the locations: each combination of location conditions that a
+// row has. Those with few observations are one location together, the last.
+func (l *ledger) locate() {
+	type place struct {
+		ids   []condition.ID
+		total int
+	}
+	var known []place
+	first := make([]int32, len(l.cells))
+	numbers := make(map[string]int32)
+	single := make(map[condition.ID]int32)
+	var key []byte
+	for i := range l.cells {
+		c := l.cells[i].cell
+		var n int32
+		var ok bool
+		if len(c.place) == 1 {
+			n, ok = single[c.place[0]]
+		} else {
+			key = key[:0]
+			for _, id := range c.place {
+				key = binary.BigEndian.AppendUint32(key, uint32(id))
+			}
+			n, ok = numbers[string(key)]
+		}
+		if !ok {
+			n = int32(len(known))
+			known = append(known, place{ids: c.place})
+			if len(c.place) == 1 {
+				single[c.place[0]] = n
+			} else {
+				numbers[string(key)] = n
 			}
 		}
+		first[i] = n
+		known[n].total += c.observations
 	}
-	l.start = append(l.start, len(l.entries))
-	if l.same == differ {
-		l.same = 0
-	}
-	l.normalise()
-	return l
-}
-
-// order lists the indexes of group in the order of the groups, which are
-// numbered from 0 to n, and where each group begins.
-func order(group []int32, n int) (members []int32, start []int) {
-	start = make([]int, n+1)
-	for _, g := range group {
-		start[g+1]++
-	}
-	for g := range n {
-		start[g+1] += start[g]
-	}
-	next := slices.Clone(start)
-	members = make([]int32, len(group))
-	for i, g := range group {
-		members[next[g]] = int32(i)
-		next[g]++
-	}
-	return members, start
-}
-
-// tableSize is the size of a hash table for n keys: a power of two.
-func tableSize(n int) int { return 1 << bits.Len(uint(2*n)) }
-
-// add counts a row. slots are a hash table of the stratum's entries, by number
-// plus one, with linear probing.
-func (l *ledger) add(r *Row, hash uint64, stratum int32, slots []int32) {
-	at := hash & uint64(len(slots)-1)
-	for ; slots[at] != 0; at = (at + 1) & uint64(len(slots)-1) {
-		if e := &l.entries[slots[at]-1]; e.hash == hash && slices.Equal(e.conditions, r.Conditions) {
-			break
+	var thick []int32
+	for n := range known {
+		if len(known[n].ids) == 0 && len(known) == 1 {
+			break // there are no places
+		}
+		if known[n].total >= thinStratum {
+			thick = append(thick, int32(n))
 		}
 	}
-	if slots[at] == 0 {
-		l.entries = append(l.entries, entry{conditions: r.Conditions, hash: hash, stratum: stratum})
-		slots[at] = int32(len(l.entries))
+	slices.SortFunc(thick, func(a, b int32) int { return slices.Compare(known[a].ids, known[b].ids) })
+	number := slices.Repeat([]int32{int32(len(thick))}, len(known))
+	l.places = l.places[:0]
+	for i, n := range thick {
+		number[n] = int32(i)
+		l.places = append(l.places, known[n].ids)
 	}
-	w := r.Weight
-	if w == 0 {
-		w = 1
+	l.places = append(l.places, nil) // the others
+	for i, n := range first {
+		l.cells[i].location = number[n]
 	}
-	w = max(1, math.Round(w*weightUnit))
-	e := &l.entries[slots[at]-1]
-	n := r.Total - r.Failed
-	if n > 0 {
-		switch l.same {
-		case w:
-		case 0:
-			l.same = w
-		default:
-			l.same = differ
-		}
-	}
-	e.failed += int64(r.Failed)
-	e.ok += int64(n)
-	e.weight += w * float64(n)
-	e.weight2 += w * w * float64(n)
-	l.total += int64(r.Total)
-	l.failed += int64(r.Failed)
 }
 
-// normalise sets what successes count in tests. Within a stratum their weights
-// are scaled so that they add up to Kish's effective number, which for equal
-// weights is how many there are: the retrospective test, valid however many
-// successes were sampled away.
-func (l *ledger) normalise() {
-	l.scale = 1
+// stratify makes strata: each location by buckets of time, where neighbours too
+// thin to stand alone are merged.
+func (l *ledger) stratify(bucket int64) {
+	l.strata, l.locations, l.buckets = 0, l.locations[:0], l.buckets[:0]
+	per := make([][]int, len(l.places)) // cells of each location, by time
+	for i := range l.cells {
+		at := l.cells[i].location
+		per[at] = append(per[at], i)
+	}
+	var stretches []stretch
+	for location, list := range per {
+		stretches = stretches[:0]
+		for _, i := range list {
+			at := floor(l.panes[l.cells[i].pane].start, bucket)
+			if n := len(stretches); n == 0 || stretches[n-1].bucket != at {
+				stretches = append(stretches, stretch{bucket: at})
+			}
+			s := &stretches[len(stretches)-1]
+			s.cells = append(s.cells, i)
+			s.thickness = s.plus(l.cells[i].cell.thickness)
+		}
+		l.mergeThin(int32(location), stretches)
+	}
+}
+
+// floor is the multiple of width at or below x, in widths.
+func floor(x, width int64) int64 {
+	if width <= 0 {
+		return 0
+	}
+	q := x / width
+	if x%width < 0 {
+		q--
+	}
+	return q
+}
+
+// A stretch is the cells of one location in one bucket of time.
+type stretch struct {
+	bucket int64
+	cells  []int
+	thickness
+}
+
+// mergeThin makes strata of the stretches of a location, ascending. A stratum
+// takes stretches until it is thick enough, and the rest of the location too if
+// that would be too thin.
+func (l *ledger) mergeThin(location int32, list []stretch) {
+	for i := 0; i < len(list); {
+		var n, rest thickness
+		j := i
+		for ; j < len(list) && n.thin(); j++ {
+			n = n.plus(list[j].thickness)
+		}
+		end := j
+		for ; end < len(list) && rest.thin(); end++ {
+			rest = rest.plus(list[end].thickness)
+		}
+		if rest.thin() {
+			j = end
+		}
+		for _, s := range list[i:j] {
+			for _, c := range s.cells {
+				l.cells[c].stratum = int32(l.strata)
+			}
+		}
+		l.locations = append(l.locations, location)
+		l.buckets = append(l.buckets, list[i].bucket)
+		l.strata++
+		i = j
+	}
+}
+
+// A thickness is how much there is in a part of the traffic.
+type thickness struct{ observations, rows int }
+
+func (n *thickness) add(r *Row) {
+	if r.Total > 0 {
+		*n = thickness{n.observations + r.Total, n.rows + 1}
+	}
+}
+
+func (n thickness) plus(o thickness) thickness {
+	return thickness{n.observations + o.observations, n.rows + o.rows}
+}
+
+// thin reports whether it is too little to stand alone.
+func (n thickness) thin() bool { return n.observations < thinStratum || n.rows < fewInStratum }
+
+// weigh sets what successes count in tests. Within a stratum their weights are
+// scaled so that they add up to Kish's effective number, which for equal weights
+// is how many there are: the retrospective test, valid however many successes
+// were sampled away.
+func (l *ledger) weigh() {
+	w, w2 := make([]float64, l.strata), make([]float64, l.strata)
 	var all, count float64
-	factor := make([]float64, len(l.start)-1)
-	for s := range factor {
-		var n, w, w2 float64
-		for _, e := range l.entries[l.start[s]:l.start[s+1]] {
-			n, w, w2 = n+float64(e.ok), w+e.weight, w2+e.weight2
-		}
-		all, count = all+w, count+n
-		if w2 > 0 {
-			factor[s] = w / w2
-			if math.Abs(w*w/w2-n) > 1e-6*n {
-				l.scale = 16
-			}
-		}
+	for i := range l.cells {
+		c := &l.cells[i]
+		w[c.stratum] += c.cell.w
+		w2[c.stratum] += c.cell.w2
+		all, count = all+c.cell.w, count+float64(c.cell.ok)
 	}
 	l.typical = 1
 	if count > 0 {
 		l.typical = all / count / weightUnit
 	}
-	for i := range l.entries {
-		e := &l.entries[i]
-		e.units = int64(math.Round(e.weight * factor[e.stratum] * float64(l.scale)))
+	l.runs = l.runs[:0]
+	for i := range l.cells {
+		c := &l.cells[i]
+		if w2[c.stratum] > 0 {
+			c.factor = w[c.stratum] / w2[c.stratum]
+		}
+		n := len(l.runs)
+		if n > 0 && c.cell.each != differ && (l.runs[n-1].each == c.cell.each || c.cell.each == 0 || l.runs[n-1].each == 0) {
+			l.runs[n-1].to = c.to
+			l.runs[n-1].each = max(l.runs[n-1].each, c.cell.each)
+			continue
+		}
+		l.runs = append(l.runs, run{c.from, c.to, c.cell.each})
 	}
 }
 
-// hashIDs hashes a set of conditions by content (FNV-1a over whole numbers,
-// then mixed).
-func hashIDs(ids []condition.ID) uint64 {
-	h := uint64(14695981039346656037)
-	for _, id := range ids {
-		h = (h ^ uint64(id)) * 1099511628211
-	}
-	return mix(h)
+// entry returns the entry at a position.
+func (l *ledger) entry(position int) *entry {
+	p := l.at[position/64]
+	return &l.panes[p].entries[position-l.begins[p]*64]
 }
 
-// mix is the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+// A sum is what some entries count.
+type sum struct {
+	failed, ok int64
+	w, w2      float64 // of successes, for risks, in the unit of weights
+	units      float64 // of successes, in tests; only in sums by stratum
+}
+
+func (s *sum) add(e *entry) {
+	s.failed += e.failed
+	s.ok += e.ok
+	s.w += e.weight
+	s.w2 += e.weight2
+}
+
+func (s sum) plus(o sum) sum {
+	return sum{s.failed + o.failed, s.ok + o.ok, s.w + o.w, s.w2 + o.w2, s.units + o.units}
+}
+
+func (s sum) minus(o sum) sum {
+	d := sum{s.failed - o.failed, s.ok - o.ok, s.w - o.w, s.w2 - o.w2, s.units - o.units}
+	if d.ok == 0 {
+		d.units = 0 // and not what rounding leaves
+	}
+	return d
+}
+
+// total is how many observations there are.
+func (s sum) total() int64 { return s.failed + s.ok }
+
+// risk is the share that failed.
+func (s sum) risk(typical float64) proportion {
+	return risk(float64(s.failed), s.w/weightUnit, s.w2/weightUnit/weightUnit, typical)
+}
+
+// count adds to s what the positions v of word w count; each is what every
+// success there weighs. What follows from the number of successes, settle adds.
+func (l *ledger) count(s *sum, v uint64, w int, each float64) {
+	if v == 0 {
+		return
+	}
+	if each == differ {
+		for ; v != 0; v &= v - 1 {
+			s.add(l.entry(w*64 + bits.TrailingZeros64(v)))
+		}
+		return
+	}
+	for d, plane := range l.bad {
+		s.failed += int64(bits.OnesCount64(v&plane[w])) << d
+	}
+	for d, plane := range l.fine {
+		s.ok += int64(bits.OnesCount64(v&plane[w])) << d
+	}
+}
+
+// settle completes the sum of a part in which every success weighs as much,
+// unless they differ: then count has done it.
+func (s *sum) settle(each float64) {
+	if each != differ {
+		s.w, s.w2 = float64(s.ok)*each, float64(s.ok)*each*each
+	}
+}
+
+// tally adds up the positions of a mask, whatever their stratum.
+func (l *ledger) tally(mask []uint64) sum {
+	return l.both(mask, mask)
+}
+
+// both adds up the positions that are in two masks.
+func (l *ledger) both(a, b []uint64) sum {
+	var all sum
+	for _, r := range l.runs {
+		var s sum
+		for w := r.from / 64; w*64 < r.to; w++ {
+			if v := a[w] & b[w]; v != 0 {
+				l.count(&s, v&between(w, r.from, r.to), w, r.each)
+			}
+		}
+		s.settle(r.each)
+		all = all.plus(s)
+	}
+	return all
+}
+
+// failing is how many entries have failures.
+func (l *ledger) failing() int {
+	n := 0
+	for w := range l.words {
+		n += bits.OnesCount64(anyDigit(l.bad, w))
+	}
+	return n
+}
+
+// anyDigit is the positions of word w at which the digits are not all zero.
+func anyDigit(digits [][]uint64, w int) (v uint64) {
+	for _, plane := range digits {
+		v |= plane[w]
+	}
+	return v
+}
+
+// earlier returns the one of two examples that comes first, in an order that
+// spreads over the time: by a hash. A trace of zeros is none.
+func earlier(a, b telemetry.TraceID) telemetry.TraceID {
+	var none telemetry.TraceID
+	if a == none || b != none && compareTraces(b, a) < 0 {
+		return b
+	}
+	return a
+}
+
+// compareTraces orders traces by a hash.
+func compareTraces(a, b telemetry.TraceID) int {
+	x, y := rank(a), rank(b)
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return bytes.Compare(a[:], b[:])
+}
+
+func rank(t telemetry.TraceID) uint64 {
+	return mix(binary.BigEndian.Uint64(t[:8]) ^ binary.BigEndian.Uint64(t[8:]))
 }

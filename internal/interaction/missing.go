@@ -78,16 +78,12 @@ func (m *miner) concentrated(r *Result) {
 		location      int32
 		failed, total int64
 	}
-	per := make([]at, len(m.groups.places))
+	per := make([]at, len(m.ledger.places))
 	var all at
-	for i := range m.ledger.entries {
-		if !m.exact.lives(i) {
-			continue
-		}
-		e := &m.ledger.entries[i]
-		a := &per[m.groups.at[e.stratum]]
-		a.failed, a.total = a.failed+e.failed, a.total+e.failed+e.ok
-		all.failed, all.total = all.failed+e.failed, all.total+e.failed+e.ok
+	for s, n := range m.exact.strata() {
+		a := &per[m.ledger.locations[s]]
+		a.failed, a.total = a.failed+n.failed, a.total+n.total()
+		all.failed, all.total = all.failed+n.failed, all.total+n.total()
 	}
 	for i := range per {
 		per[i].location = int32(i)
@@ -101,8 +97,8 @@ func (m *miner) concentrated(r *Result) {
 		if float64(some.failed) >= 0.8*float64(all.failed) {
 			break
 		}
-		for _, id := range m.groups.places[a.location] {
-			places = append(places, m.table.Conditions[id])
+		for _, id := range m.ledger.places[a.location] {
+			places = append(places, m.ledger.catalog.conditions[id])
 		}
 		some.failed, some.total = some.failed+a.failed, some.total+a.total
 	}

@@ -17,8 +17,7 @@ const permuted = 0.2
 
 // A pool is the sample of a search, by stratum, with what each entry counts.
 type pool struct {
-	entries []int32 // by stratum
-	stratum []int32
+	entries []position // by stratum
 	failed  []int64
 	ok      []int64
 }
@@ -27,11 +26,11 @@ type pool struct {
 func (m *miner) pool(s *sampled) *pool {
 	at := make(map[int32]int)
 	p := &pool{}
-	place := func(e int32) int {
-		i, ok := at[e]
+	place := func(e position) int {
+		i, ok := at[e.at]
 		if !ok {
 			i = len(p.entries)
-			at[e] = i
+			at[e.at] = i
 			p.entries = append(p.entries, e)
 			p.failed, p.ok = append(p.failed, 0), append(p.ok, 0)
 		}
@@ -49,13 +48,14 @@ func (m *miner) pool(s *sampled) *pool {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		x, y := &m.ledger.entries[p.entries[a]], &m.ledger.entries[p.entries[b]]
-		return cmp.Or(cmp.Compare(x.stratum, y.stratum), slices.Compare(x.conditions, y.conditions))
+		x, y := p.entries[a], p.entries[b]
+		return cmp.Or(cmp.Compare(x.stratum, y.stratum),
+			slices.Compare(m.ledger.entry(int(x.at)).conditions, m.ledger.entry(int(y.at)).conditions),
+			cmp.Compare(m.ledger.at[x.at/64], m.ledger.at[y.at/64]))
 	})
 	q := &pool{}
 	for _, i := range order {
 		q.entries = append(q.entries, p.entries[i])
-		q.stratum = append(q.stratum, m.ledger.entries[p.entries[i]].stratum)
 		q.failed, q.ok = append(q.failed, p.failed[i]), append(q.ok, p.ok[i])
 	}
 	return q
@@ -67,7 +67,7 @@ func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
 	for from := 0; from < len(p.entries); {
 		to := from
 		var f, n int64
-		for ; to < len(p.entries) && p.stratum[to] == p.stratum[from]; to++ {
+		for ; to < len(p.entries) && p.entries[to].stratum == p.entries[from].stratum; to++ {
 			f, n = f+p.failed[to], n+p.failed[to]+p.ok[to]
 		}
 		// Selection sampling: each observation fails with the chance that the
@@ -100,6 +100,9 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	p := m.pool(sample)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
 	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
+	t := *s // shares its room, and leaves its shortlists alone
+	t.best, t.pure = shortlist{}, shortlist{}
+	var fails, oks board
 	reached := 1
 	for b := range m.options.Permutations {
 		failed, ok := p.deal(rng)
@@ -112,8 +115,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 				again.oks, again.okCounts = append(again.oks, e), append(again.okCounts, ok[i])
 			}
 		}
-		t := *s
-		t.fails, t.oks = m.boards(&again)
+		t.fails, t.oks = m.boards(&again, &fails, &oks)
 		if t.reaches(score) {
 			reached++
 		}

@@ -22,7 +22,6 @@ func (m *miner) report(r *Result, found []judgement) {
 		r.Findings = append(r.Findings, f)
 		explained += j.excess
 	}
-	m.exemplify(r.Findings)
 	r.Explained = min(1, max(0, explained/float64(r.Failed)))
 	r.Verdict = NoExplanation
 	if r.Explained >= enough && len(r.Findings) > 0 {
@@ -34,7 +33,7 @@ func (m *miner) report(r *Result, found []judgement) {
 
 // condition is the one that findings name for class k.
 func (m *miner) condition(k int32) condition.Condition {
-	return m.table.Conditions[m.classes.list[k].first]
+	return m.ledger.catalog.conditions[m.classes.list[k].first]
 }
 
 // finding says in full what was found about a set, counted on all rows.
@@ -50,37 +49,24 @@ func (m *miner) finding(j judgement) Finding {
 	}
 	t := m.exact.cross(set, true)
 	f.Coverage = round(float64(t.cells[t.whole()].failed) / float64(m.ledger.failed))
-	if at := m.where(t); at != nil {
-		t = t.restrict(func(s int) bool { return slices.Contains(at, m.groups.at[s]) })
+	at := m.where(t)
+	if at != nil {
+		t.restrict(func(s int) bool { return slices.Contains(at, m.ledger.locations[s]) })
 		for _, loc := range at {
-			for _, id := range m.groups.places[loc] {
-				f.Where = append(f.Where, m.table.Conditions[id])
+			for _, id := range m.ledger.places[loc] {
+				f.Where = append(f.Where, m.ledger.catalog.conditions[id])
 			}
 		}
 		slices.SortFunc(f.Where, condition.Compare)
 		f.Where = slices.Compact(f.Where)
 	}
 	f.Cells = m.cells(set, t)
+	m.exemplify(&f, set, at)
 	f.Difference = round(m.difference(t))
 	f.Verdict, f.Grade = m.verdict(j, t)
 	m.aliases(&f, set)
 	m.argue(&f, j, t)
 	return f
-}
-
-// restrict returns the table with only the strata for which keep is true.
-func (t *cross) restrict(keep func(stratum int) bool) *cross {
-	out := newCross(t.order, len(t.strata))
-	for s, cells := range t.strata {
-		if !keep(s) {
-			continue
-		}
-		copy(out.strata[s], cells)
-		for i := range cells {
-			out.cells[i] = out.cells[i].plus(cells[i])
-		}
-	}
-	return out
 }
 
 // where returns the locations that hold nearly all failures of the whole set,
@@ -91,11 +77,11 @@ func (m *miner) where(t *cross) []int32 {
 		failed   int64
 		total    int64
 	}
-	per := make([]at, len(m.groups.places))
+	per := make([]at, len(m.ledger.places))
 	var all at
-	for s, cells := range t.strata {
-		c := cells[t.whole()]
-		a := &per[m.groups.at[s]]
+	for s := range t.strata() {
+		c := t.stratum(s)[t.whole()]
+		a := &per[m.ledger.locations[s]]
 		a.failed, a.total = a.failed+c.failed, a.total+c.total()
 		all.failed, all.total = all.failed+c.failed, all.total+c.total()
 	}
@@ -118,7 +104,7 @@ func (m *miner) where(t *cross) []int32 {
 		return nil
 	}
 	for _, loc := range out {
-		if len(m.groups.places[loc]) == 0 {
+		if len(m.ledger.places[loc]) == 0 {
 			return nil // the pool of small locations has no name
 		}
 	}

@@ -144,16 +144,13 @@ func (s *search) prepare() {
 	s.best.reset()
 	s.pure.reset()
 	s.best.worst = s.floor
-	s.fmasks, s.omasks = nil, nil
-	for len(s.fmasks) <= s.order {
-		s.fmasks = append(s.fmasks, make([]uint64, s.fails.words))
-		s.omasks = append(s.omasks, make([]uint64, s.oks.words))
-	}
-	s.spare = make([]uint64, s.fails.words)
-	s.spareOK = make([]uint64, s.oks.words)
-	s.counted = make([]tally, s.order+1)
+	s.fmasks = growRows(s.fmasks, s.order+1, s.fails.words)
+	s.omasks = growRows(s.omasks, s.order+1, s.oks.words)
+	s.spare = grow(s.spare, s.fails.words)
+	s.spareOK = grow(s.spareOK, s.oks.words)
+	s.counted = grow(s.counted, s.order+1)
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
-	s.rate, s.surprise = make([]float64, len(fs)), make([]float64, len(fs))
+	s.rate, s.surprise = grow(s.rate, len(fs)), grow(s.surprise, len(fs))
 	s.f, s.n = 0, 0
 	for i := range fs {
 		f, n := float64(fs[i]), float64(fs[i]+bs[i])
@@ -202,7 +199,7 @@ func (s *search) descend(depth int, rest []int32) {
 // generator has both.
 func (s *search) nest() {
 	n := len(s.classes.list)
-	s.nested = make([]bool, n*n)
+	s.nested = grow(s.nested, n*n)
 	for _, a := range s.searched {
 		for _, b := range s.searched {
 			if a != b && s.fails.implies(a, b) && s.oks.implies(a, b) {

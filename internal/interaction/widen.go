@@ -26,8 +26,7 @@ type aggravator struct {
 // place of the element that is dropped.
 func (m *miner) widen(j judgement) judgement {
 	for {
-		whole := j.table.whole()
-		in := j.table.cells[whole].risk(m.ledger.typical)
+		in := j.whole().risk(m.ledger.typical)
 		if in.risk >= pure {
 			return j
 		}
@@ -67,8 +66,7 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 			continue
 		}
 		if w := m.judge(set); m.holds(w) && (best.set == nil || w.score > best.score) {
-			whole := j.table.whole()
-			w.worse = []aggravator{{k, j.table.cells[whole].risk(m.ledger.typical)}}
+			w.worse = []aggravator{{k, j.whole().risk(m.ledger.typical)}}
 			best = w
 		}
 	}
