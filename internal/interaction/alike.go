@@ -22,9 +22,10 @@ func (m *miner) aliases(f *Finding, set []int32) {
 			f.Aliases = append(f.Aliases, AliasOf{m.ledger.catalog.conditions[id], m.condition(k), 0})
 		}
 	}
+	whole, with := m.among(set, true)
 	for i, k := range set {
 		rest := slices.Delete(slices.Clone(set), i, i+1)
-		for _, p := range m.pairs(k, rest) {
+		for _, p := range m.pairs(k, rest, whole, with) {
 			if p.undecided() {
 				f.Aliases = append(f.Aliases, AliasOf{
 					m.condition(p.other), m.condition(k),
@@ -45,15 +46,20 @@ type parallel struct {
 }
 
 // pairs finds the classes that nearly coincide with class k among the entries
-// that have all of rest.
-func (m *miner) pairs(k int32, rest []int32) []parallel {
-	g := m.gather(k, rest, true)
+// that have all of rest. Whole and with count the entries that have k as well,
+// all of them and by class.
+func (m *miner) pairs(k int32, rest []int32, whole sum, with []sum) []parallel {
+	x := m.exact
+	x.spare = x.without(x.spare, k, rest, true)
+	lacks := m.ledger.tally(x.spare)
 	var out []parallel
 	for c := range m.classes.list {
-		if int32(c) == k || slices.Contains(rest, int32(c)) {
+		if float64(with[c].total()) < alike*float64(whole.total()) || int32(c) == k || slices.Contains(rest, int32(c)) {
 			continue
 		}
-		p := parallel{int32(c), g.with[c], g.lacks.minus(g.without[c]), g.has.minus(g.with[c]), g.without[c]}
+		x.need([]int32{int32(c)})
+		second := m.ledger.both(x.spare, x.class[c])
+		p := parallel{int32(c), with[c], lacks.minus(second), whole.minus(with[c]), second}
 		union := p.both.total() + p.first.total() + p.second.total()
 		if union > 0 && float64(p.both.total()) >= alike*float64(union) {
 			out = append(out, p)
@@ -62,33 +68,14 @@ func (m *miner) pairs(k int32, rest []int32) []parallel {
 	return out
 }
 
-// A gathering counts the classes among the entries that have some set, apart
-// for those with one more class and those without it.
-type gathering struct {
-	has, lacks    sum
-	with, without []sum // by class
-}
-
-// gather counts every class among the entries that have all of rest, with k
-// and without it. With everything it counts entries that an earlier finding
-// explains as well.
-func (m *miner) gather(k int32, rest []int32, everything bool) gathering {
-	n := len(m.classes.list)
-	g := gathering{with: make([]sum, n), without: make([]sum, n)}
-	x := m.exact
+// without sets dst to the entries that have all of set but not class k.
+func (x *exact) without(dst []uint64, k int32, set []int32, everything bool) []uint64 {
 	x.need([]int32{k})
-	row := x.class[k]
-	x.spare = x.mask(x.spare, rest, everything)
-	for w := range row {
-		x.spare[w] &= row[w]
+	dst = x.mask(dst, set, everything)
+	for w, v := range x.class[k] {
+		dst[w] &^= v
 	}
-	g.has = x.byClass(x.spare, g.with)
-	x.spare = x.mask(x.spare, rest, everything)
-	for w := range row {
-		x.spare[w] &^= row[w]
-	}
-	g.lacks = x.byClass(x.spare, g.without)
-	return g
+	return dst
 }
 
 // among counts every class among the entries that have all of set.

@@ -15,6 +15,7 @@ import (
 // made, so that a window of many panes is had by lining them up.
 type pane struct {
 	start   int64 // nanoseconds since 1970; 0 in a table without times
+	seed    uint64
 	entries []entry
 	cells   []cell // in the order of their entries
 	columns []column
@@ -22,9 +23,13 @@ type pane struct {
 	bad     [][]uint64 // binary digits of the entries' failures, the lowest first
 	fine    [][]uint64 // and of their successes
 	half    []uint64   // a random half of the entries
-	met     []encounter
-	total   int64 // observations
-	failed  int64 // of them
+	// drawn lists the entries by the leading zeros of their lot, most first;
+	// those with at least n of them end at upTo[n].
+	drawn  []uint32
+	upTo   [lots + 1]int
+	met    []encounter
+	total  int64 // observations
+	failed int64 // of them
 }
 
 // An entry stands for all rows of one cell with the same conditions.
@@ -46,6 +51,8 @@ type cell struct {
 	from, to int            // entries
 	thickness
 	sum
+	// heaviest is the most that the successes of an entry weigh.
+	heaviest float64
 	// each is what every success weighs, in 1/64: 0 if there is none, and differ
 	// if they are not all the same.
 	each float64
@@ -90,6 +97,7 @@ const (
 // A paneBuilder makes panes. It keeps what it works with from one to the next.
 type paneBuilder struct {
 	catalog *catalog
+	seed    uint64
 	slot    []int32 // by condition: its column plus one
 	rows    []int32 // by column
 	has     []float64
@@ -107,8 +115,8 @@ type paneBuilder struct {
 	slots   []int32 // of the hash table of a cell
 }
 
-func newPaneBuilder(c *catalog) *paneBuilder {
-	return &paneBuilder{catalog: c, places: make(map[string]int32)}
+func newPaneBuilder(c *catalog, seed uint64) *paneBuilder {
+	return &paneBuilder{catalog: c, seed: seed, places: make(map[string]int32)}
 }
 
 // build lays out the rows of one pane, which starts at start and is width long,
@@ -121,7 +129,7 @@ func (b *paneBuilder) build(start, width int64, rows []Row) *pane {
 	b.seen, b.met = grow(b.seen, entities), grow(b.met, entities)
 	b.ofCell.n, b.ofPane.n = grow(b.ofCell.n, entities), grow(b.ofPane.n, entities)
 	b.rows, b.has = b.rows[:0], b.has[:0]
-	p := &pane{start: start}
+	p := &pane{start: start, seed: mix(b.seed ^ mix(uint64(start)))}
 	places := b.locate(rows)
 	b.slice(start, width, rows, len(places))
 	members, begins := b.sort(len(rows), len(places)*mostSlices)
@@ -356,6 +364,7 @@ func (b *paneBuilder) merge(p *pane, c *cell, rows []Row, members []int32) {
 	c.to = len(p.entries)
 	for i := c.from; i < c.to; i++ {
 		c.sum.add(&p.entries[i])
+		c.heaviest = max(c.heaviest, p.entries[i].weight)
 	}
 	p.total += c.sum.total()
 	p.failed += c.sum.failed
@@ -419,6 +428,7 @@ func (b *paneBuilder) fill(p *pane) {
 	for i := range p.entries {
 		b.place(p, i)
 	}
+	p.draw()
 	for i := range p.columns {
 		b.slot[p.columns[i].id] = 0
 	}
@@ -434,7 +444,7 @@ func (b *paneBuilder) place(p *pane, i int) {
 	for d, plane := range p.fine {
 		plane[w] |= uint64(e.ok) >> d & 1 << (i % 64)
 	}
-	if mix(e.hash^mix(uint64(p.start)))>>40&1 == 1 {
+	if p.lot(i)&1 == 1 {
 		p.half[w] |= bit
 	}
 	key := mix(uint64(p.start) ^ mix(uint64(i)))
@@ -448,6 +458,31 @@ func (b *paneBuilder) place(p *pane, i int) {
 		} else {
 			x.list = append(x.list, uint32(i))
 		}
+	}
+}
+
+// lots is how many leading zeros of a lot are told apart.
+const lots = 24
+
+// lot is a number drawn for an entry: by what it is and the seed, not by where
+// it stands.
+func (p *pane) lot(i int) uint64 { return mix(p.entries[i].hash ^ p.seed) }
+
+// draw orders the entries by their lots, so that a sample is the first of them.
+func (p *pane) draw() {
+	zeros := func(i int) int { return min(bits.LeadingZeros64(p.lot(i)), lots-1) }
+	for i := range p.entries {
+		p.upTo[zeros(i)]++
+	}
+	for n := lots - 1; n >= 0; n-- { // from counts to ends
+		p.upTo[n] += p.upTo[n+1]
+	}
+	next := p.upTo
+	p.drawn = make([]uint32, len(p.entries))
+	for i := range p.entries {
+		n := zeros(i) + 1
+		p.drawn[next[n]] = uint32(i)
+		next[n]++
 	}
 }
 

@@ -100,8 +100,8 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	p := m.pool(sample)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
 	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
-	t := *s // shares its room, and leaves its shortlists alone
-	t.best, t.pure = shortlist{}, shortlist{}
+	t := *s // for the same classes; what it finds, it keeps apart
+	t.best, t.pure, t.walkers = shortlist{}, shortlist{}, [2]walker{}
 	var fails, oks board
 	reached := 1
 	for b := range m.options.Permutations {

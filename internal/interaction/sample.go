@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
 )
 
 // mostBands bounds how many bands of strata the search tells apart.
@@ -39,41 +40,107 @@ func (m *miner) draw() *sampled {
 		// Bands are a factor of 1.4 wide, from rates near one down.
 		d.band[s] = min(mostBands-1, int32(-2*math.Log2(rate)))
 	}
-	d.fails, d.oks = d.fails[:0], d.oks[:0]
-	d.failUnits, d.okUnits = d.failUnits[:0], d.okUnits[:0]
-	for i := range m.ledger.cells {
-		b := &m.ledger.cells[i]
-		if d.band[b.stratum] >= 0 {
-			m.gatherCell(d, b)
-		}
-	}
 	// Failures and successes are sampled apart.
+	d.fails, d.failUnits = m.failures(d.fails[:0], d.failUnits[:0], d.band)
 	d.fails, d.failCounts, d.failUnit = m.sample(d, d.fails, d.failUnits, d.failCounts[:0])
-	d.oks, d.okCounts, d.okUnit = m.sample(d, d.oks, d.okUnits, d.okCounts[:0])
+	d.oks, d.okUnits, d.okUnit = d.oks[:0], d.okUnits[:0], 1
+	if !m.lots(d) {
+		m.successes(d)
+		d.oks, d.okCounts, d.okUnit = m.sample(d, d.oks, d.okUnits, d.okCounts[:0])
+	}
 	return d
 }
 
-// gatherCell lists the living entries of a cell.
-func (m *miner) gatherCell(d *sampled, b *berth) {
-	for w := b.from / 64; w*64 < b.to; w++ {
-		for v := m.exact.alive[w] & between(w, b.from, b.to); v != 0; v &= v - 1 {
-			at := w*64 + bits.TrailingZeros64(v)
-			e := m.ledger.entry(at)
-			p := position{int32(at), b.stratum}
-			if e.failed > 0 {
-				d.fails, d.failUnits = append(d.fails, p), append(d.failUnits, float64(e.failed))
-			}
-			if e.ok > 0 {
-				d.oks, d.okUnits = append(d.oks, p), append(d.okUnits, e.weight*b.factor)
+// failures lists the living entries that have failures.
+func (m *miner) failures(list []position, units []float64, band []int32) ([]position, []float64) {
+	for i := range m.ledger.cells {
+		b := &m.ledger.cells[i]
+		for w := b.from / 64; w*64 < b.to; w++ {
+			for v := m.exact.alive[w] & anyDigit(m.ledger.bad, w) & between(w, b.from, b.to); v != 0; v &= v - 1 {
+				at := w*64 + bits.TrailingZeros64(v)
+				list = append(list, position{int32(at), b.stratum})
+				units = append(units, float64(m.ledger.entry(at).failed))
 			}
 		}
 	}
+	return list, units
+}
+
+// successes lists the living entries that have successes, where there are
+// failures too.
+func (m *miner) successes(d *sampled) {
+	for i := range m.ledger.cells {
+		b := &m.ledger.cells[i]
+		if d.band[b.stratum] < 0 {
+			continue
+		}
+		for w := b.from / 64; w*64 < b.to; w++ {
+			for v := m.exact.alive[w] & anyDigit(m.ledger.fine, w) & between(w, b.from, b.to); v != 0; v &= v - 1 {
+				at := w*64 + bits.TrailingZeros64(v)
+				d.oks = append(d.oks, position{int32(at), b.stratum})
+				d.okUnits = append(d.okUnits, m.ledger.entry(at).weight*b.factor)
+			}
+		}
+	}
+}
+
+// lots samples the successes by the lots that were drawn when the panes were
+// made, without looking at the others; the result is that of sample. It reports
+// false if that is not worth it, or if some entries count so much that they
+// would be sampled for certain.
+func (m *miner) lots(d *sampled) bool {
+	var units, heaviest float64
+	for s, t := range m.exact.strata() {
+		if d.band[s] >= 0 {
+			units += t.units
+		}
+	}
+	threshold := units / float64(m.options.Sample)
+	if threshold < 4 {
+		return false
+	}
+	most := make([]float64, len(m.ledger.panes)) // the largest chance of an entry
+	for i := range m.ledger.cells {
+		b := &m.ledger.cells[i]
+		heaviest = max(heaviest, b.cell.heaviest*b.factor)
+		most[b.pane] = max(most[b.pane], b.cell.heaviest*b.factor/threshold)
+	}
+	if heaviest > threshold {
+		return false
+	}
+	d.okCounts, d.okUnit = d.okCounts[:0], threshold
+	cells := m.ledger.cells
+	for i, p := range m.ledger.panes {
+		zeros := min(max(int(-math.Log2(most[i])), 0), lots-1)
+		own := slices.IndexFunc(cells, func(b berth) bool { return b.pane != i })
+		if own < 0 {
+			own = len(cells)
+		}
+		begin := len(d.oks)
+		for _, e := range p.drawn[:p.upTo[zeros]] {
+			at := m.ledger.begins[i]*64 + int(e)
+			if m.exact.alive[at/64]>>(at%64)&1 == 0 || p.entries[e].ok == 0 {
+				continue
+			}
+			n, _ := slices.BinarySearchFunc(cells[:own], at, func(b berth, at int) int { return b.to - 1 - at })
+			b := &cells[n]
+			if d.band[b.stratum] >= 0 && float64(p.lot(int(e))>>11)/(1<<53) < p.entries[e].weight*b.factor/threshold {
+				d.oks = append(d.oks, position{int32(at), b.stratum})
+				d.okCounts = append(d.okCounts, 1)
+			}
+		}
+		slices.SortFunc(d.oks[begin:], func(a, b position) int { return int(a.at - b.at) })
+		cells = cells[own:]
+	}
+	return true
 }
 
 // boards lays out a sample for the search.
 func (m *miner) boards(d *sampled, fails, oks *board) (*board, *board) {
+	var both sync.WaitGroup
+	both.Go(func() { oks.lay(m.ledger, m.classes, d.band, mostBands, d.oks, d.okCounts) })
 	fails.lay(m.ledger, m.classes, d.band, mostBands, d.fails, d.failCounts)
-	oks.lay(m.ledger, m.classes, d.band, mostBands, d.oks, d.okCounts)
+	both.Wait()
 	return fails, oks
 }
 
@@ -93,7 +160,7 @@ func (m *miner) sample(d *sampled, entries []position, units []float64, counts [
 		n := units[i] / threshold
 		whole := math.Floor(n + 1e-9)
 		if n-whole > 1e-9 {
-			if u := float64(mix(m.content(p))>>11) / (1 << 53); u < n-whole {
+			if u := float64(m.lot(p)>>11) / (1 << 53); u < n-whole {
 				whole++
 			}
 		}
@@ -104,9 +171,10 @@ func (m *miner) sample(d *sampled, entries []position, units []float64, counts [
 	return kept, counts, threshold
 }
 
-// content hashes what an entry is: its conditions and its stratum.
-func (m *miner) content(p position) uint64 {
-	return m.ledger.entry(int(p.at)).hash ^ mix(m.options.Seed+uint64(p.stratum)<<32)
+// lot is the number drawn for the entry at a position.
+func (m *miner) lot(p position) uint64 {
+	pane := m.ledger.at[p.at/64]
+	return m.ledger.panes[pane].lot(int(p.at) - m.ledger.begins[pane]*64)
 }
 
 // threshold is the t at which the sum of min(1, count/t) is the sample's size.

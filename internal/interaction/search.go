@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 )
 
 const (
@@ -28,12 +29,12 @@ func compareCandidates(a, b candidate) int {
 
 // A shortlist keeps the best candidates that it is offered.
 type shortlist struct {
-	keep  int
 	list  []candidate
 	worst float64 // the score that another one must beat
 }
 
-func (l *shortlist) reset() { l.list, l.worst = nil, 0 }
+// reset empties the list; another candidate must beat worst.
+func (l *shortlist) reset(worst float64) { l.list, l.worst = l.list[:0], worst }
 
 func (l *shortlist) offer(set []int32, score float64) {
 	if score <= l.worst {
@@ -42,15 +43,15 @@ func (l *shortlist) offer(set []int32, score float64) {
 	set = slices.Clone(set)
 	slices.Sort(set)
 	l.list = append(l.list, candidate{set, score})
-	if len(l.list) >= 2*l.keep {
+	if len(l.list) >= 2*keepBest {
 		l.trim()
-		l.worst = l.list[l.keep-1].score
+		l.worst = l.list[keepBest-1].score
 	}
 }
 
 func (l *shortlist) trim() {
 	slices.SortFunc(l.list, compareCandidates)
-	l.list = l.list[:min(len(l.list), l.keep)]
+	l.list = l.list[:min(len(l.list), keepBest)]
 }
 
 // A search finds the sets of classes that explain most of the failures that
@@ -69,20 +70,38 @@ type search struct {
 	price    float64   // of one more element, in deviance
 	limit    []float64 // by order: the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample
-	best     shortlist
-	pure     shortlist // of sets that nearly always fail
 	floor    float64   // the score that a set must beat to count at all
 	dense    bool      // failures are common, so that pure sets are looked for
-	nodes    int
-	cut      bool
-	prefix   []int32
-	fmasks   [][]uint64 // by depth
-	omasks   [][]uint64
-	spare    []uint64
-	spareOK  []uint64
-	counted  []tally // of prefixes, by depth
-	searched []int32 // classes in the order of the search
-	nested   []bool  // by pair of classes: one has all rows of the other
+	searched []int32   // classes in the order of the search
+	singles  []single
+	nested   []bool // by pair of classes: one has all rows of the other
+	walkers  [2]walker
+
+	best shortlist
+	pure shortlist // of sets that nearly always fail
+	cut  bool
+}
+
+// A single is a class by itself, and how it scores.
+type single struct {
+	k     int32
+	score float64
+}
+
+// A walker goes through a part of the sets of a search. Two of them go through
+// all, each with shortlists of its own, so that what they find does not depend
+// on which one is faster.
+type walker struct {
+	*search
+	best, pure shortlist
+	nodes      int
+	cut        bool
+	prefix     []int32
+	fmasks     [][]uint64 // by depth
+	omasks     [][]uint64
+	spare      []uint64
+	spareOK    []uint64
+	counted    []tally // of prefixes, by depth
 }
 
 // A tally is what a set counts on the boards.
@@ -94,35 +113,50 @@ func (s *search) run() {
 	if s.f == 0 || s.n <= s.f {
 		return
 	}
-	type single struct {
-		k     int32
-		score float64
-	}
-	var singles []single
+	w := &s.walkers[0]
+	s.singles = s.singles[:0]
 	for k := range s.classes.list {
 		if s.classes.list[k].context != varies {
 			continue
 		}
-		a, ea := s.fails.and(s.spare, s.fails.alive, s.fails.class[k], s.rate)
+		a, ea := s.fails.and(w.spare, s.fails.alive, s.fails.class[k], s.rate)
 		if a < s.least {
 			continue
 		}
-		b, eb := s.oks.and(s.spareOK, s.oks.alive, s.oks.class[k], s.rate)
-		singles = append(singles, single{int32(k), deviance(float64(a), ea[0]+eb[0], float64(a+b), s.f, s.n)})
+		b, eb := s.oks.and(w.spareOK, s.oks.alive, s.oks.class[k], s.rate)
+		s.singles = append(s.singles, single{int32(k), deviance(float64(a), ea[0]+eb[0], float64(a+b), s.f, s.n)})
 	}
-	slices.SortFunc(singles, func(x, y single) int {
+	slices.SortFunc(s.singles, func(x, y single) int {
 		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.k, y.k))
 	})
 	s.searched = s.searched[:0]
-	for _, x := range singles {
+	for _, x := range s.singles {
 		s.searched = append(s.searched, x.k)
 	}
-	copy(s.fmasks[0], s.fails.alive)
-	copy(s.omasks[0], s.oks.alive)
 	s.nest()
-	s.descend(0, s.searched)
+	var both sync.WaitGroup
+	both.Go(func() { s.walkers[1].walk(1) })
+	s.walkers[0].walk(0)
+	both.Wait()
+	for i := range s.walkers {
+		w := &s.walkers[i]
+		s.best.list = append(s.best.list, w.best.list...)
+		s.pure.list = append(s.pure.list, w.pure.list...)
+		s.cut = s.cut || w.cut
+	}
 	s.best.trim()
 	s.pure.trim()
+}
+
+// walk goes through every second class of the search, with all that follow it.
+// The best classes come first and have the most after them, so that two walkers
+// have about as much to do.
+func (w *walker) walk(first int) {
+	copy(w.fmasks[0], w.fails.alive)
+	copy(w.omasks[0], w.oks.alive)
+	for i := first; i < len(w.searched); i += len(w.walkers) {
+		w.visit(0, w.searched[i], w.searched[i+1:])
+	}
 }
 
 // reaches reports whether any set scores at least score.
@@ -136,19 +170,12 @@ func (s *search) reaches(score float64) bool {
 
 // prepare sizes the scratch memory and works out the rate of each band.
 func (s *search) prepare() {
-	s.nodes, s.cut = 0, false
+	s.cut = false
 	// What the classes ask for is in failures of the table, a count on the board
 	// stands for many of them.
 	s.least = max(1, int64(float64(s.classes.least)/s.failUnit))
-	s.best.keep, s.pure.keep = keepBest, keepBest
-	s.best.reset()
-	s.pure.reset()
-	s.best.worst = s.floor
-	s.fmasks = growRows(s.fmasks, s.order+1, s.fails.words)
-	s.omasks = growRows(s.omasks, s.order+1, s.oks.words)
-	s.spare = grow(s.spare, s.fails.words)
-	s.spareOK = grow(s.spareOK, s.oks.words)
-	s.counted = grow(s.counted, s.order+1)
+	s.best.reset(0)
+	s.pure.reset(0)
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
 	s.rate, s.surprise = grow(s.rate, len(fs)), grow(s.surprise, len(fs))
 	s.f, s.n = 0, 0
@@ -162,37 +189,50 @@ func (s *search) prepare() {
 			s.surprise[i] = -math.Log(s.rate[i])
 		}
 	}
-	s.counted[0] = tally{int64(s.f), int64(s.n - s.f)}
+	for i := range s.walkers {
+		s.walkers[i].prepare(s)
+	}
 }
 
-// descend tries each class of rest after the prefix of the given depth.
-func (s *search) descend(depth int, rest []int32) {
-	for i, k := range rest {
-		if s.nodes++; s.nodes&1023 == 0 && (s.ctx.Err() != nil || s.nodes > mostNodes) {
-			s.cut = true
-		}
-		if s.cut {
-			return
-		}
-		if s.excluded(k) {
-			continue
-		}
-		a, ea := s.fails.and(s.fmasks[depth+1], s.fmasks[depth], s.fails.class[k], s.rate, s.surprise)
-		if a < s.least || s.hopeless(depth+1, float64(a), ea[0], ea[1]) {
-			continue
-		}
-		b, eb := s.oks.and(s.omasks[depth+1], s.omasks[depth], s.oks.class[k], s.rate)
-		now := tally{a, b}
-		s.prefix = append(s.prefix, k)
-		if s.counted[depth] != now { // else k adds nothing to the prefix
-			s.offer(depth+1, now, ea[0]+eb[0])
-			s.counted[depth+1] = now
-			if depth+1 < s.order && b > 0 {
-				s.descend(depth+1, rest[i+1:])
+// prepare sizes a walker's room.
+func (w *walker) prepare(s *search) {
+	w.search = s
+	w.nodes, w.cut, w.prefix = 0, false, w.prefix[:0]
+	w.best.reset(s.floor)
+	w.pure.reset(0)
+	w.fmasks = growRows(w.fmasks, s.order+1, s.fails.words)
+	w.omasks = growRows(w.omasks, s.order+1, s.oks.words)
+	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
+	w.counted = grow(w.counted, s.order+1)
+	w.counted[0] = tally{int64(s.f), int64(s.n - s.f)}
+}
+
+// visit tries class k after the prefix of the given depth, and then each class
+// of rest after both.
+func (w *walker) visit(depth int, k int32, rest []int32) {
+	if w.nodes++; w.nodes&1023 == 0 && (w.ctx.Err() != nil || w.nodes > mostNodes/len(w.walkers)) {
+		w.cut = true
+	}
+	if w.cut || w.excluded(k) {
+		return
+	}
+	a, ea := w.fails.and(w.fmasks[depth+1], w.fmasks[depth], w.fails.class[k], w.rate, w.surprise)
+	if a < w.least || w.hopeless(depth+1, float64(a), ea[0], ea[1]) {
+		return
+	}
+	b, eb := w.oks.and(w.omasks[depth+1], w.omasks[depth], w.oks.class[k], w.rate)
+	now := tally{a, b}
+	w.prefix = append(w.prefix, k)
+	if w.counted[depth] != now { // else k adds nothing to the prefix
+		w.offer(depth+1, now, ea[0]+eb[0])
+		w.counted[depth+1] = now
+		if depth+1 < w.order && b > 0 {
+			for i, next := range rest {
+				w.visit(depth+1, next, rest[i+1:])
 			}
 		}
-		s.prefix = s.prefix[:depth]
 	}
+	w.prefix = w.prefix[:depth]
 }
 
 // nest finds the pairs of classes of which one implies the other: no minimal
@@ -211,9 +251,9 @@ func (s *search) nest() {
 
 // excluded reports whether k has the same name as an element of the prefix, or
 // goes without saying beside it.
-func (s *search) excluded(k int32) bool {
-	for _, p := range s.prefix {
-		if s.classes.list[p].name == s.classes.list[k].name || s.nested[int(p)*len(s.classes.list)+int(k)] {
+func (w *walker) excluded(k int32) bool {
+	for _, p := range w.prefix {
+		if w.classes.list[p].name == w.classes.list[k].name || w.nested[int(p)*len(w.classes.list)+int(k)] {
 			return true
 		}
 	}
@@ -230,27 +270,27 @@ func (s *search) excluded(k int32) bool {
 // a·ln(1+b/f), which grows no faster than both counts do, and so by the larger
 // of the two units at most. The price is that of the sample: what does not stand
 // out by it there is one of the many sets that do so by chance.
-func (s *search) hopeless(k int, a, e, surprise float64) bool {
-	if e >= a || math.Exp(-surprise*max(1, s.failUnit, s.okUnit)) > s.limit[k] {
+func (w *walker) hopeless(k int, a, e, surprise float64) bool {
+	if e >= a || math.Exp(-surprise*max(1, w.failUnit, w.okUnit)) > w.limit[k] {
 		return true
 	}
-	bound := deviance(a, e, a, s.f, s.n) + 2*(surprise-term(a, e))
-	worst := s.best.worst
-	if s.dense {
-		worst = min(worst, s.pure.worst)
+	bound := deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e))
+	worst := w.best.worst
+	if w.dense {
+		worst = min(worst, w.pure.worst)
 	}
-	return bound-s.price*float64(k) <= worst
+	return bound-w.price*float64(k) <= worst
 }
 
 // redundant reports whether the prefix has the same rows as it has without one
 // of its elements but the last: it is then no minimal generator.
-func (s *search) redundant(now tally) bool {
-	if len(s.prefix) < 3 {
+func (w *walker) redundant(now tally) bool {
+	if len(w.prefix) < 3 {
 		return false // pairs that are nested are excluded
 	}
-	last := s.prefix[len(s.prefix)-1]
-	for drop := range len(s.prefix) - 1 {
-		if s.without(s.spare, s.fails, drop, last) == now.failed && s.without(s.spareOK, s.oks, drop, last) == now.ok {
+	last := w.prefix[len(w.prefix)-1]
+	for drop := range len(w.prefix) - 1 {
+		if w.without(w.spare, w.fails, drop, last) == now.failed && w.without(w.spareOK, w.oks, drop, last) == now.ok {
 			return true
 		}
 	}
@@ -258,9 +298,9 @@ func (s *search) redundant(now tally) bool {
 }
 
 // without counts the prefix less the element at drop.
-func (s *search) without(dst []uint64, b *board, drop int, last int32) int64 {
+func (w *walker) without(dst []uint64, b *board, drop int, last int32) int64 {
 	n, _ := b.and(dst, b.alive, b.class[last])
-	for i, p := range s.prefix[:len(s.prefix)-1] {
+	for i, p := range w.prefix[:len(w.prefix)-1] {
 		if i != drop {
 			n, _ = b.and(dst, dst, b.class[p])
 		}
@@ -269,23 +309,23 @@ func (s *search) without(dst []uint64, b *board, drop int, last int32) int64 {
 }
 
 // offer puts the prefix on the shortlists that it is good enough for.
-func (s *search) offer(k int, now tally, expected float64) {
+func (w *walker) offer(k int, now tally, expected float64) {
 	o := float64(now.failed)
 	n := float64(now.failed + now.ok)
-	score := deviance(o, expected, n, s.f, s.n) - s.price*float64(k)
-	certain := s.dense && s.share(now) >= pure && score > s.pure.worst
-	if !certain && score <= s.best.worst || s.redundant(now) {
+	score := deviance(o, expected, n, w.f, w.n) - w.price*float64(k)
+	certain := w.dense && w.share(now) >= pure && score > w.pure.worst
+	if !certain && score <= w.best.worst || w.redundant(now) {
 		return
 	}
-	s.best.offer(s.prefix, score)
+	w.best.offer(w.prefix, score)
 	if certain {
-		s.pure.offer(s.prefix, score)
+		w.pure.offer(w.prefix, score)
 	}
 }
 
 // share is the share of the observations that failed, in the table as far as
 // the sample tells: failures and successes are sampled apart.
-func (s *search) share(now tally) float64 {
-	f, ok := float64(now.failed)*s.failUnit, float64(now.ok)*s.okUnit
+func (w *walker) share(now tally) float64 {
+	f, ok := float64(now.failed)*w.failUnit, float64(now.ok)*w.okUnit
 	return f / (f + ok)
 }

@@ -116,13 +116,16 @@ func (m *miner) stands(set []int32, k int32) float64 {
 	// If one more condition takes the harm away with it, the harm is that of
 	// another set, which will be found in its turn. Other values of what is
 	// dropped are no other cause: they show that it takes no certain value.
-	g := m.gather(k, set, false)
+	x := m.exact
+	x.spare = x.without(x.spare, k, set, false)
+	with := make([]sum, len(m.classes.list))
+	lacks := x.byClass(x.spare, with)
 	for c := range m.classes.list {
 		if m.classes.list[c].context != varies || slices.Contains(set, int32(c)) || m.classes.list[c].name == m.classes.list[k].name {
 			continue
 		}
-		left := g.lacks.minus(g.without[c])
-		if left.total() < fewRows || 5*left.total() < g.lacks.total() {
+		left := lacks.minus(with[c])
+		if left.total() < fewRows || 5*left.total() < lacks.total() {
 			continue
 		}
 		if (left.risk(m.ledger.typical).risk-base)/full < standing/2 {

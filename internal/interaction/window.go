@@ -43,7 +43,7 @@ func NewWindow(o Options, width time.Duration) (*Window, error) {
 
 func newWindow(o Options, width int64, timed bool) *Window {
 	c := newCatalog(o.Location)
-	return &Window{options: o, catalog: c, builder: newPaneBuilder(c), width: width, timed: timed}
+	return &Window{options: o, catalog: c, builder: newPaneBuilder(c, o.Seed), width: width, timed: timed}
 }
 
 // Know tells what the numbers of conditions stand for. The list must begin with
@@ -153,7 +153,7 @@ func cut(ctx context.Context, t Table, o Options) (*Window, error) {
 		case half == 0:
 			build(w.builder, 0, min(middle, count))
 		default:
-			build(newPaneBuilder(w.catalog), min(middle, count), count)
+			build(newPaneBuilder(w.catalog, w.options.Seed), min(middle, count), count)
 		}
 	})
 	if err := ctx.Err(); err != nil {
