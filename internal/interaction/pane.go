@@ -25,7 +25,7 @@ type pane struct {
 	half    []uint64   // a random half of the entries
 	// drawn lists the entries by the leading zeros of their lot, most first;
 	// those with at least n of them end at upTo[n].
-	drawn  []uint32
+	drawn  []drawn
 	upTo   [lots + 1]int
 	met    []encounter
 	total  int64 // observations
@@ -470,21 +470,39 @@ func (p *pane) lot(i int) uint64 { return mix(p.entries[i].hash ^ p.seed) }
 
 // draw orders the entries by their lots, so that a sample is the first of them.
 func (p *pane) draw() {
-	zeros := func(i int) int { return min(bits.LeadingZeros64(p.lot(i)), lots-1) }
+	zeros := func(lot uint64) int { return min(bits.LeadingZeros64(lot), lots-1) }
+	lot := make([]uint64, len(p.entries))
 	for i := range p.entries {
-		p.upTo[zeros(i)]++
+		lot[i] = p.lot(i)
+		p.upTo[zeros(lot[i])]++
 	}
 	for n := lots - 1; n >= 0; n-- { // from counts to ends
 		p.upTo[n] += p.upTo[n+1]
 	}
 	next := p.upTo
-	p.drawn = make([]uint32, len(p.entries))
-	for i := range p.entries {
-		n := zeros(i) + 1
-		p.drawn[next[n]] = uint32(i)
+	p.drawn = make([]drawn, len(p.entries))
+	for i, x := range lot {
+		n := zeros(x) + 1
+		p.drawn[next[n]] = drawn{uint32(i), uint32(x >> 32)}
 		next[n]++
 	}
+	// Those that a large window samples lie in memory one after the other.
+	first := p.drawn[:p.upTo[3]]
+	size := 0
+	for _, d := range first {
+		size += len(p.entries[d.entry].conditions)
+	}
+	ids := make([]condition.ID, 0, size)
+	for _, d := range first {
+		e := &p.entries[d.entry]
+		from := len(ids)
+		ids = append(ids, e.conditions...)
+		e.conditions = ids[from:len(ids):len(ids)]
+	}
 }
+
+// drawn is an entry and the upper half of its lot.
+type drawn struct{ entry, lot uint32 }
 
 // hashIDs hashes a set of conditions by content (FNV-1a over whole numbers,
 // then mixed).

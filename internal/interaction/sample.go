@@ -111,25 +111,27 @@ func (m *miner) lots(d *sampled) bool {
 	d.okCounts, d.okUnit = d.okCounts[:0], threshold
 	cells := m.ledger.cells
 	for i, p := range m.ledger.panes {
-		zeros := min(max(int(-math.Log2(most[i])), 0), lots-1)
+		zeros := lots - 1
+		if most[i] > 0 {
+			zeros = min(max(int(-math.Log2(most[i])), 0), lots-1)
+		}
 		own := slices.IndexFunc(cells, func(b berth) bool { return b.pane != i })
 		if own < 0 {
 			own = len(cells)
 		}
-		begin := len(d.oks)
-		for _, e := range p.drawn[:p.upTo[zeros]] {
-			at := m.ledger.begins[i]*64 + int(e)
-			if m.exact.alive[at/64]>>(at%64)&1 == 0 || p.entries[e].ok == 0 {
+		for _, x := range p.drawn[:p.upTo[zeros]] {
+			chance := float64(x.lot) / (1 << 32)
+			at := m.ledger.begins[i]*64 + int(x.entry)
+			if chance >= most[i] || m.exact.alive[at/64]>>(at%64)&1 == 0 {
 				continue
 			}
 			n, _ := slices.BinarySearchFunc(cells[:own], at, func(b berth, at int) int { return b.to - 1 - at })
 			b := &cells[n]
-			if d.band[b.stratum] >= 0 && float64(p.lot(int(e))>>11)/(1<<53) < p.entries[e].weight*b.factor/threshold {
+			if e := &p.entries[x.entry]; d.band[b.stratum] >= 0 && e.ok > 0 && chance < e.weight*b.factor/threshold {
 				d.oks = append(d.oks, position{int32(at), b.stratum})
 				d.okCounts = append(d.okCounts, 1)
 			}
 		}
-		slices.SortFunc(d.oks[begin:], func(a, b position) int { return int(a.at - b.at) })
 		cells = cells[own:]
 	}
 	return true
@@ -160,7 +162,7 @@ func (m *miner) sample(d *sampled, entries []position, units []float64, counts [
 		n := units[i] / threshold
 		whole := math.Floor(n + 1e-9)
 		if n-whole > 1e-9 {
-			if u := float64(m.lot(p)>>11) / (1 << 53); u < n-whole {
+			if u := float64(m.lot(p)>>32) / (1 << 32); u < n-whole {
 				whole++
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 const (
 	// keepBest is how many sets of a round are verified on all rows at most.
-	keepBest = 200
+	keepBest = 100
 	// mostNodes bounds the search; beyond it the result says that it was cut
 	// short. At 600 conditions and order 4 a search takes under a tenth of it.
 	mostNodes = 8_000_000
