@@ -31,13 +31,8 @@ type scratch struct {
 
 // explain looks for what explains the failures of a ledger.
 func (s *scratch) explain(ctx context.Context, o Options) (Result, error) {
-	r := Result{Findings: []Finding{}, Missing: []string{}, Rows: int(s.ledger.total), Failed: int(s.ledger.failed)}
-	switch {
-	case r.Failed == 0:
-		return r, nil
-	case r.Failed == r.Rows:
-		r.Verdict = NoExplanation
-		r.Missing = append(r.Missing, "Everything failed: without "+o.Noun+" that did not fail there is nothing to compare with.")
+	r, done := untold(int(s.ledger.total), int(s.ledger.failed), o)
+	if done {
 		return r, nil
 	}
 	m := &miner{options: o, ledger: &s.ledger, exact: &s.exact, scratch: s}
@@ -48,6 +43,17 @@ func (s *scratch) explain(ctx context.Context, o Options) (Result, error) {
 	}
 	m.report(&r, found)
 	return r, nil
+}
+
+// untold returns the result for so many observations before anything is found,
+// and whether that is all there is to say.
+func untold(rows, failed int, o Options) (r Result, done bool) {
+	r = Result{Findings: []Finding{}, Missing: []string{}, Rows: rows, Failed: failed}
+	if failed > 0 && failed == rows {
+		r.Verdict = NoExplanation
+		r.Missing = append(r.Missing, "Everything failed: without "+o.Noun+" that did not fail there is nothing to compare with.")
+	}
+	return r, failed == 0 || failed == rows
 }
 
 // prepare finds the classes and how many tests there are.

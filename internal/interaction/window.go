@@ -107,7 +107,15 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 	if err := check(t); err != nil {
 		return Result{}, fmt.Errorf("table: %w", err)
 	}
-	w, err := cut(ctx, t, o.withDefaults())
+	o = o.withDefaults()
+	rows, failed := 0, 0
+	for i := range t.Rows {
+		rows, failed = rows+t.Rows[i].Total, failed+t.Rows[i].Failed
+	}
+	if r, done := untold(rows, failed, o); done {
+		return r, nil
+	}
+	w, err := cut(ctx, t, o)
 	if err != nil {
 		return Result{}, err
 	}
