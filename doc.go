@@ -26,6 +26,8 @@
 //	internal/pipeline          carries one window through the stages above
 //	internal/sim               is a fleet of services in virtual time
 //	internal/experiment        asks a simulator, or a live system, a factorial question
+//	internal/scenario          reads systems from files, to be simulated and asked about
+//	examples/scenarios         are systems that fail, and systems that do not
 //	internal/store             is what a backend must do, and one that does it in memory
 //	internal/store/duckdb      answers the store's questions in DuckDB SQL
 //	internal/web               serves the API and the embedded pages

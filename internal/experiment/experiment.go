@@ -58,6 +58,8 @@ type Options struct {
 	// HalfWidth is how narrow the interval of each arm's risk must be for
 	// replications to stop, 0 to 0.5. Default 0.1.
 	HalfWidth float64
+	// Within, if its Measure is set, must hold too.
+	Within Within
 	// Sufficient is the risk from which an arm counts as harmful, 0 to 1.
 	// Default 0.5. Harmless is the risk that the upper end of an arm's interval
 	// must stay within to count as free of harm. Default 0.1.
@@ -72,6 +74,14 @@ type Options struct {
 	// Progress, if set, is told how many trials have ended, and how many there
 	// will be at most. Calls do not overlap.
 	Progress func(done, most int)
+}
+
+// Within says how narrow the intervals of the mean of a measure must be for
+// replications to stop: their half width is at most Relative times the largest
+// mean of all arms.
+type Within struct {
+	Measure  string
+	Relative float64
 }
 
 // maxCrossed is how many factors are crossed in full: 64 arms.
@@ -112,10 +122,10 @@ type Result struct {
 // Run makes the experiment. An error is that of the options, of the context, or
 // of the first trial, by arm and seed, that failed.
 func Run(ctx context.Context, o Options, trial Trial) (Result, error) {
-	o = o.withDefaults()
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return Result{}, fmt.Errorf("experiment: %w", err)
 	}
+	o = o.withDefaults()
 	r := Result{Factors: o.Factors, Harm: o.Harm, Sets: []Set{}, Missing: []string{}, options: o}
 	r.data = &sample{options: o, trial: trial, outcomes: make(map[Arm][]Outcome)}
 	for i := range o.Factors {
@@ -152,7 +162,7 @@ func (r *Result) cross(ctx context.Context) error {
 			continue
 		}
 		if !narrow {
-			r.Missing = append(r.Missing, fmt.Sprintf("an interval is wider than ±%g: more replications than %d", r.options.HalfWidth, n))
+			r.Missing = append(r.Missing, fmt.Sprintf("an interval is wider than was asked for: more replications than %d", n))
 		}
 		r.Contrasts = r.data.contrasts(r.crossed, arms)
 		return nil
@@ -176,9 +186,18 @@ func (r *Result) judge(arms []Arm, n int) {
 
 // narrow reports whether the interval of every arm is.
 func (r *Result) narrow() bool {
-	return !slices.ContainsFunc(r.Cells, func(c Cell) bool {
-		return (c.High-c.Low)/2 > r.options.HalfWidth
-	})
+	var widest, largest float64 // of the measure of Within
+	for _, c := range r.Cells {
+		if (c.High-c.Low)/2 > r.options.HalfWidth {
+			return false
+		}
+		for _, m := range c.Measures {
+			if m.Name == r.options.Within.Measure {
+				widest, largest = max(widest, (m.High-m.Low)/2), max(largest, m.Mean)
+			}
+		}
+	}
+	return widest <= r.options.Within.Relative*largest
 }
 
 // settled reports whether more replications are not needed for a verdict.
@@ -210,7 +229,9 @@ func orDefault[T comparable](value, otherwise T) T {
 	return value
 }
 
-func (o Options) validate() error {
+// Validate says what is wrong with the options, or nothing.
+func (o Options) Validate() error {
+	o = o.withDefaults()
 	switch {
 	case len(o.Factors) == 0:
 		return errors.New("no factors: name the conditions to switch")
@@ -226,6 +247,9 @@ func (o Options) validate() error {
 		return fmt.Errorf("q is %g: want more than 0 and less than 1", o.Q)
 	case o.Workers < 1:
 		return fmt.Errorf("%d workers: want at least 1", o.Workers)
+	}
+	if m := o.Within.Measure; m != "" && (!slices.Contains(o.Measures, m) || !(o.Within.Relative > 0)) {
+		return fmt.Errorf("stop when %q is within %g: want one of the responses %v, and more than 0", m, o.Within.Relative, o.Measures)
 	}
 	for i, f := range o.Factors {
 		if f == "" || slices.Contains(o.Factors[:i], f) {

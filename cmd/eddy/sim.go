@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"example.test/eddy/examples/scenarios"
+	"example.test/eddy/internal/experiment"
+	"example.test/eddy/internal/scenario"
+)
+
+// simCmd are the verbs of the simulator.
+type simCmd struct {
+	Run    simRunCmd    `cmd:"" help:"Carry out a scenario: one run to look at, or the experiment in it."`
+	List   simListCmd   `cmd:"" help:"List the scenarios that come with Eddy."`
+	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files."`
+}
+
+// simRunCmd carries out a scenario.
+type simRunCmd struct {
+	Scenario   string   `arg:"" help:"A file, or the name of a scenario that comes with Eddy."`
+	Experiment bool     `help:"Carry out the experiment of the file: all its factors, on and off, many times."`
+	On         []string `help:"Conditions to switch on in the run." placeholder:"ID"`
+	Off        []string `help:"Conditions to switch off in the run." placeholder:"ID"`
+	Seed       *uint64  `help:"Seed of the run, and the first of the experiment (default: that of the file)."`
+	Workers    int      `help:"How many runs go on at the same time (default: one a core)."`
+	HTML       string   `name:"html" help:"Write a page with charts to this file." type:"path" placeholder:"FILE"`
+	JSON       bool     `name:"json" help:"Print JSON."`
+}
+
+// Help is shown by --help after the flags.
+func (simRunCmd) Help() string {
+	return `Examples:
+  eddy sim run retry-storm
+  eddy sim run retry-storm --off naive_retries --html out.html
+  eddy sim run my-system.yaml --experiment
+
+The same file, seed and conditions give the same run. With --experiment the
+asserts of the file are checked, and the exit status is 1 if one does not hold.`
+}
+
+// Run carries out the run, and the experiment if it was asked for.
+func (c *simRunCmd) Run(ctx context.Context, std stdio) error {
+	s, err := findScenario(c.Scenario)
+	if err != nil {
+		return err
+	}
+	if c.Experiment && s.Question == nil {
+		return fmt.Errorf("scenario %s: %w", s.File, scenario.ErrNoExperiment)
+	}
+	if c.Seed != nil {
+		s.Seed = *c.Seed
+	}
+	on := make(map[string]bool)
+	for _, id := range c.On {
+		on[id] = true
+	}
+	for _, id := range c.Off {
+		on[id] = false
+	}
+	run, err := s.Run(ctx, s.Seed, on)
+	if err != nil {
+		return err
+	}
+	out := simResult{Picture: s.Draw(run), Responses: s.Responses(run)}
+	if c.Experiment {
+		if out.Experiment, err = c.experiment(ctx, s, std.err); err != nil {
+			return err
+		}
+	}
+	if err := c.write(std.out, s, out); err != nil {
+		return err
+	}
+	if out.Experiment != nil && out.Experiment.Failed() {
+		return errNo
+	}
+	return nil
+}
+
+// experiment carries out the experiment, with progress on a terminal.
+func (c *simRunCmd) experiment(ctx context.Context, s *scenario.Scenario, progress io.Writer) (*scenario.Study, error) {
+	study, err := s.Experiment(ctx, func(o *experiment.Options) {
+		o.Workers, o.Seed = c.Workers, s.Seed
+		if terminal(progress) {
+			o.Progress = func(done, most int) { fmt.Fprintf(progress, "\r\x1b[K%d of at most %d runs", done, most) }
+		}
+	})
+	if terminal(progress) {
+		fmt.Fprint(progress, "\r\x1b[K")
+	}
+	return &study, err
+}
+
+// simResult is what --json prints.
+type simResult struct {
+	scenario.Picture
+
+	Responses  map[string]*float64 `json:"responses"`
+	Experiment *scenario.Study     `json:"experiment,omitempty"`
+}
+
+// write prints the result, and writes the page.
+func (c *simRunCmd) write(w io.Writer, s *scenario.Scenario, r simResult) error {
+	if c.HTML != "" {
+		if err := writePage(c.HTML, r); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(w, r)
+	}
+	if err := r.Picture.Write(w); err != nil {
+		return err
+	}
+	if r.Experiment != nil {
+		fmt.Fprintln(w)
+		return r.Experiment.Write(w)
+	}
+	if n := len(s.Asserts); n > 0 {
+		fmt.Fprintf(w, "\nThe file has an experiment, with asserts that were not checked: add --experiment.\n")
+	}
+	return nil
+}
+
+func writePage(path string, r simResult) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	return errors.Join(scenario.Page(f, r.Picture, r.Experiment), f.Close())
+}
+
+// findScenario reads a file or, if there is none of that name, one of those that
+// come with Eddy.
+func findScenario(name string) (*scenario.Scenario, error) {
+	text, ok := scenarios.Read(name)
+	if _, err := os.Stat(name); err == nil || !ok {
+		s, err := scenario.Load(name)
+		if errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(name, "/.") {
+			return nil, fmt.Errorf("scenario %q: no such file, and none of that name comes with Eddy; \"eddy sim list\" lists them", name)
+		}
+		return s, err
+	}
+	return scenario.Parse(name+".yaml", text)
+}
+
+// simListCmd lists what comes with Eddy.
+type simListCmd struct{}
+
+// Run prints name and what it is about, one a line.
+func (simListCmd) Run(std stdio) error {
+	for _, name := range scenarios.Names() {
+		s, err := findScenario(name)
+		if err != nil {
+			return err
+		}
+		first, _, _ := strings.Cut(s.Description, ". ")
+		fmt.Fprintf(std.out, "%-28s %s\n", name, strings.TrimSuffix(first, "."))
+	}
+	return nil
+}
+
+// simSchemaCmd prints the schema.
+type simSchemaCmd struct{}
+
+// Run prints it as JSON.
+func (simSchemaCmd) Run(std stdio) error {
+	out := json.NewEncoder(std.out)
+	out.SetIndent("", "  ")
+	return out.Encode(scenario.Schema())
+}
