@@ -1,10 +1,5 @@
 package sim
 
-import (
-	"math"
-	"time"
-)
-
 // Kinds of events of an edge.
 const (
 	edgeArrive  uint16 = iota + 1 // a frame reaches the instance
@@ -13,32 +8,36 @@ const (
 	edgeRetry                     // the delay before the next attempt is over
 )
 
-// An edge carries calls from one service, or workload, to another, by its policy.
+// An edge carries calls from one service, or workload, to a node, by its policy.
 type edge struct {
-	sim     *Sim
-	id      int32
-	ent     uint32
-	from    string
-	to      string
-	service int32 // the callee
-	base    Policy
-	spec    Policy
-	timeout int // its queue of timeouts, or -1
-	network sampler
-	tokens  float64
-	next    int32 // instance, in turn
-	count   EdgeCount
+	sim       *Sim
+	id        int32
+	ent       uint32
+	from      string
+	to        string
+	callee    int32 // the node
+	base      Policy
+	spec      Policy
+	timeout   int // its queue of timeouts, or -1
+	network   sampler
+	discovery sampler
+	tokens    float64
+	next      int32 // instance, in turn
+	gates     []gate
+	count     EdgeCount
 }
 
 // EdgeCount is what went over an edge.
 type EdgeCount struct {
 	Calls    int // logical calls, however many attempts they took
-	Attempts int
+	Attempts int // that were wanted, with those that were shed
 	OK       int // calls that succeeded
 	Failed   int // calls that failed after their last attempt
 	Timeouts int // attempts that were given up
-	Refused  int // attempts that the callee refused
+	Refused  int // attempts that the callee did not take
+	Shed     int // attempts that the caller's policy did not let through
 	Denied   int // retries that the budget did not let through
+	Fallback int // calls that failed and were answered from elsewhere
 }
 
 // refresh makes ready what follows from the policy.
@@ -51,63 +50,133 @@ func (d *edge) refresh(spec Policy) {
 	if spec.Timeout > 0 {
 		d.timeout = d.sim.engine.TimeoutQueue(spec.Timeout)
 	}
-	d.network = newSampler(spec.Network)
+	d.network = newSampler(spec.Network.Delay)
+	d.discovery = newSampler(spec.Balance.Discovery)
+	for i := range d.gates {
+		d.admit(&d.gates[i])
+	}
 }
 
-// begin makes a call for a frame, or for the user if parent is none.
-func (d *edge) begin(req, parent int32) int32 {
+// apply computes the policy anew.
+func (d *edge) apply(over func(instance int, set setter)) {
+	spec := d.base
+	over(0, spec.set)
+	d.refresh(spec)
+}
+
+// A request for a call, which has no place yet.
+func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 	s := d.sim
 	i := s.calls.get()
-	*s.calls.at(i) = call{req: req, parent: parent, edge: d.id, child: none, started: s.engine.now}
+	*s.calls.at(i) = call{
+		req: req, parent: parent, edge: d.id, caller: caller, child: none, next: none, prev: none,
+		write: write, key: none, started: s.engine.now,
+	}
 	s.hold(req)
 	d.count.Calls++
-	if b := &d.spec.Retry.Budget; b.Ratio > 0 || b.Burst > 0 {
-		d.tokens = math.Min(b.Burst, d.tokens+b.Ratio)
-	}
+	d.deposit()
 	return i
 }
 
-// send makes the next attempt of a call.
+// send makes the next attempt of a call, as soon as the bulkhead has a place.
 func (d *edge) send(i int32) {
+	c := d.sim.calls.at(i)
+	c.attempt++
+	d.count.Attempts++
+	g := d.gate(c.caller)
+	if g != nil && d.spec.Bulkhead.Max > 0 {
+		if g.inside >= d.spec.Bulkhead.Max {
+			if g.places.n >= d.spec.Bulkhead.Wait {
+				c.sent = d.sim.engine.now
+				d.ended(i, resultShed)
+				return
+			}
+			c.waits = waitsForPlace
+			g.places.push(d.sim, i)
+			return
+		}
+		g.inside++
+		c.inside = true
+	}
+	d.launch(i)
+}
+
+// launch starts the timeout of an attempt, and sends it once there is a
+// connection.
+func (d *edge) launch(i int32) {
+	e := &d.sim.engine
+	c := d.sim.calls.at(i)
+	c.sent = e.now
+	if d.timeout >= 0 {
+		c.timer = e.After(d.timeout, d.ent, edgeTimeout, uint64(i))
+	}
+	if g := d.gate(c.caller); g != nil && d.spec.Pool.Max > 0 && g.open >= d.spec.Pool.Max {
+		c.waits = waitsForConnection
+		g.connections.push(d.sim, i)
+		return
+	}
+	d.dispatch(i)
+}
+
+// dispatch sends an attempt off.
+func (d *edge) dispatch(i int32) {
 	s, e := d.sim, &d.sim.engine
 	c := s.calls.at(i)
-	c.attempt++
-	c.sent = e.now
-	d.count.Attempts++
 	q := s.requests.at(c.req)
 	q.serial++
-	st := d.route()
+	n := s.nodes[d.callee]
+	st, ok := n.pick(d, c)
+	if !ok {
+		e.Cancel(c.timer)
+		d.ended(i, resultUnreachable)
+		return
+	}
 	j := s.frames.get()
-	*s.frames.at(j) = frame{
-		req: c.req, call: i, station: st.id, edge: d.id, attempt: c.attempt, serial: q.serial,
-		child: none, busy: -1, arrived: e.now, expires: Never,
+	f := s.frames.at(j)
+	*f = frame{
+		req: c.req, call: i, node: d.callee, station: st, edge: d.id, caller: none, attempt: c.attempt, serial: q.serial,
+		child: none, busy: none, link: none, from: c.caller, key: c.key, row: none, cause: none, write: c.write, arrived: e.now, expires: Never,
+	}
+	if d.timeout >= 0 {
+		f.expires = c.sent + Time(d.spec.Timeout)
+	}
+	if g := d.gate(c.caller); g != nil && d.spec.Pool.Max > 0 {
+		g.open++
+		f.caller = c.caller
 	}
 	s.hold(c.req)
 	c.child = j
-	if d.timeout >= 0 {
-		s.frames.at(j).expires = e.now + Time(d.spec.Timeout)
-		c.timer = e.After(d.timeout, d.ent, edgeTimeout, uint64(i))
+	if d.lost(q.key, int(q.serial)*2) {
+		d.vanish(j)
+		return
 	}
 	if delay := d.delay(q.key, int(q.serial)*2); delay > 0 {
 		e.At(e.now+delay, d.ent, edgeArrive, uint64(j))
 		return
 	}
-	st.arrive(j)
+	n.enter(j)
 }
 
-// route picks the instance, in turn.
-func (d *edge) route() *station {
-	in := d.sim.services[d.service].stations
-	d.next++
-	if int(d.next) >= len(in) {
-		d.next = 0
+// vanish forgets a frame whose message was lost. Its caller hears nothing.
+func (d *edge) vanish(j int32) {
+	s := d.sim
+	f := s.frames.at(j)
+	if f.call != none {
+		s.calls.at(f.call).child = none
 	}
-	return in[d.next]
+	d.close(f)
+	s.drop(f.req)
+	s.frames.put(j)
+}
+
+func (d *edge) lost(key uint64, nth int) bool {
+	loss := d.spec.Network.Loss
+	return loss > 0 && draw(key, forLoss, int(d.id), nth) < loss
 }
 
 // delay draws how long a message is under way.
 func (d *edge) delay(key uint64, nth int) Time {
-	if d.spec.Network.zero() {
+	if d.spec.Network.Delay.zero() {
 		return 0
 	}
 	return seconds(d.network.at(draw(key, forNetwork, int(d.id), nth)))
@@ -115,11 +184,18 @@ func (d *edge) delay(key uint64, nth int) Time {
 
 // answer sends the result of a frame to whoever waits for it. The frame has left
 // its instance.
-func (d *edge) answer(j int32) {
+func (d *edge) answer(j int32, r result) {
 	s, e := d.sim, &d.sim.engine
 	f := s.frames.at(j)
+	f.result, f.stage = r, stageTravels
+	d.close(f)
 	if f.call != none {
-		if delay := d.delay(s.requests.at(f.req).key, int(f.serial)*2+1); delay > 0 {
+		key := s.requests.at(f.req).key
+		if d.lost(key, int(f.serial)*2+1) {
+			d.vanish(j)
+			return
+		}
+		if delay := d.delay(key, int(f.serial)*2+1); delay > 0 {
 			e.At(e.now+delay, d.ent, edgeAnswer, uint64(j))
 			return
 		}
@@ -137,62 +213,78 @@ func (d *edge) deliver(j int32) {
 	if i == none {
 		return
 	}
-	s.calls.at(i).child = none
-	s.engine.Cancel(s.calls.at(i).timer)
+	c := s.calls.at(i)
+	c.child = none
+	s.engine.Cancel(c.timer)
 	d.ended(i, r)
+}
+
+// expire gives an attempt up.
+func (d *edge) expire(i int32) {
+	s := d.sim
+	c := s.calls.at(i)
+	d.count.Timeouts++
+	if c.waits == waitsForConnection {
+		d.gate(c.caller).connections.remove(s, i)
+	}
+	if j := c.child; j != none {
+		c.child = none
+		f := s.frames.at(j)
+		f.call = none
+		if d.spec.Cancel {
+			s.abandon(j)
+		}
+	}
+	d.ended(i, resultTimeout)
+}
+
+// abandon tells a frame, and all that it waits for, that nobody does any more.
+func (s *Sim) abandon(j int32) {
+	f := s.frames.at(j)
+	if f.stop || f.stage == stageTravels {
+		return
+	}
+	f.stop = true
+	s.nodes[f.node].abandon(j)
 }
 
 // ended decides what follows an attempt.
 func (d *edge) ended(i int32, r result) {
 	s := d.sim
-	if r == resultRefused {
-		d.count.Refused++
+	c := s.calls.at(i)
+	if c.inside {
+		c.inside = false
+		g := d.gate(c.caller)
+		g.inside--
+		d.admit(g)
 	}
-	if r == resultOK {
+	switch r {
+	case resultRefused, resultUnreachable:
+		d.count.Refused++
+	case resultShed:
+		d.count.Shed++
+	case resultOK:
 		d.count.OK++
 		d.finish(i, r)
 		return
+	default:
 	}
-	c := s.calls.at(i)
-	retry := &d.spec.Retry
-	if most := retry.MaxAttempts; most >= 0 && int(c.attempt) >= max(most, 1) {
-		d.count.Failed++
-		d.finish(i, r)
+	if !d.retries(c) {
+		d.fail(i, r)
 		return
-	}
-	if b := &retry.Budget; b.Ratio > 0 || b.Burst > 0 {
-		if d.tokens < 1 {
-			d.count.Denied++
-			d.count.Failed++
-			d.finish(i, r)
-			return
-		}
-		d.tokens--
 	}
 	s.engine.At(s.engine.now+d.backoff(c), d.ent, edgeRetry, uint64(i))
 }
 
-// backoff is how long to wait before the next attempt.
-func (d *edge) backoff(c *call) Time {
-	r := &d.spec.Retry
-	wait := Time(r.Delay)
-	if r.Backoff.Base > 0 {
-		most := r.Backoff.Cap
-		if most == 0 {
-			most = math.MaxInt64
-		}
-		b := r.Backoff.Base
-		for k := int32(1); k < c.attempt && b < most; k++ {
-			b = min(2*b, most)
-		}
-		b = min(b, most)
-		if r.Backoff.Jitter == FullJitter {
-			key := d.sim.requests.at(c.req).key
-			b = time.Duration(draw(key, forBackoff, int(d.id), int(c.attempt)) * float64(b))
-		}
-		wait += Time(b)
+// fail ends a call that has no attempts left.
+func (d *edge) fail(i int32, r result) {
+	if d.spec.Fallback {
+		d.count.Fallback++
+		d.finish(i, resultOK)
+		return
 	}
-	return wait
+	d.count.Failed++
+	d.finish(i, r)
 }
 
 // finish tells whoever made the call, and forgets it.
@@ -200,29 +292,41 @@ func (d *edge) finish(i int32, r result) {
 	s := d.sim
 	c := *s.calls.at(i)
 	s.calls.put(i)
-	if c.parent != none {
-		s.resume(c.parent, r)
-	} else {
+	switch {
+	case c.parent != none:
+		s.nodes[s.frames.at(c.parent).node].resume(c.parent, r)
+	case !c.detached:
 		s.userDone(c.req, r)
 	}
 	s.drop(c.req)
 }
 
+// give makes a call end for nobody: whoever made it has given up. An attempt
+// under way goes on, or is told, as the policy says.
+func (d *edge) give(i int32) {
+	s := d.sim
+	c := s.calls.at(i)
+	c.parent, c.detached = none, true
+	if d.spec.Cancel && c.child != none {
+		s.abandon(c.child)
+	}
+}
+
 // Handle carries out what was scheduled.
-func (d *edge) Handle(e *Engine, kind uint16, a uint64) {
+func (d *edge) Handle(_ *Engine, kind uint16, a uint64) {
 	s, i := d.sim, int32(a)
 	switch kind {
 	case edgeArrive:
-		s.stations[s.frames.at(i).station].arrive(i)
+		s.nodes[d.callee].enter(i)
 	case edgeAnswer:
 		d.deliver(i)
 	case edgeTimeout:
-		c := s.calls.at(i)
-		s.frames.at(c.child).call = none
-		c.child = none
-		d.count.Timeouts++
-		d.ended(i, resultTimeout)
+		d.expire(i)
 	case edgeRetry:
+		if s.calls.at(i).detached {
+			d.finish(i, resultCancelled)
+			return
+		}
 		d.send(i)
 	}
 }

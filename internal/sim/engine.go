@@ -73,7 +73,7 @@ const (
 )
 
 // A slot is the content of a pending event. Heap and queues hold only its time
-// and index, so that four of their nodes fit into a cache line.
+// and index, so that four of their entries fit into a cache line.
 type slot struct {
 	a     uint64
 	ent   uint32
@@ -126,7 +126,7 @@ func (e *Engine) At(t Time, ent uint32, kind uint16, a uint64) Handle {
 }
 
 // put fills a slot.
-func (e *Engine) put(t Time, ent uint32, kind uint16, a uint64, queue uint16) (node, Handle) {
+func (e *Engine) put(t Time, ent uint32, kind uint16, a uint64, queue uint16) (entry, Handle) {
 	var i uint32
 	if last := len(e.free) - 1; last >= 0 {
 		i = e.free[last]
@@ -141,7 +141,7 @@ func (e *Engine) put(t Time, ent uint32, kind uint16, a uint64, queue uint16) (n
 	s := &e.slots[i]
 	s.a, s.ent, s.kind, s.queue, s.live = a, ent, kind, queue, true
 	e.seq++
-	return node{t: t, key: e.seq<<slotBits | uint64(i)}, Handle{slot: i + 1, gen: s.gen}
+	return entry{t: t, key: e.seq<<slotBits | uint64(i)}, Handle{slot: i + 1, gen: s.gen}
 }
 
 // Cancel keeps an event from happening. For one that has happened, or was

@@ -10,8 +10,11 @@ type Model struct {
 	Horizon    time.Duration // how long a run lasts
 	Warmup     time.Duration // how much of it at the start is left out of totals
 	Services   []Service
+	Caches     []Cache
+	Stores     []Store
 	Workloads  []Workload
 	Policies   []Policy
+	Rules      []Rule
 	Conditions []Condition
 	SLO        SLO
 }
@@ -35,8 +38,34 @@ type Service struct {
 	Queue       Queue
 	Speed       float64 // work done in a second: 1. A condition may set it to 0: it stands still
 	Error       float64 // probability that a request fails by itself
+	Down        bool    // it takes nothing and drops what it has; conditions crash it so
+	Draining    bool    // it takes nothing more and ends what it has
+	Slowdown    Slowdown
+	Pause       Pause
+	Flags       []Flag
 	Calls       []Call
-	Op          string // name of the operation in telemetry: "handle"
+	Op          string // name of the operation in telemetry: that of the workload, or "handle"
+}
+
+// A Slowdown makes an instance slower the more it has in hand, as garbage
+// collection and thrashing do: with n requests present, of which more than Above,
+// its speed is divided by 1 + Factor*(n-Above)/Above.
+type Slowdown struct {
+	Above  int // 0: it does not slow down
+	Factor float64
+}
+
+// A Pause stops an instance now and then, as a full garbage collection does.
+type Pause struct {
+	Every, For Dist
+}
+
+// A Flag is a feature flag that a service evaluates for each request.
+type Flag struct {
+	Key     string
+	Default string  // the variant of those outside the share
+	Variant string  // the variant of those inside
+	Share   float64 // of requests: 0 to 1
 }
 
 // A Call is one that a service makes for each request.
@@ -44,146 +73,145 @@ type Call struct {
 	To       string
 	Prob     float64 // 1
 	Count    int     // how many, one after the other: 1
+	Write    bool    // to a store: it changes something
 	Optional bool    // its failure does not fail the caller
 }
 
-// A Discipline says who is next.
-type Discipline string
+// A Store keeps data behind a number of connections. A request to it takes a
+// server of its shard, then its share of the input and output, then works.
+type Store struct {
+	ID          string
+	System      string // db.system.name, such as "postgresql"
+	Servers     int    // of each shard: 1
+	Connections int    // requests that a shard lets in, waiting or at work; 0: all
+	Read, Write Dist
+	IO          IO
+	Shards      int // 1. A request goes to the shard of its key
+	Replicas    int // of each shard, for reads. 0: all go to the primary
+	Lag         time.Duration
+	Locks       int     // rows: a write holds the lock of its row. 0: no locks
+	Locked      bool    // writes wait, as behind a lock on the table; a condition sets it
+	Keys        Keys    // which key, and so shard and row, a request is about
+	Speed       float64 // 1
+	Error       float64
+	Queue       Queue
+	Down        bool
+	Slowdown    Slowdown
+}
 
-// Disciplines.
+// IO is input and output that all servers of a shard share, and that backups
+// and compactions take from.
+type IO struct {
+	Capacity  float64 // work done in a second: 0, input and output are not modelled
+	ReadCost  float64 // work of a read
+	WriteCost float64
+	Take      float64 // share of the capacity that something else takes: 0 to 1
+}
+
+// Keys says which keys requests are about.
+type Keys struct {
+	N    int     // how many keys there are: 1
+	Zipf float64 // the k-th most frequent has weight k^-Zipf; 0: all the same
+	Hot  float64 // share of requests that are about the first key, beside that
+}
+
+// A Cache stands between those that call it and a store: what it does not have,
+// the caller loads from the store, along the edge from the caller to the store.
+type Cache struct {
+	ID      string
+	Of      string        // the store, or a service, behind it
+	Entries int           // how many it keeps; 0: all
+	Policy  Eviction      // lru
+	TTL     Dist          // how long an entry is fresh; the zero Dist: for ever
+	Keys    Keys          // which key a request is about
+	Latency time.Duration // of a hit
+	Fill    Fill
+	Cold    bool // empty at the start, rather than as after a long time
+	Flush   Flush
+}
+
+// An Eviction says what a full cache gives up.
+type Eviction string
+
+// Evictions.
 const (
-	FIFO Discipline = "fifo"
-	LIFO Discipline = "lifo"
+	LRU     Eviction = "lru"
+	TinyLFU Eviction = "tinylfu" // a new entry must have been asked for more often than the one it replaces
 )
 
-// A Queue is where requests wait for a server.
-type Queue struct {
-	Discipline  Discipline    // fifo
-	Bound       int           // how many may wait; 0: all
-	None        bool          // nobody may wait: what finds no server is refused
-	DropExpired bool          // skip, without work, what its caller has given up, or will
-	DropMargin  time.Duration // will, unless this long is left
+// Fill says how what is missing is loaded.
+type Fill struct {
+	Coalesce Coalesce      // none
+	SWR      time.Duration // how long a stale entry is served while one request refreshes it
+	Early    float64       // beta of probabilistic early expiry; 0: none
+}
+
+// Coalesce says which misses of one key share a load.
+type Coalesce string
+
+// Coalescings.
+const (
+	CoalesceNone   Coalesce = "none"
+	CoalesceFlight Coalesce = "flight" // those of one instance of the caller
+	CoalesceLease  Coalesce = "lease"  // those of the whole fleet
+)
+
+// Flush drops a share of the entries, each at a time within Stagger. A condition
+// sets it.
+type Flush struct {
+	Fraction float64
+	Stagger  time.Duration
 }
 
 // A Workload is a population of users that send requests to a service.
 type Workload struct {
-	ID       string
-	Rate     Rate
-	Entry    string // the service
-	Op       string // name of the operation, such as "POST /checkout"
-	Patience time.Duration
+	ID         string
+	Rate       Rate
+	Entry      string // the service
+	Op         string // name of the operation, such as "POST /checkout"
+	Patience   time.Duration
+	Priority   int // 0 to 4, 0 is served first
+	Attributes []Attribute
+	// Closed users wait for an answer, think, and ask again; Rate is then not used.
+	Closed int
+	Think  Dist
+	// Reload is how often a user who failed asks again at once.
+	Reload int
 }
 
-// A Rate is how many requests arrive in a second, as a Poisson process.
-type Rate struct {
-	Const float64
+// An Attribute is one that a share of a workload's requests have, such as
+// tenant=acme.
+type Attribute struct {
+	Key, Value string
+	Share      float64 // 1
 }
 
-// A Policy says how one service, or workload, calls another.
-type Policy struct {
-	From, To string
-	Timeout  time.Duration // of one attempt; 0: none
-	Retry    Retry
-	Network  Dist // delay of a message, each way
+// A Rule is a fault that waits for a combination: a request that has met all of
+// When by the time that At has worked on it is affected with probability Prob.
+type Rule struct {
+	ID   string
+	At   string // a service
+	When []Atom
+	Prob float64 // 1
+	// What happens: an error of this type, or a silent harm of this name, which is
+	// only counted, or more work, or a server that is never given back.
+	Error string
+	Harm  string
+	Slow  Dist
+	Leak  bool
 }
 
-// Retry says when a failed attempt is made again.
-type Retry struct {
-	MaxAttempts int           // with the first: 1. Negative: without end
-	Delay       time.Duration // before every further one
-	Backoff     Backoff
-	Budget      TokenBudget
-}
-
-// A Jitter says how the delay of a backoff is spread.
-type Jitter string
-
-// Jitters.
-const (
-	NoJitter   Jitter = "none"
-	FullJitter Jitter = "full" // uniform between 0 and the delay
-)
-
-// A Backoff is a delay that doubles from Base to Cap. It adds to Delay.
-type Backoff struct {
-	Base, Cap time.Duration
-	Jitter    Jitter // none
-}
-
-// A TokenBudget lets a retry through for a token. A first attempt pays Ratio
-// tokens in; no more than Burst are kept, and so many are there at first. The
-// zero TokenBudget lets all through.
-type TokenBudget struct {
-	Ratio, Burst float64
-}
-
-// A ConditionKind says what sort of change puts a condition in force.
-type ConditionKind string
-
-// Kinds of conditions.
-const (
-	KindLoad      ConditionKind = "load"
-	KindFault     ConditionKind = "fault"
-	KindPhase     ConditionKind = "phase"
-	KindLease     ConditionKind = "lease"
-	KindDeploy    ConditionKind = "deploy"
-	KindConfig    ConditionKind = "config"
-	KindFlag      ConditionKind = "flag"
-	KindPolicy    ConditionKind = "policy"
-	KindCron      ConditionKind = "cron"
-	KindDNS       ConditionKind = "dns"
-	KindScale     ConditionKind = "scale"
-	KindTelemetry ConditionKind = "telemetry"
-)
-
-// A Condition is something that can be switched on or off for a run, as a factor
-// of an experiment is. On, its Apply settings hold in its windows, or all the
-// time if it has none. Off, its Revert settings hold all the time.
-type Condition struct {
-	ID      string
-	Kind    ConditionKind
-	Target  string // a service, a workload, or an edge as "from->to"
-	Apply   []Setting
-	Revert  []Setting
-	Windows []Window
-	Default bool // on, unless Settings.On says otherwise
-	// Instances are those of a service that are meant; none are all.
-	Instances []int
-}
-
-// A Setting gives a parameter of the target a value. Parameters are named as
-// the fields of Service, Workload and Policy in lower case with underscores, and
-// those within as "retry.max_attempts". A value is a float64, int, bool, string,
-// time.Duration, Dist or Rate, as the field is; a text is taken where it can be
-// read as a duration. "speed" multiplies.
-type Setting struct {
-	Param string
-	Value any
-}
-
-// A Window is a stretch of a run. To 0 is the end of the run.
-type Window struct {
-	From, To time.Duration
-}
-
-// services returns the service of a name.
-func (m *Model) service(id string) (int, bool) {
-	for i := range m.Services {
-		if m.Services[i].ID == id {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// workload returns the workload of a name.
-func (m *Model) workload(id string) (int, bool) {
-	for i := range m.Workloads {
-		if m.Workloads[i].ID == id {
-			return i, true
-		}
-	}
-	return 0, false
+// An Atom is one thing that a request may have met:
+//
+//	{cart, version, 2.4.0}         an instance of that version
+//	{pricing, rounding, banker}    a variant of a flag of a service
+//	{"", tenant, acme}             an attribute of its workload
+//	{"", condition, backup}        a condition that is in force
+//	{catalog-cache, result, miss}  a cache that has the key, or not: hit or miss
+//	{orders-db, read, stale}       a replica that did not know of the last write
+type Atom struct {
+	Entity, Dimension, Value string
+	Not                      bool // it has not met it
 }
 
 // policy returns the policy of an edge, or one that does nothing.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -85,73 +86,100 @@ func asDist(param string, v any, to *Dist) error {
 	return wrongParam(param, v, "a distribution")
 }
 
-func (s *Service) set(param string, v any) error {
-	switch param {
-	case "version":
-		return asText(param, v, &s.Version)
-	case "servers":
-		return asInt(param, v, &s.Servers)
-	case "service_time":
-		return asDist(param, v, &s.ServiceTime)
-	case "speed":
-		var factor float64
-		if err := asNumber(param, v, &factor); err != nil {
-			return err
-		}
-		s.Speed *= factor
-		return nil
-	case "error":
-		return asNumber(param, v, &s.Error)
+// asCount takes a whole number above 0.
+func asCount(param string, v any, to *int) error {
+	n := 0
+	if err := asInt(param, v, &n); err != nil || n < 1 {
+		return wrongParam(param, v, "a whole number of 1 or more")
 	}
-	return s.Queue.set(param, v)
+	*to = n
+	return nil
 }
 
-func (q *Queue) set(param string, v any) error {
+// asShare takes a number from 0 to 1.
+func asShare(param string, v any, to *float64) error {
+	x := -1.0
+	if err := asNumber(param, v, &x); err != nil || x < 0 || x > 1 {
+		return wrongParam(param, v, "a number from 0 to 1")
+	}
+	*to = x
+	return nil
+}
+
+// asFactor multiplies.
+func asFactor(param string, v any, to *float64) error {
+	x := -1.0
+	if err := asNumber(param, v, &x); err != nil || x < 0 {
+		return wrongParam(param, v, "a number of 0 or more")
+	}
+	*to *= x
+	return nil
+}
+
+// asHighest takes a share if it is the highest yet.
+func asHighest(param string, v any, to *float64) error {
+	x := 0.0
+	if err := asShare(param, v, &x); err != nil {
+		return err
+	}
+	*to = max(*to, x)
+	return nil
+}
+
+// queueParams are the parameters of a Queue, for messages.
+const queueParams = "queue.discipline, queue.bound, queue.none, queue.drop_expired, queue.drop_margin, queue.target, queue.interval"
+
+func unknownParam(param, what string, known ...string) error {
+	return fmt.Errorf("%q: a %s has %s", param, what, strings.Join(known, ", "))
+}
+
+// set gives a parameter a value, if it is one of a queue.
+func (q *Queue) set(param string, v any) (known bool, err error) {
 	switch param {
 	case "queue.discipline":
-		return asText(param, v, &q.Discipline)
+		return true, asText(param, v, &q.Discipline)
 	case "queue.bound":
-		return asInt(param, v, &q.Bound)
+		return true, asInt(param, v, &q.Bound)
 	case "queue.none":
-		return asBool(param, v, &q.None)
+		return true, asBool(param, v, &q.None)
 	case "queue.drop_expired":
-		return asBool(param, v, &q.DropExpired)
+		return true, asBool(param, v, &q.DropExpired)
 	case "queue.drop_margin":
-		return asDuration(param, v, &q.DropMargin)
+		return true, asDuration(param, v, &q.DropMargin)
+	case "queue.target":
+		return true, asDuration(param, v, &q.Target)
+	case "queue.interval":
+		return true, asDuration(param, v, &q.Interval)
 	}
-	return fmt.Errorf("%q: a service has version, servers, service_time, speed, error, "+
-		"queue.discipline, queue.bound, queue.none, queue.drop_expired and queue.drop_margin", param)
-}
-
-func (w *Workload) set(param string, v any) error {
-	switch param {
-	case "rate":
-		switch r := v.(type) {
-		case Rate:
-			w.Rate = r
-			return nil
-		case float64:
-			w.Rate = Rate{Const: r}
-			return nil
-		case int:
-			w.Rate = Rate{Const: float64(r)}
-			return nil
-		}
-		return wrongParam(param, v, "a rate")
-	case "patience":
-		return asDuration(param, v, &w.Patience)
-	}
-	return fmt.Errorf("%q: a workload has rate and patience", param)
+	return false, nil
 }
 
 func (p *Policy) set(param string, v any) error {
 	switch param {
 	case "timeout":
 		return asDuration(param, v, &p.Timeout)
-	case "network":
-		return asDist(param, v, &p.Network)
+	case "cancel":
+		return asBool(param, v, &p.Cancel)
+	case "fallback":
+		return asBool(param, v, &p.Fallback)
+	case "network.delay":
+		return asDist(param, v, &p.Network.Delay)
+	case "network.loss":
+		return asShare(param, v, &p.Network.Loss)
+	case "bulkhead.max":
+		return asInt(param, v, &p.Bulkhead.Max)
+	case "bulkhead.wait":
+		return asInt(param, v, &p.Bulkhead.Wait)
+	case "pool.max":
+		return asInt(param, v, &p.Pool.Max)
+	case "balance.algorithm":
+		return asText(param, v, &p.Balance.Algorithm)
+	case "balance.discovery":
+		return asDist(param, v, &p.Balance.Discovery)
 	case "retry.max_attempts":
 		return asInt(param, v, &p.Retry.MaxAttempts)
+	case "retry.max_duration":
+		return asDuration(param, v, &p.Retry.MaxDuration)
 	case "retry.delay":
 		return asDuration(param, v, &p.Retry.Delay)
 	case "retry.backoff.base":
@@ -165,6 +193,8 @@ func (p *Policy) set(param string, v any) error {
 	case "retry.budget.tokens.burst":
 		return asNumber(param, v, &p.Retry.Budget.Burst)
 	}
-	return fmt.Errorf("%q: an edge has timeout, network, retry.max_attempts, retry.delay, retry.backoff.base, "+
-		"retry.backoff.cap, retry.backoff.jitter, retry.budget.tokens.ratio and retry.budget.tokens.burst", param)
+	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "bulkhead.max",
+		"bulkhead.wait", "pool.max", "balance.algorithm", "balance.discovery", "retry.max_attempts", "retry.max_duration",
+		"retry.delay", "retry.backoff.base", "retry.backoff.cap", "retry.backoff.jitter", "retry.budget.tokens.ratio",
+		"retry.budget.tokens.burst")
 }

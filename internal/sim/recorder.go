@@ -15,30 +15,41 @@ type recorder struct {
 	total    Histogram
 	inFlight int
 	users    []UserInterval
-	services [][]ServiceInterval
+	services [][]ServiceInterval // services, then stores
+	caches   [][]CacheCount
 	edges    [][]EdgeCount
-	// Counts at the end of the interval before.
+	before   counts
+}
+
+// counts are those at the end of the interval before.
+type counts struct {
 	stations []StationCount
 	areas    []float64
-	over     []EdgeCount
+	caches   []CacheCount
+	edges    []EdgeCount
 }
 
 func (r *recorder) begin() {
 	s := r.sim
 	n := int(Time(s.model.Horizon)/r.every) + 1
 	r.users = make([]UserInterval, 0, n)
-	r.services = make([][]ServiceInterval, len(s.services))
-	for i := range r.services {
-		r.services[i] = make([]ServiceInterval, 0, n)
+	r.services = series[ServiceInterval](len(s.services)+len(s.stores), n)
+	r.caches = series[CacheCount](len(s.caches), n)
+	r.edges = series[EdgeCount](len(s.edges), n)
+	r.before = counts{
+		stations: make([]StationCount, len(s.stations)), areas: make([]float64, len(s.stations)),
+		caches: make([]CacheCount, len(s.caches)), edges: make([]EdgeCount, len(s.edges)),
 	}
-	r.edges = make([][]EdgeCount, len(s.edges))
-	for i := range r.edges {
-		r.edges[i] = make([]EdgeCount, 0, n)
-	}
-	r.stations = make([]StationCount, len(s.stations))
-	r.areas = make([]float64, len(s.stations))
-	r.over = make([]EdgeCount, len(s.edges))
 	s.engine.At(r.every, r.ent, recorderTick, 0)
+}
+
+// series makes room for n intervals of each of some things.
+func series[T any](things, n int) [][]T {
+	out := make([][]T, things)
+	for i := range out {
+		out[i] = make([]T, 0, n)
+	}
+	return out
 }
 
 // Handle ends an interval.
@@ -60,30 +71,45 @@ func (r *recorder) close() {
 	r.now = UserInterval{At: s.engine.now.Duration()}
 	r.latency.reset()
 	for i, v := range s.services {
-		var at ServiceInterval
-		for _, t := range v.stations {
-			t.integrate(0)
-			at.StationCount = at.plus(t.count.minus(r.stations[t.id]))
-			at.Waiting += t.waiting.len()
-			at.Held += t.held
-			at.Mean += (t.area - r.areas[t.id]) / length.Seconds()
-			r.stations[t.id], r.areas[t.id] = t.count, t.area
-		}
-		r.services[i] = append(r.services[i], at)
+		r.services[i] = append(r.services[i], r.sum(v.stations, length))
+	}
+	for i, v := range s.stores {
+		k := len(s.services) + i
+		r.services[k] = append(r.services[k], r.sum(v.stations, length))
+	}
+	for i, v := range s.caches {
+		v.count.Evicted = v.recent.evicted
+		r.caches[i] = append(r.caches[i], v.count.minus(r.before.caches[i]))
+		v.count.Loading = 0
+		r.before.caches[i] = v.count
 	}
 	for i, d := range s.edges {
-		r.edges[i] = append(r.edges[i], d.count.minus(r.over[i]))
-		r.over[i] = d.count
+		r.edges[i] = append(r.edges[i], d.count.minus(r.before.edges[i]))
+		r.before.edges[i] = d.count
 	}
 }
 
+// sum adds up what instances did in the interval under way.
+func (r *recorder) sum(stations []*station, length Time) ServiceInterval {
+	var at ServiceInterval
+	for _, t := range stations {
+		t.integrate(0)
+		at.StationCount = at.plus(t.count.minus(r.before.stations[t.id]))
+		at.Waiting += t.waiting.len()
+		at.Held += t.held
+		at.Mean += (t.area - r.before.areas[t.id]) / length.Seconds()
+		r.before.stations[t.id], r.before.areas[t.id] = t.count, t.area
+	}
+	return at
+}
+
 // offered counts a request that begins.
-func (s *Sim) offered() {
+func (s *Sim) offered(*request) {
 	s.recorder.now.Offered++
 	s.recorder.inFlight++
 }
 
-// userDone counts a request that ends for its user.
+// userDone counts a request that ends for its user, who may then ask again.
 func (s *Sim) userDone(i int32, res result) {
 	r := &s.recorder
 	r.inFlight--
@@ -92,23 +118,28 @@ func (s *Sim) userDone(i int32, res result) {
 	switch {
 	case res != resultOK:
 		r.now.Failed++
-		return
 	case s.model.SLO.Under > 0 && took > Time(s.model.SLO.Under):
 		r.now.Slow++
 	default:
 		r.now.Good++
 	}
-	r.latency.add(took)
-	if q.start >= Time(s.model.Warmup) {
-		r.total.add(took)
+	if res == resultOK {
+		r.latency.add(took)
+		if q.start >= Time(s.model.Warmup) {
+			r.total.add(took)
+		}
 	}
+	if s.settings.Ended != nil {
+		s.settings.Ended(Ended{Workload: int(q.workload), Number: q.number, Start: q.start, End: s.engine.now, OK: res == resultOK})
+	}
+	s.workloads[q.workload].ended(q, res == resultOK)
 }
 
 func (r *recorder) result() *Result {
 	s := r.sim
 	out := &Result{
 		Name: s.model.Name, Seed: s.seed, End: s.engine.now.Duration(), Warmup: s.model.Warmup,
-		Events: s.engine.fired, Interval: time.Duration(r.every), Users: r.users, Latency: r.total,
+		Events: s.engine.fired, Interval: time.Duration(r.every), Users: r.users, Latency: r.total, Harms: make(map[string]int),
 	}
 	for _, t := range s.toggles {
 		if t.To < 0 {
@@ -117,10 +148,19 @@ func (r *recorder) result() *Result {
 		out.Toggles = append(out.Toggles, t)
 	}
 	for i, v := range s.services {
-		out.Services = append(out.Services, ServiceResult{ID: v.spec.ID, Intervals: r.services[i]})
+		out.Services = append(out.Services, ServiceResult{ID: v.base.ID, Intervals: r.services[i]})
+	}
+	for i, v := range s.stores {
+		out.Services = append(out.Services, ServiceResult{ID: v.base.ID, Intervals: r.services[len(s.services)+i]})
+	}
+	for i, v := range s.caches {
+		out.Caches = append(out.Caches, CacheResult{ID: v.base.ID, Intervals: r.caches[i]})
 	}
 	for i, d := range s.edges {
 		out.Edges = append(out.Edges, EdgeResult{From: d.from, To: d.to, Intervals: r.edges[i]})
+	}
+	for name, n := range s.harms {
+		out.Harms[name] = *n
 	}
 	return out
 }

@@ -7,39 +7,68 @@ const none int32 = -1
 // for it has ended, also if the user has gone long before.
 type request struct {
 	key      uint64 // all its random numbers come from it
+	number   uint64 // of the workload's requests
+	met      uint64 // atoms, by bit
 	start    Time
 	refs     int32 // calls and frames that belong to it
 	workload int32
 	serial   int32 // attempts that were made for it, which tells their draws apart
+	reloads  int32 // how often its user asked before, in vain
+	user     int32 // of a closed workload
 }
 
-// A call is what one frame, or the user, wants from a service: one attempt after
+// A call is what one frame, or the user, wants from a node: one attempt after
 // the other until one is answered or the policy gives up.
 type call struct {
-	req     int32
-	parent  int32 // the frame that waits, or none if it is the user
-	edge    int32
-	child   int32 // the frame that works on the attempt under way, or none
-	attempt int32 // from 1
-	started Time
-	sent    Time // the attempt under way
-	timer   Handle
+	req        int32
+	parent     int32 // the frame that waits, or none if it is the user or nobody
+	edge       int32
+	caller     int32 // the instance that calls, counted over all services, or none
+	child      int32 // the frame that works on the attempt under way, or none
+	attempt    int32 // from 1
+	next, prev int32 // of those that wait with it
+	waits      waits
+	inside     bool // it takes up a place of the bulkhead
+	write      bool
+	key        int32 // what it is about, once that is known, or none
+	nth        int32 // of the same calls of one frame
+	detached   bool  // nobody waits for it
+	started    Time
+	sent       Time // the attempt under way
+	timer      Handle
 }
 
-// A frame is one attempt at work on an instance.
+// waits says what a call waits for before its attempt goes out.
+type waits uint8
+
+const (
+	waitsForNothing waits = iota
+	waitsForPlace         // in the bulkhead
+	waitsForConnection
+)
+
+// A frame is one attempt at work on a node.
 type frame struct {
 	req     int32
 	call    int32 // who waits for the answer, or none once nobody does
-	station int32
+	node    int32
+	station int32 // the instance, or none
 	edge    int32
+	caller  int32 // whose connection it uses, or none
+	from    int32 // the instance that calls, or none
 	attempt int32
 	serial  int32
 	step    int32 // the next call to make
 	repeat  int32 // how many of its repetitions are made
 	child   int32 // the call under way, or none
-	busy    int32 // place among those at work, or -1
+	busy    int32 // place among those at work, or none
+	link    int32 // the next of those that wait for the same, or none
+	key     int32 // which entry, or row, it is about
+	row     int32 // whose lock it holds or waits for, or none
 	result  result
-	holds   bool    // a server
+	stage   stage
+	write   bool
+	stop    bool    // its caller has said that it gave up
 	work    float64 // seconds at speed 1 that are left when it stands still
 	total   float64 // seconds at speed 1 that it was given
 	arrived Time
@@ -47,7 +76,22 @@ type frame struct {
 	ends    Time
 	expires Time // when the caller gives up
 	done    Handle
+	cause   int32 // the rule that failed it, or none
+	judged  bool
+	flags   uint16 // those of its service of which it got the variant
 }
+
+// A stage is where a frame is.
+type stage uint8
+
+const (
+	stageTravels stage = iota // on the network, either way
+	stageWaits                // in the queue of a station
+	stageLocked               // for a lock, with a server
+	stageIO                   // for input and output, with a server
+	stageWorks                // with a server
+	stageCalls                // somebody else, with a server
+)
 
 // A result is how an attempt ended.
 type result uint8
@@ -55,10 +99,14 @@ type result uint8
 const (
 	resultNone result = iota
 	resultOK
-	resultError    // the service failed
-	resultTimeout  // the caller gave up
-	resultRefused  // the queue was full
-	resultUpstream // something that it called failed
+	resultError       // the callee failed by itself
+	resultRule        // a rule failed it
+	resultTimeout     // the caller gave up
+	resultRefused     // the queue of the callee was full
+	resultUnreachable // the instance was down, or there was none
+	resultShed        // the caller's own policy did not let it through
+	resultUpstream    // something that the callee called failed
+	resultCancelled   // the caller had given up
 )
 
 // hold and drop count who still works for a request.
@@ -70,4 +118,17 @@ func (s *Sim) drop(r int32) {
 	if q.refs == 0 {
 		s.requests.put(r)
 	}
+}
+
+// A node is what can be called.
+type node interface {
+	// pick returns the instance for the next attempt of a call, or none, and
+	// whether there is any way to go.
+	pick(d *edge, c *call) (int32, bool)
+	// enter takes a frame in that has arrived.
+	enter(j int32)
+	// resume goes on with a frame whose call has ended.
+	resume(j int32, r result)
+	// abandon is told that the caller of a frame has given up.
+	abandon(j int32)
 }

@@ -15,8 +15,10 @@ type Result struct {
 	Toggles []Toggle
 	// Users are what all workloads saw, an item an interval.
 	Users    []UserInterval
-	Services []ServiceResult
+	Services []ServiceResult // services, then stores
+	Caches   []CacheResult
 	Edges    []EdgeResult
+	Harms    map[string]int // silent harms, by the names that rules give them
 	// Latency is of what succeeded after the warm-up.
 	Latency Histogram
 }
@@ -34,7 +36,7 @@ type UserInterval struct {
 	Mean, P50, P99 time.Duration
 }
 
-// A ServiceResult is what one service did, over all its instances.
+// A ServiceResult is what one service or store did, over all its instances.
 type ServiceResult struct {
 	ID        string
 	Intervals []ServiceInterval
@@ -46,6 +48,12 @@ type ServiceInterval struct {
 	Waiting int     // in its queues, at the end
 	Held    int     // servers, at the end
 	Mean    float64 // mean number present
+}
+
+// A CacheResult is what a cache did.
+type CacheResult struct {
+	ID        string
+	Intervals []CacheCount
 }
 
 // An EdgeResult is what went over one edge.
@@ -67,6 +75,42 @@ func (r *Result) Total(from, to time.Duration) UserInterval {
 		}
 	}
 	return sum
+}
+
+// Edge returns what went over an edge from one time to another.
+func (r *Result) Edge(from, to string, begin, end time.Duration) EdgeCount {
+	var sum EdgeCount
+	for _, e := range r.Edges {
+		if e.From != from || e.To != to {
+			continue
+		}
+		for i, c := range e.Intervals {
+			if at := time.Duration(i) * r.Interval; at >= begin && at < end {
+				sum = sum.plus(c)
+			}
+		}
+	}
+	return sum
+}
+
+// Service returns what a service or store did from one time to another, and the
+// mean number present.
+func (r *Result) Service(id string, begin, end time.Duration) (StationCount, float64) {
+	var sum StationCount
+	mean, n := 0.0, 0
+	for _, s := range r.Services {
+		if s.ID != id {
+			continue
+		}
+		for i, c := range s.Intervals {
+			if at := time.Duration(i) * r.Interval; at >= begin && at < end {
+				sum = sum.plus(c.StationCount)
+				mean += c.Mean
+				n++
+			}
+		}
+	}
+	return sum, mean / float64(max(n, 1))
 }
 
 // Recovery returns how long after a time the share of good requests among those
@@ -91,23 +135,39 @@ func (r *Result) Recovery(after time.Duration, share float64, hold time.Duration
 	return 0, false
 }
 
-func (c StationCount) minus(d StationCount) StationCount {
+func (c StationCount) plus(d StationCount) StationCount {
 	return StationCount{
-		Arrived: c.Arrived - d.Arrived, Done: c.Done - d.Done, Refused: c.Refused - d.Refused,
-		Expired: c.Expired - d.Expired, Wasted: c.Wasted - d.Wasted, Work: c.Work - d.Work, Waste: c.Waste - d.Waste,
+		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused, Expired: c.Expired + d.Expired,
+		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
 	}
 }
 
-func (c StationCount) plus(d StationCount) StationCount {
-	return StationCount{
-		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused,
-		Expired: c.Expired + d.Expired, Wasted: c.Wasted + d.Wasted, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
+func (c StationCount) minus(d StationCount) StationCount {
+	return c.plus(StationCount{
+		Arrived: -d.Arrived, Done: -d.Done, Refused: -d.Refused, Expired: -d.Expired,
+		Wasted: -d.Wasted, Errors: -d.Errors, Work: -d.Work, Waste: -d.Waste,
+	})
+}
+
+func (c EdgeCount) plus(d EdgeCount) EdgeCount {
+	return EdgeCount{
+		Calls: c.Calls + d.Calls, Attempts: c.Attempts + d.Attempts, OK: c.OK + d.OK, Failed: c.Failed + d.Failed,
+		Timeouts: c.Timeouts + d.Timeouts, Refused: c.Refused + d.Refused, Shed: c.Shed + d.Shed, Denied: c.Denied + d.Denied,
+		Fallback: c.Fallback + d.Fallback,
 	}
 }
 
 func (c EdgeCount) minus(d EdgeCount) EdgeCount {
-	return EdgeCount{
-		Calls: c.Calls - d.Calls, Attempts: c.Attempts - d.Attempts, OK: c.OK - d.OK, Failed: c.Failed - d.Failed,
-		Timeouts: c.Timeouts - d.Timeouts, Refused: c.Refused - d.Refused, Denied: c.Denied - d.Denied,
+	return c.plus(EdgeCount{
+		Calls: -d.Calls, Attempts: -d.Attempts, OK: -d.OK, Failed: -d.Failed, Timeouts: -d.Timeouts,
+		Refused: -d.Refused, Shed: -d.Shed, Denied: -d.Denied, Fallback: -d.Fallback,
+	})
+}
+
+// minus leaves the most loads at once as it is: it is no sum.
+func (c CacheCount) minus(d CacheCount) CacheCount {
+	return CacheCount{
+		Hits: c.Hits - d.Hits, Stale: c.Stale - d.Stale, Misses: c.Misses - d.Misses, Coalesced: c.Coalesced - d.Coalesced,
+		Loads: c.Loads - d.Loads, Early: c.Early - d.Early, Evicted: c.Evicted - d.Evicted, Loading: c.Loading,
 	}
 }

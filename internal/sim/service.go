@@ -1,11 +1,16 @@
 package sim
 
+import "strings"
+
 // A service is the instances that share a name, and what they call.
 type service struct {
-	id       int32
-	spec     *Service
+	sim      *Sim
+	id       int32 // as a node
+	base     Service
+	specs    []Service // of the instances
 	stations []*station
 	steps    []step
+	rules    []rule
 }
 
 // A step is one call that a request makes.
@@ -13,47 +18,144 @@ type step struct {
 	edge     *edge
 	prob     float64
 	count    int32
+	write    bool
 	optional bool
 }
 
+// apply computes the parameters of each instance anew.
+func (v *service) apply(over func(instance int, set setter)) {
+	for i, t := range v.stations {
+		spec := v.base.copy()
+		over(i, spec.set)
+		v.specs[i] = spec
+		t.met = v.sim.atoms.bit(Atom{spec.ID, "version", spec.Version, false})
+		t.refresh(spec.station())
+	}
+}
+
+// copy returns a service whose flags can be set by themselves.
+func (s Service) copy() Service {
+	s.Flags = append([]Flag(nil), s.Flags...)
+	return s
+}
+
+// station is what the service says about an instance.
+func (s *Service) station() stationSpec {
+	return stationSpec{
+		servers: s.Servers, work: [2]Dist{s.ServiceTime, s.ServiceTime}, speed: s.Speed, error: s.Error, down: s.Down, draining: s.Draining,
+		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause,
+	}
+}
+
+func (v *service) pick(d *edge, c *call) (int32, bool) { return d.route(v.stations, c) }
+
+func (v *service) enter(j int32) { v.sim.stations[v.sim.frames.at(j).station].arrive(j) }
+
 // worked goes on with a frame whose own work is done.
-func (s *Sim) worked(j int32) {
+func (v *service) worked(j int32) {
+	s := v.sim
 	f := s.frames.at(j)
 	t := s.stations[f.station]
-	if t.spec.Error > 0 && draw(s.requests.at(f.req).key, forFault, int(t.service.id), int(f.serial)) < t.spec.Error {
+	if f.judged { // it was the work that a rule added
+		t.leave(j, resultOK)
+		return
+	}
+	q := s.requests.at(f.req)
+	q.met |= t.met
+	v.evaluate(&v.specs[t.instance], q, f)
+	if e := t.spec.error; e > 0 && draw(q.key, forFault, int(v.id), int(f.serial)) < e {
 		t.leave(j, resultError)
 		return
 	}
-	s.proceed(j)
+	v.proceed(j)
 }
 
 // proceed makes the next call of a frame, or answers if there is none.
-func (s *Sim) proceed(j int32) {
+func (v *service) proceed(j int32) {
+	s := v.sim
 	f := s.frames.at(j)
-	t := s.stations[f.station]
-	for int(f.step) < len(t.service.steps) {
-		st := &t.service.steps[f.step]
+	f.stage = stageCalls
+	for int(f.step) < len(v.steps) {
+		st := &v.steps[f.step]
 		if f.repeat < st.count && (st.prob >= 1 ||
-			draw(s.requests.at(f.req).key, forCall, int(t.service.id)<<8|int(f.step), int(f.serial)<<8|int(f.repeat)) < st.prob) {
+			draw(s.requests.at(f.req).key, forCall, int(v.id)<<8|int(f.step), int(f.serial)<<8|int(f.repeat)) < st.prob) {
 			f.repeat++
-			f.child = st.edge.begin(f.req, j)
+			f.child = st.edge.begin(f.req, j, f.station, st.write)
+			s.calls.at(f.child).nth = f.repeat
 			st.edge.send(f.child)
 			return
 		}
 		f.step++
 		f.repeat = 0
 	}
-	t.leave(j, resultOK)
+	if len(v.rules) > 0 && v.judge(j) {
+		return
+	}
+	s.stations[f.station].leave(j, resultOK)
 }
 
 // resume goes on with a frame whose call has ended.
-func (s *Sim) resume(j int32, r result) {
-	f := s.frames.at(j)
+func (v *service) resume(j int32, r result) {
+	f := v.sim.frames.at(j)
 	f.child = none
-	t := s.stations[f.station]
-	if r != resultOK && !t.service.steps[f.step].optional {
+	t := v.sim.stations[f.station]
+	switch {
+	case !t.up:
+		t.leave(j, resultUnreachable)
+	case r != resultOK && !v.steps[f.step].optional:
 		t.leave(j, resultUpstream)
-		return
+	default:
+		v.proceed(j)
 	}
-	s.proceed(j)
+}
+
+// abandon stops a frame, unless it waits in a queue, where it is skipped.
+func (v *service) abandon(j int32) { v.sim.abandonAt(j) }
+
+// abandonAt stops what a frame does at an instance.
+func (s *Sim) abandonAt(j int32) {
+	f := s.frames.at(j)
+	t := s.stations[f.station]
+	switch f.stage {
+	case stageWorks:
+		t.interrupt(j, resultCancelled)
+	case stageCalls:
+		i := f.child
+		f.child = none
+		s.edges[s.calls.at(i).edge].give(i)
+		t.leave(j, resultCancelled)
+	default: // it is skipped when its turn comes
+	}
+}
+
+// set gives a parameter a value.
+func (s *Service) set(param string, v any) error {
+	if key, ok := strings.CutPrefix(param, "flag."); ok {
+		return s.setFlag(param, key, v)
+	}
+	switch param {
+	case "version":
+		return asText(param, v, &s.Version)
+	case "servers":
+		return asCount(param, v, &s.Servers)
+	case "service_time":
+		return asDist(param, v, &s.ServiceTime)
+	case "speed":
+		return asFactor(param, v, &s.Speed)
+	case "error":
+		return asHighest(param, v, &s.Error)
+	case "down":
+		return asBool(param, v, &s.Down)
+	case "draining":
+		return asBool(param, v, &s.Draining)
+	case "slowdown.above":
+		return asInt(param, v, &s.Slowdown.Above)
+	case "slowdown.factor":
+		return asNumber(param, v, &s.Slowdown.Factor)
+	}
+	if known, err := s.Queue.set(param, v); known {
+		return err
+	}
+	return unknownParam(param, "service", "version", "servers", "service_time", "speed", "error", "down", "draining", "slowdown.above",
+		"slowdown.factor", "flag.KEY", "flag.KEY.share", queueParams)
 }

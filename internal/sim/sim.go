@@ -1,10 +1,11 @@
 // Package sim is a fleet of services in virtual time.
 //
-// A Model describes the fleet: services with instances, servers and queues, who
-// calls whom under which policy, workloads, and conditions that can be switched.
-// New makes a Sim of it, for one seed and one choice of conditions, and Run
-// carries it out and returns a Result: what users, services and edges did in each
-// interval, and when which condition was in force.
+// A Model describes the fleet: services with instances, servers and queues, caches
+// and stores, who calls whom under which policy, workloads, faults that wait for a
+// combination (Rules), and conditions that can be switched. New makes a Sim of it,
+// for one seed and one choice of conditions, and Run carries it out and returns a
+// Result: what users, services and edges did in each interval, and when which
+// condition was in force.
 //
 //	s, err := sim.New(model, 42, sim.Settings{On: map[string]bool{"brownout": true}})
 //	if err != nil {
@@ -15,12 +16,13 @@
 // The same model, seed and settings give the same result to the bit. Runs that
 // differ in one condition have all randomness in common that it does not touch:
 // every draw depends on the seed, the request, the purpose and who draws, and on
-// nothing that another request does. A Sim is for one goroutine; run as many at
-// a time as there are cores.
+// nothing that another request does. Snapshot keeps the state of a run, from which
+// others go on; Switch acts in one.
 //
-// A run never waits and never fails half-way; it ends at the model's horizon, or
-// at Settings.Budget events. Queues without a bound grow as those of the system
-// would, up to the 16 million pending events of an Engine, which panics then.
+// A Sim is for one goroutine; run as many at a time as there are cores. A run never
+// waits and never fails half-way; it ends at the model's horizon, or at
+// Settings.Budget events. Queues without a bound grow as those of the system would,
+// up to the 16 million pending events of an Engine, which panics then.
 package sim
 
 import (
@@ -34,132 +36,42 @@ type Settings struct {
 	On       map[string]bool // which conditions are on; the others as their Default says
 	Interval time.Duration   // how long an interval of the result is: 1 s
 	Budget   uint64          // the most events: 0, no bound
+	// Ended, if set, is called for each request that ends for its user.
+	Ended func(Ended)
+}
+
+// Ended is a request that has ended for its user.
+type Ended struct {
+	Workload   int    // in the order of the model
+	Number     uint64 // of its requests: the same one in runs that differ in their conditions
+	Start, End Time
+	OK         bool
 }
 
 // A Sim is one run of a model.
 type Sim struct {
 	model      *Model
 	seed       uint64
+	settings   Settings
 	engine     Engine
 	requests   arena[request]
 	calls      arena[call]
 	frames     arena[frame]
+	nodes      []node
+	byName     map[string]int32
 	services   []*service
+	caches     []*cache
+	stores     []*store
 	stations   []*station
 	edges      []*edge
 	workloads  []*workload
 	conditions conditions
 	recorder   recorder
+	atoms      atoms
+	inForce    uint64 // atoms that are conditions, and are in force
+	harms      map[string]*int
 	toggles    []Toggle
-	settings   Settings
 	begun      bool
-}
-
-// New builds a run. It fails if the model is not valid, or if On names no
-// condition of it.
-func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
-	if err := m.Validate(); err != nil {
-		return nil, fmt.Errorf("model %s: %w", m.Name, err)
-	}
-	if settings.Interval == 0 {
-		settings.Interval = time.Second
-	}
-	if settings.Interval < 0 {
-		return nil, fmt.Errorf("interval %v: want more than 0", settings.Interval)
-	}
-	s := &Sim{model: m, seed: seed, settings: settings}
-	s.recorder = recorder{sim: s, every: Time(settings.Interval)}
-	s.recorder.ent = s.engine.Add(&s.recorder)
-	s.conditions.sim = s
-	s.conditions.ent = s.engine.Add(&s.conditions)
-	for i := range m.Services {
-		s.addService(&m.Services[i])
-	}
-	for i, v := range s.services {
-		s.addSteps(v, &m.Services[i])
-	}
-	for i := range m.Workloads {
-		s.addWorkload(m.Workloads[i])
-	}
-	if err := s.addConditions(); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Sim) addService(spec *Service) {
-	base := *spec
-	base.Instances = max(base.Instances, 1)
-	base.Servers = max(base.Servers, 1)
-	if base.Speed == 0 {
-		base.Speed = 1
-	}
-	v := &service{id: int32(len(s.services)), spec: spec}
-	for i := range base.Instances {
-		t := &station{sim: s, id: int32(len(s.stations)), service: v, instance: i, base: base}
-		t.ent = s.engine.Add(t)
-		t.refresh(base)
-		s.stations = append(s.stations, t)
-		v.stations = append(v.stations, t)
-	}
-	s.services = append(s.services, v)
-}
-
-func (s *Sim) addSteps(v *service, spec *Service) {
-	for _, c := range spec.Calls {
-		prob := c.Prob
-		if prob == 0 {
-			prob = 1
-		}
-		v.steps = append(v.steps, step{edge: s.edgeOf(spec.ID, c.To), prob: prob, count: int32(max(c.Count, 1)), optional: c.Optional})
-	}
-}
-
-// edgeOf returns the edge between two, and makes it the first time.
-func (s *Sim) edgeOf(from, to string) *edge {
-	for _, d := range s.edges {
-		if d.from == from && d.to == to {
-			return d
-		}
-	}
-	callee, _ := s.model.service(to)
-	d := &edge{sim: s, id: int32(len(s.edges)), from: from, to: to, service: int32(callee), base: s.model.policy(from, to), next: -1}
-	d.ent = s.engine.Add(d)
-	s.edges = append(s.edges, d)
-	d.refresh(d.base)
-	return d
-}
-
-func (s *Sim) addWorkload(spec Workload) {
-	d := s.edgeOf(spec.ID, spec.Entry)
-	if d.base.Timeout == 0 {
-		d.base.Timeout = spec.Patience
-		d.refresh(d.base)
-	}
-	w := &workload{
-		sim: s, id: int32(len(s.workloads)), base: spec, spec: spec, edge: d,
-		arrival: NewStream(s.seed, spec.ID, "arrival"), key: hashText(mix(s.seed), spec.ID),
-	}
-	w.ent = s.engine.Add(w)
-	s.workloads = append(s.workloads, w)
-}
-
-func (s *Sim) addConditions() error {
-	known := make(map[string]bool)
-	for _, c := range s.model.Conditions {
-		on, said := s.settings.On[c.ID]
-		if !said {
-			on = c.Default
-		}
-		known[c.ID] = true
-		s.conditions.list = append(s.conditions.list, condition{spec: c, on: on})
-	}
-	for id := range s.settings.On {
-		if !known[id] {
-			return fmt.Errorf("model %s has no condition %q to switch", s.model.Name, id)
-		}
-	}
-	return nil
 }
 
 // Run carries the rest of the run out. It ends early, with the error of ctx,
@@ -208,6 +120,9 @@ func (s *Sim) start() {
 	s.begun = true
 	s.conditions.begin()
 	s.recorder.begin()
+	for _, t := range s.stations {
+		t.begin()
+	}
 	for _, w := range s.workloads {
 		w.begin()
 	}

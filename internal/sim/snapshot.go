@@ -1,6 +1,9 @@
 package sim
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // A Snapshot is the state of a run at one time, from which any number of runs
 // can go on, each by itself.
@@ -21,10 +24,22 @@ func (s *Sim) clone() *Sim {
 	if err != nil {
 		panic("BUG: a model that ran is not valid: " + err.Error())
 	}
-	c.begun = s.begun
+	c.begun, c.inForce = s.begun, s.inForce
 	c.toggles = slices.Clone(s.toggles)
+	for name, n := range s.harms {
+		*c.harms[name] = *n
+	}
 	c.engine.copy(&s.engine)
 	c.requests, c.calls, c.frames = s.requests.clone(), s.calls.clone(), s.frames.clone()
+	for i := range s.services {
+		c.services[i].copy(s.services[i])
+	}
+	for i := range s.stores {
+		c.stores[i].copy(s.stores[i])
+	}
+	for i := range s.caches {
+		c.caches[i].copy(s.caches[i])
+	}
 	for i := range s.stations {
 		c.stations[i].copy(s.stations[i])
 	}
@@ -34,7 +49,7 @@ func (s *Sim) clone() *Sim {
 	for i := range s.workloads {
 		c.workloads[i].copy(s.workloads[i])
 	}
-	c.conditions.list = slices.Clone(s.conditions.list)
+	c.conditions.copy(&s.conditions)
 	c.recorder.copy(&s.recorder)
 	return c
 }
@@ -44,7 +59,7 @@ func (e *Engine) copy(o *Engine) {
 	entities := e.entities
 	*e = *o
 	e.entities = entities
-	e.heap.nodes = slices.Clone(o.heap.nodes)
+	e.heap.entries = slices.Clone(o.heap.entries)
 	e.slots = slices.Clone(o.slots)
 	e.free = slices.Clone(o.free)
 	e.queues = slices.Clone(o.queues)
@@ -53,24 +68,59 @@ func (e *Engine) copy(o *Engine) {
 	}
 }
 
+func (v *service) copy(o *service) {
+	for i := range o.specs {
+		v.specs[i] = o.specs[i].copy()
+	}
+}
+
+func (v *store) copy(o *store) {
+	copy(v.specs, o.specs)
+	copy(v.written, o.written)
+	v.next, v.stale = o.next, o.stale
+}
+
+func (v *cache) copy(o *cache) {
+	sim, loads := v.sim, v.loads
+	*v = *o
+	v.sim, v.loads = sim, loads
+	v.fresh, v.under, v.leaders = slices.Clone(o.fresh), slices.Clone(o.under), maps.Clone(o.leaders)
+	r := &v.recent
+	r.next, r.prev, r.in, r.asked = slices.Clone(r.next), slices.Clone(r.prev), slices.Clone(r.in), slices.Clone(r.asked)
+}
+
 func (t *station) copy(o *station) {
-	sim, service := t.sim, t.service
+	sim, owner := t.sim, t.owner
 	*t = *o
-	t.sim, t.service = sim, service
+	t.sim, t.owner = sim, owner
 	t.busy = slices.Clone(o.busy)
-	t.waiting.ring = slices.Clone(o.waiting.ring)
+	t.waiting.levels = slices.Clone(o.waiting.levels)
+	for i := range t.waiting.levels {
+		t.waiting.levels[i].ring = slices.Clone(o.waiting.levels[i].ring)
+	}
+	t.io.waiting.ring = slices.Clone(o.io.waiting.ring)
+	t.locks.rows = slices.Clone(o.locks.rows)
+	t.locks.table.ring = slices.Clone(o.locks.table.ring)
 }
 
 func (d *edge) copy(o *edge) {
 	sim := d.sim
 	*d = *o
 	d.sim = sim
+	d.gates = slices.Clone(o.gates)
 }
 
 func (w *workload) copy(o *workload) {
 	sim, edge := w.sim, w.edge
 	*w = *o
 	w.sim, w.edge = sim, edge
+}
+
+func (c *conditions) copy(o *conditions) {
+	c.list = slices.Clone(o.list)
+	for i := range c.list {
+		c.list[i].units = slices.Clone(o.list[i].units)
+	}
 }
 
 func (r *recorder) copy(o *recorder) {
@@ -80,15 +130,19 @@ func (r *recorder) copy(o *recorder) {
 	r.latency.counts = slices.Clone(o.latency.counts)
 	r.total.counts = slices.Clone(o.total.counts)
 	r.users = slices.Clone(o.users)
-	r.services = slices.Clone(o.services)
-	for i := range r.services {
-		r.services[i] = slices.Clone(o.services[i])
+	r.services = cloneSeries(o.services)
+	r.caches = cloneSeries(o.caches)
+	r.edges = cloneSeries(o.edges)
+	r.before = counts{
+		stations: slices.Clone(o.before.stations), areas: slices.Clone(o.before.areas),
+		caches: slices.Clone(o.before.caches), edges: slices.Clone(o.before.edges),
 	}
-	r.edges = slices.Clone(o.edges)
-	for i := range r.edges {
-		r.edges[i] = slices.Clone(o.edges[i])
+}
+
+func cloneSeries[T any](from [][]T) [][]T {
+	out := slices.Clone(from)
+	for i := range out {
+		out[i] = slices.Clone(from[i])
 	}
-	r.stations = slices.Clone(o.stations)
-	r.areas = slices.Clone(o.areas)
-	r.over = slices.Clone(o.over)
+	return out
 }

@@ -1,45 +1,98 @@
 package sim
 
-// stationDone is the event that a frame's work is done.
-const stationDone uint16 = 1
+// Kinds of events of a station.
+const (
+	stationDone   uint16 = iota + 1 // a frame's work is done
+	stationIO                       // the input and output of a frame is done
+	stationPause                    // a pause begins
+	stationResume                   // a pause ends
+)
 
 // A station is one instance: some servers and a queue before them.
 type station struct {
 	sim      *Sim
 	id       int32
 	ent      uint32
-	service  *service
+	owner    owner
+	node     string
 	instance int
-	base     Service
-	spec     Service
-	work     sampler
-	speed    float64
-	held     int     // servers
-	busy     []int32 // the frames at work, in no order
-	waiting  deque
+	spec     stationSpec
+	work     [2]sampler // of reads, or all, and of writes
+	speed    float64    // 0 while it stands still
+	held     int        // servers
+	leaked   int        // servers that nobody gives back
+	busy     []int32    // the frames at work, in no order
+	waiting  queue
+	io       ioStage
+	locks    locks
+	paused   bool
+	pauses   Stream
+	up       bool
+	listed   bool // it takes requests, as it would tell
+	changed  Time // when that last changed
+	changes  int
+	met      uint64 // atoms that requests meet here
 	count    StationCount
 	area     float64 // of the number present over time, in seconds
 	since    Time
 	present  int
 }
 
+// A stationSpec is what a service or store says about one instance.
+type stationSpec struct {
+	servers     int
+	work        [2]Dist
+	speed       float64
+	error       float64
+	down        bool
+	draining    bool
+	queue       Queue
+	connections int
+	slowdown    Slowdown
+	pause       Pause
+	io          IO
+	locks       int
+	locked      bool
+}
+
+// An owner is the node that an instance belongs to.
+type owner interface {
+	node
+	// worked is told that the own work of a frame is done. It keeps its server.
+	worked(j int32)
+}
+
 // StationCount is what an instance did.
 type StationCount struct {
 	Arrived int
-	Done    int // was worked on to the end, or failed while calling
-	Refused int
+	Done    int // was given a server and gave it back
+	Refused int // found no room, or nobody there
 	Expired int // was dropped from the queue, unworked
 	Wasted  int // was worked on although nobody waited any more at the end
+	Errors  int
 	// Work is the work done, and Waste that of it which nobody waited for, in
 	// seconds at speed 1.
 	Work, Waste float64
 }
 
-func (t *station) refresh(spec Service) {
+func (t *station) refresh(spec stationSpec) {
 	t.spec = spec
-	t.work = newSampler(spec.ServiceTime)
-	t.setSpeed(max(spec.Speed, 0))
+	t.work = [2]sampler{newSampler(spec.work[0]), newSampler(spec.work[1])}
+	t.waiting.use(spec.queue)
+	t.io.refresh(t)
+	t.locks.refresh(t)
+	t.turn(!spec.down)
+	t.respeed()
 	t.startWaiting()
+}
+
+// begin schedules the first pause.
+func (t *station) begin() {
+	if t.spec.pause.Every.zero() {
+		return
+	}
+	every := newSampler(t.spec.pause.Every)
+	t.sim.engine.At(t.sim.engine.now+seconds(every.at(t.pauses.Uniform())), t.ent, stationPause, 0)
 }
 
 // integrate brings the area under the number present up to now.
@@ -48,6 +101,9 @@ func (t *station) integrate(change int) {
 	t.area += float64(t.present) * float64(now-t.since) / 1e9
 	t.since = now
 	t.present += change
+	if a := t.spec.slowdown.Above; a > 0 && max(t.present, t.present-change) > a {
+		t.respeed()
+	}
 }
 
 // arrive takes a frame in, or refuses it.
@@ -55,31 +111,68 @@ func (t *station) arrive(j int32) {
 	f := t.sim.frames.at(j)
 	f.arrived = t.sim.engine.now
 	t.count.Arrived++
-	if t.held < t.spec.Servers {
+	if !t.listed {
+		t.refuse(j, resultUnreachable)
+		return
+	}
+	if t.held < t.spec.servers-t.leaked && t.waiting.len() == 0 {
 		t.integrate(1)
 		t.start(j)
 		return
 	}
-	q := &t.spec.Queue
-	if q.None || q.Bound > 0 && t.waiting.len() >= q.Bound {
-		t.count.Refused++
-		f.result = resultRefused
-		t.sim.edges[f.edge].answer(j)
+	q := &t.spec.queue
+	if q.None || q.Bound > 0 && t.waiting.len() >= q.Bound || t.spec.connections > 0 && t.present >= t.spec.connections {
+		t.refuse(j, resultRefused)
 		return
 	}
 	t.integrate(1)
-	t.waiting.push(j)
+	f.stage = stageWaits
+	t.waiting.push(t.sim, j)
 }
 
-// start gives a frame a server and its work.
+func (t *station) refuse(j int32, r result) {
+	t.count.Refused++
+	t.sim.edges[t.sim.frames.at(j).edge].answer(j, r)
+}
+
+// start gives a frame a server.
 func (t *station) start(j int32) {
+	f := t.sim.frames.at(j)
+	t.held++
+	f.began = t.sim.engine.now
+	if f.write && (t.spec.locks > 0 || t.spec.locked) && !t.locks.take(t, j) {
+		return
+	}
+	t.locksHeld(j)
+}
+
+// locksHeld goes on with a frame that has all its locks.
+func (t *station) locksHeld(j int32) {
+	if t.io.cost(t.sim.frames.at(j).write) > 0 {
+		t.io.push(t, j)
+		return
+	}
+	t.toil(j)
+}
+
+// toil gives a frame that has all it needs its work.
+func (t *station) toil(j int32) {
 	s := t.sim
 	f := s.frames.at(j)
-	t.held++
-	f.holds = true
-	f.began = s.engine.now
-	f.total = t.work.at(draw(s.requests.at(f.req).key, forService, int(t.service.id), int(f.serial)))
+	which := 0
+	if f.write {
+		which = 1
+	}
+	u := draw(s.requests.at(f.req).key, forService, int(f.node), int(f.serial))
+	f.total = t.work[which].at(u)
 	f.work = f.total
+	t.add(j)
+}
+
+// add puts a frame to work for as much as is left of it.
+func (t *station) add(j int32) {
+	f := t.sim.frames.at(j)
+	f.stage = stageWorks
 	f.busy = int32(len(t.busy))
 	t.busy = append(t.busy, j)
 	t.schedule(j, f)
@@ -95,10 +188,17 @@ func (t *station) schedule(j int32, f *frame) {
 	}
 }
 
-// setSpeed changes how fast the instance works, also on what it has begun: a
-// demand is work, not time. If only new work felt it, what began while the
+// respeed works out how fast the instance is now, also for what it has begun: a
+// demand is work, not time. If only new work felt a change, what began while the
 // instance was slow would hold servers long after.
-func (t *station) setSpeed(speed float64) {
+func (t *station) respeed() {
+	speed := max(t.spec.speed, 0)
+	if sl := &t.spec.slowdown; sl.Above > 0 && t.present > sl.Above {
+		speed /= 1 + sl.Factor*float64(t.present-sl.Above)/float64(sl.Above)
+	}
+	if t.paused {
+		speed = 0
+	}
 	if speed == t.speed {
 		return
 	}
@@ -116,95 +216,113 @@ func (t *station) setSpeed(speed float64) {
 	}
 }
 
-// Handle ends a frame's work.
-func (t *station) Handle(_ *Engine, _ uint16, a uint64) {
-	j := int32(a)
-	f := t.sim.frames.at(j)
+// Handle carries out what was scheduled.
+func (t *station) Handle(e *Engine, kind uint16, a uint64) {
+	switch kind {
+	case stationDone:
+		j := int32(a)
+		t.remove(t.sim.frames.at(j))
+		t.count.Work += t.sim.frames.at(j).total
+		t.owner.worked(j)
+	case stationIO:
+		t.io.done(t)
+	case stationPause:
+		t.paused = true
+		t.respeed()
+		lasts := newSampler(t.spec.pause.For)
+		e.At(e.now+seconds(lasts.at(t.pauses.Uniform())), t.ent, stationResume, 0)
+	case stationResume:
+		t.paused = false
+		t.respeed()
+		t.begin()
+	}
+}
+
+// remove takes a frame from those at work.
+func (t *station) remove(f *frame) {
 	last := len(t.busy) - 1
 	moved := t.busy[last]
 	t.busy[f.busy] = moved
 	t.sim.frames.at(moved).busy = f.busy
 	t.busy = t.busy[:last]
-	f.busy = -1
-	t.count.Work += f.total
-	t.sim.worked(j)
+	f.busy = none
 }
 
 // leave frees the server of a frame and answers.
 func (t *station) leave(j int32, r result) {
 	f := t.sim.frames.at(j)
-	f.result = r
+	if f.row != none {
+		t.locks.give(t, f)
+	}
 	t.held--
-	f.holds = false
 	t.integrate(-1)
 	t.count.Done++
+	if r != resultOK {
+		t.count.Errors++
+	}
 	if f.call == none {
 		t.count.Wasted++
 		t.count.Waste += f.total
 	}
 	// Before the answer: what it sets off may arrive here, and must not overtake.
 	t.startWaiting()
-	t.sim.edges[f.edge].answer(j)
+	t.sim.edges[f.edge].answer(j, r)
 }
 
 // startWaiting gives free servers to the frames that wait.
 func (t *station) startWaiting() {
-	for t.held < t.spec.Servers && t.waiting.len() > 0 {
-		var j int32
-		if t.spec.Queue.Discipline == LIFO {
-			j = t.waiting.popBack()
-		} else {
-			j = t.waiting.popFront()
-		}
-		if !t.expired(j) {
+	s := t.sim
+	for t.up && t.held < t.spec.servers-t.leaked && t.waiting.len() > 0 {
+		j := t.waiting.pop(s)
+		f := s.frames.at(j)
+		if !f.stop && !t.waiting.drops(s, f) {
 			t.start(j)
 			continue
 		}
 		t.count.Expired++
 		t.integrate(-1)
-		f := t.sim.frames.at(j)
-		f.result = resultRefused
-		t.sim.edges[f.edge].answer(j)
+		r := resultRefused
+		if f.stop {
+			r = resultCancelled
+		}
+		s.edges[f.edge].answer(j, r)
 	}
 }
 
-func (t *station) expired(j int32) bool {
-	q := &t.spec.Queue
-	if !q.DropExpired {
-		return false
+// turn brings an instance up, or down: all that it had is lost.
+func (t *station) turn(up bool) {
+	if listed := up && !t.spec.draining; listed != t.listed {
+		t.listed = listed
+		t.changed = t.sim.engine.now
+		t.changes++
 	}
+	if up == t.up {
+		return
+	}
+	t.up = up
+	if up {
+		t.leaked = 0
+		return
+	}
+	for t.waiting.len() > 0 {
+		j := t.waiting.pop(t.sim)
+		t.integrate(-1)
+		t.refuse(j, resultUnreachable)
+	}
+	for len(t.busy) > 0 {
+		t.interrupt(t.busy[len(t.busy)-1], resultUnreachable)
+	}
+}
+
+// interrupt ends the work of a frame before it is done.
+func (t *station) interrupt(j int32, r result) {
 	f := t.sim.frames.at(j)
-	return f.call == none || f.expires != Never && t.sim.engine.now+Time(q.DropMargin) >= f.expires
-}
-
-// A deque is a ring of numbers.
-type deque struct {
-	ring []int32 // its length is a power of two, or 0
-	head int
-	n    int
-}
-
-func (d *deque) len() int { return d.n }
-
-func (d *deque) push(x int32) {
-	if d.n == len(d.ring) {
-		ring := make([]int32, max(16, 2*len(d.ring)))
-		k := copy(ring, d.ring[d.head:])
-		copy(ring[k:], d.ring[:d.head])
-		d.ring, d.head = ring, 0
+	t.sim.engine.Cancel(f.done)
+	if t.speed > 0 {
+		f.work = max(0, float64(f.ends-t.sim.engine.now)/1e9*t.speed)
 	}
-	d.ring[(d.head+d.n)&(len(d.ring)-1)] = x
-	d.n++
-}
-
-func (d *deque) popFront() int32 {
-	x := d.ring[d.head]
-	d.head = (d.head + 1) & (len(d.ring) - 1)
-	d.n--
-	return x
-}
-
-func (d *deque) popBack() int32 {
-	d.n--
-	return d.ring[(d.head+d.n)&(len(d.ring)-1)]
+	f.total -= f.work
+	t.count.Work += f.total
+	t.remove(f)
+	t.leave(j, r)
 }

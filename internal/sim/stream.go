@@ -62,11 +62,15 @@ const (
 	forBackoff
 	forFault
 	forNetwork
+	forLoss
 	forCall
 	forKey
 	forFlag
 	forTrace
-	forPatience
+	forEarly
+	forThink
+	forRule
+	forAttribute
 	forSampling
 )
 

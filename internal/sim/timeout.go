@@ -10,7 +10,7 @@ import (
 // in the heap. Most timeouts are cancelled before, and then never get there.
 type timeouts struct {
 	after Time
-	ring  []node // its length is a power of two
+	ring  []entry // its length is a power of two
 	head  int
 	n     int
 }
@@ -26,7 +26,7 @@ func (e *Engine) TimeoutQueue(d time.Duration) int {
 	if len(e.queues) == math.MaxUint16 {
 		panic("sim: more timeouts of different length than an engine can hold")
 	}
-	e.queues = append(e.queues, timeouts{after: Time(d), ring: make([]node, 64)})
+	e.queues = append(e.queues, timeouts{after: Time(d), ring: make([]entry, 64)})
 	return len(e.queues) - 1
 }
 
@@ -68,7 +68,7 @@ func (q *timeouts) drop() {
 }
 
 func (q *timeouts) grow() {
-	ring := make([]node, 2*len(q.ring))
+	ring := make([]entry, 2*len(q.ring))
 	k := copy(ring, q.ring[q.head:])
 	copy(ring[k:], q.ring[:q.head])
 	q.ring, q.head = ring, 0

@@ -1,0 +1,88 @@
+package sim
+
+// route picks an instance for an attempt, or reports that the caller knows of
+// none.
+func (d *edge) route(all []*station, c *call) (int32, bool) {
+	if len(all) == 1 {
+		return all[0].id, d.sees(all[0])
+	}
+	s := d.sim
+	q := s.requests.at(c.req)
+	switch d.spec.Balance.Algorithm {
+	case RandomInstance:
+		return d.first(all, int(drawBits(q.key, forRoute, int(d.id), int(q.serial))%uint64(len(all))))
+	case TwoChoices:
+		return d.twoChoices(all, drawBits(q.key, forRoute, int(d.id), int(q.serial)))
+	case LeastConnections:
+		return d.least(all)
+	case ConsistentHash:
+		// The same request goes to the same instance as long as that is there, and
+		// to the next one if it is not.
+		return d.first(all, int(mix(q.key^0x68617368)%uint64(len(all))))
+	default:
+		d.next++
+		if int(d.next) >= len(all) {
+			d.next = 0
+		}
+		st, ok := d.first(all, int(d.next))
+		if ok {
+			d.next = int32(s.stations[st].instance)
+		}
+		return st, ok
+	}
+}
+
+// first returns the first instance that the caller sees, from the i-th on.
+func (d *edge) first(all []*station, i int) (int32, bool) {
+	for range all {
+		if d.sees(all[i]) {
+			return all[i].id, true
+		}
+		i = (i + 1) % len(all)
+	}
+	return none, false
+}
+
+func (d *edge) twoChoices(all []*station, bits uint64) (int32, bool) {
+	n := uint64(len(all))
+	i := bits % n
+	j := (i + 1 + bits>>32%(n-1)) % n
+	a, b := all[i], all[j]
+	switch {
+	case !d.sees(a) && !d.sees(b):
+		return d.first(all, int(i))
+	case !d.sees(a):
+		return b.id, true
+	case !d.sees(b):
+		return a.id, true
+	case b.present < a.present:
+		return b.id, true
+	}
+	return a.id, true
+}
+
+func (d *edge) least(all []*station) (int32, bool) {
+	best := none
+	for k := range all {
+		// From another one each time, so that equals take turns.
+		t := all[(k+int(d.next)+1)%len(all)]
+		if d.sees(t) && (best == none || t.present < d.sim.stations[best].present) {
+			best = t.id
+		}
+	}
+	d.next = (d.next + 1) % int32(len(all))
+	return best, best != none
+}
+
+// sees reports whether the caller believes that an instance is there: what it
+// learns, it learns late.
+func (d *edge) sees(t *station) bool {
+	if t.changes == 0 || d.spec.Balance.Discovery.zero() {
+		return t.listed
+	}
+	u := unit(mix(d.sim.seed ^ uint64(d.id)<<40 ^ uint64(t.id)<<20 ^ uint64(t.changes)))
+	if d.sim.engine.now >= t.changed+seconds(d.discovery.at(u)) {
+		return t.listed
+	}
+	return !t.listed
+}

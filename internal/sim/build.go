@@ -1,0 +1,251 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// New builds a run. It fails if the model is not valid, or if On names no
+// condition of it.
+func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
+	if err := m.Validate(); err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
+	}
+	if settings.Interval == 0 {
+		settings.Interval = time.Second
+	}
+	if settings.Interval < 0 {
+		return nil, fmt.Errorf("interval %v: want more than 0", settings.Interval)
+	}
+	s := &Sim{model: m, seed: seed, settings: settings, byName: make(map[string]int32), harms: make(map[string]*int)}
+	s.recorder = recorder{sim: s, every: Time(settings.Interval)}
+	s.recorder.ent = s.engine.Add(&s.recorder)
+	s.conditions.sim = s
+	s.conditions.ent = s.engine.Add(&s.conditions)
+	s.addAtoms()
+	for i := range m.Services {
+		s.addService(m.Services[i])
+	}
+	for i := range m.Stores {
+		s.addStore(m.Stores[i])
+	}
+	for i := range m.Caches {
+		s.addCache(m.Caches[i])
+	}
+	for _, v := range s.services {
+		s.addSteps(v)
+	}
+	for i := range m.Workloads {
+		s.addWorkload(m.Workloads[i])
+	}
+	s.addRules()
+	s.addTargets()
+	return s, s.addConditions()
+}
+
+// addAtoms gives every atom that a rule asks for its bit.
+func (s *Sim) addAtoms() {
+	for i := range s.model.Rules {
+		for _, a := range s.model.Rules[i].When {
+			s.atoms.need(a)
+		}
+	}
+}
+
+// addNode makes a node known under a name.
+func (s *Sim) addNode(name string, n node) int32 {
+	id := int32(len(s.nodes))
+	s.nodes = append(s.nodes, n)
+	s.byName[name] = id
+	return id
+}
+
+func (s *Sim) addStation(o owner, node string, instance int) *station {
+	t := &station{
+		sim: s, id: int32(len(s.stations)), owner: o, node: node, instance: instance,
+		pauses: NewStream(s.seed, fmt.Sprintf("%s/%d", node, instance), "pause"),
+	}
+	t.io.current = none
+	t.ent = s.engine.Add(t)
+	s.stations = append(s.stations, t)
+	return t
+}
+
+func (s *Sim) addService(base Service) {
+	base.Instances = max(base.Instances, 1)
+	base.Servers = max(base.Servers, 1)
+	if base.Speed == 0 {
+		base.Speed = 1
+	}
+	v := &service{sim: s, base: base, specs: make([]Service, base.Instances)}
+	v.id = s.addNode(base.ID, v)
+	for i := range base.Instances {
+		v.stations = append(v.stations, s.addStation(v, base.ID, i))
+	}
+	s.services = append(s.services, v)
+}
+
+func (s *Sim) addStore(base Store) {
+	base.Servers = max(base.Servers, 1)
+	if base.Speed == 0 {
+		base.Speed = 1
+	}
+	v := &store{sim: s, base: base, shards: max(base.Shards, 1), copies: 1 + base.Replicas, keys: newKeyPicker(base.Keys)}
+	v.id = s.addNode(base.ID, v)
+	v.met = s.atoms.bit(Atom{base.ID, "read", "stale", false})
+	if base.Replicas > 0 {
+		v.written = make([]Time, v.keys.table.n)
+	}
+	for i := range v.shards * v.copies {
+		v.stations = append(v.stations, s.addStation(v, base.ID, i))
+	}
+	v.specs = make([]Store, len(v.stations))
+	s.stores = append(s.stores, v)
+}
+
+func (s *Sim) addCache(base Cache) {
+	v := &cache{
+		sim: s, base: base, keys: newKeyPicker(base.Keys), loads: make(map[int32]*edge), leaders: make(map[int64]int32),
+	}
+	v.id = s.addNode(base.ID, v)
+	v.ent = s.engine.Add(v)
+	n := v.keys.table.n
+	v.fresh, v.under, v.recent = make([]Time, n), make([]int16, n), newRecency(n, base.Entries)
+	v.met = [2]uint64{
+		s.atoms.bit(Atom{base.ID, "result", "hit", false}), s.atoms.bit(Atom{base.ID, "result", "miss", false}),
+	}
+	s.caches = append(s.caches, v)
+}
+
+func (s *Sim) addSteps(v *service) {
+	for _, c := range v.base.Calls {
+		prob := c.Prob
+		if prob == 0 {
+			prob = 1
+		}
+		d := s.edgeOf(v.base.ID, c.To)
+		v.steps = append(v.steps, step{edge: d, prob: prob, count: int32(max(c.Count, 1)), write: c.Write, optional: c.Optional})
+		if behind, ok := s.nodes[d.callee].(*cache); ok {
+			behind.loads[d.id] = s.edgeOf(v.base.ID, behind.base.Of)
+		}
+	}
+}
+
+// edgeOf returns the edge between two, and makes it the first time.
+func (s *Sim) edgeOf(from, to string) *edge {
+	for _, d := range s.edges {
+		if d.from == from && d.to == to {
+			return d
+		}
+	}
+	d := &edge{sim: s, id: int32(len(s.edges)), from: from, to: to, callee: s.byName[to], base: s.model.policy(from, to), next: -1}
+	d.ent = s.engine.Add(d)
+	if n, ok := s.byName[from]; ok {
+		if v, ok := s.nodes[n].(*service); ok {
+			d.gates = make([]gate, len(v.stations))
+		}
+	}
+	s.edges = append(s.edges, d)
+	return d
+}
+
+func (s *Sim) addWorkload(base Workload) {
+	d := s.edgeOf(base.ID, base.Entry)
+	if d.base.Timeout == 0 {
+		d.base.Timeout = base.Patience
+	}
+	w := &workload{
+		sim: s, id: int32(len(s.workloads)), base: base, edge: d, key: hashText(mix(s.seed), base.ID),
+		arrival: NewStream(s.seed, base.ID, "arrival"), bursts: NewStream(s.seed, base.ID, "burst"),
+	}
+	for _, a := range base.Attributes {
+		w.bits = append(w.bits, s.atoms.bit(Atom{"", a.Key, a.Value, false}))
+	}
+	w.ent = s.engine.Add(w)
+	s.workloads = append(s.workloads, w)
+}
+
+func (s *Sim) addRules() {
+	for i := range s.model.Rules {
+		spec := &s.model.Rules[i]
+		r := rule{id: int32(i), spec: spec, prob: spec.Prob, slow: newSampler(spec.Slow)}
+		if r.prob == 0 {
+			r.prob = 1
+		}
+		for _, a := range spec.When {
+			if a.Not {
+				r.not |= s.atoms.bit(a)
+			} else {
+				r.need |= s.atoms.bit(a)
+			}
+		}
+		if spec.Harm != "" {
+			if s.harms[spec.Harm] == nil {
+				s.harms[spec.Harm] = new(int)
+			}
+			r.harms = s.harms[spec.Harm]
+		}
+		v := s.nodes[s.byName[spec.At]].(*service) // as Validate has seen
+		v.rules = append(v.rules, r)
+	}
+}
+
+// addTargets lists what conditions can be about, and sets all of it as the model
+// says.
+func (s *Sim) addTargets() {
+	c := &s.conditions
+	for _, v := range s.services {
+		c.targets = append(c.targets, target{v.base.ID, len(v.stations), v})
+	}
+	for _, v := range s.stores {
+		c.targets = append(c.targets, target{v.base.ID, len(v.stations), v})
+	}
+	for _, d := range s.edges {
+		c.targets = append(c.targets, target{d.from + "->" + d.to, 1, d})
+	}
+	for _, v := range s.caches {
+		c.targets = append(c.targets, target{v.base.ID, 1, v})
+	}
+	for _, w := range s.workloads {
+		c.targets = append(c.targets, target{w.base.ID, 1, w})
+	}
+	for i := range c.targets {
+		c.apply(i)
+	}
+	for _, t := range s.stations {
+		t.changes = 0
+	}
+	for _, v := range s.caches {
+		if !v.base.Cold {
+			v.warm()
+		}
+	}
+}
+
+func (s *Sim) addConditions() error {
+	known := make(map[string]bool)
+	for _, spec := range s.model.Conditions {
+		on, said := s.settings.On[spec.ID]
+		if !said {
+			on = spec.Default
+		}
+		known[spec.ID] = true
+		k := condition{spec: spec, on: on, late: newSampler(spec.Propagation), bit: s.atoms.bit(Atom{"", "condition", spec.ID, false})}
+		for i, t := range s.conditions.targets {
+			if t.name == spec.Target {
+				k.target, k.units = i, make([]unitState, t.units)
+			}
+		}
+		s.conditions.list = append(s.conditions.list, k)
+	}
+	for id := range s.settings.On {
+		if !known[id] {
+			return fmt.Errorf("model %s has no condition %q to switch", s.model.Name, id)
+		}
+	}
+	return nil
+}
+
+// isEdge reports whether a target names an edge.
+func isEdge(target string) bool { return strings.Contains(target, "->") }

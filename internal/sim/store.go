@@ -1,0 +1,127 @@
+package sim
+
+// A store is shards, each a primary and its replicas.
+type store struct {
+	sim      *Sim
+	id       int32
+	base     Store
+	specs    []Store
+	stations []*station // primary and replicas of the first shard, then of the next
+	shards   int
+	copies   int // of a shard, with the primary
+	keys     keyPicker
+	next     int
+	written  []Time // by key, when there are replicas that lag
+	met      uint64 // atom: has read what was older than the last write
+	stale    int
+}
+
+func (v *store) apply(over func(instance int, set setter)) {
+	for i, t := range v.stations {
+		spec := v.base
+		over(i, spec.set)
+		v.specs[i] = spec
+		t.refresh(spec.station())
+	}
+}
+
+// station is what the store says about an instance.
+func (s *Store) station() stationSpec {
+	return stationSpec{
+		servers: s.Servers, work: [2]Dist{s.Read, s.Write}, speed: s.Speed, error: s.Error, down: s.Down, queue: s.Queue,
+		connections: s.Connections, slowdown: s.Slowdown, io: s.IO, locks: s.Locks, locked: s.Locked,
+	}
+}
+
+// pick goes to the shard of the request's key: to the primary for a write, and
+// for a read to the replicas in turn.
+func (v *store) pick(d *edge, c *call) (int32, bool) {
+	shard := int(v.keys.of(v.sim, c)) % v.shards
+	first := shard * v.copies
+	if c.write || v.copies == 1 {
+		t := v.stations[first]
+		return t.id, d.sees(t)
+	}
+	v.next++
+	for k := range v.copies - 1 {
+		if t := v.stations[first+1+(v.next+k)%(v.copies-1)]; d.sees(t) {
+			return t.id, true
+		}
+	}
+	t := v.stations[first] // no replica is there
+	return t.id, d.sees(t)
+}
+
+func (v *store) enter(j int32) { v.sim.stations[v.sim.frames.at(j).station].arrive(j) }
+
+func (v *store) worked(j int32) {
+	s := v.sim
+	f := s.frames.at(j)
+	t := s.stations[f.station]
+	if e := t.spec.error; e > 0 && draw(s.requests.at(f.req).key, forFault, int(v.id), int(f.serial)) < e {
+		t.leave(j, resultError)
+		return
+	}
+	v.see(t, f)
+	t.leave(j, resultOK)
+}
+
+// see notes what was written, and whether a read came too early for a replica to
+// know of it.
+func (v *store) see(t *station, f *frame) {
+	if v.written == nil {
+		return
+	}
+	if f.write {
+		v.written[f.key%int32(v.keys.table.n)] = v.sim.engine.now
+		return
+	}
+	lag := Time(v.specs[t.instance].Lag)
+	key := f.key % int32(v.keys.table.n)
+	if w := v.written[key]; t.instance%v.copies != 0 && w > 0 && v.sim.engine.now < w+lag {
+		v.stale++
+		v.sim.requests.at(f.req).met |= v.met
+	}
+}
+
+// resume is not called: a store calls nothing.
+func (v *store) resume(int32, result) {}
+
+func (v *store) abandon(j int32) { v.sim.abandonAt(j) }
+
+// set gives a parameter a value.
+func (s *Store) set(param string, v any) error {
+	switch param {
+	case "servers":
+		return asCount(param, v, &s.Servers)
+	case "connections":
+		return asInt(param, v, &s.Connections)
+	case "read":
+		return asDist(param, v, &s.Read)
+	case "write":
+		return asDist(param, v, &s.Write)
+	case "speed":
+		return asFactor(param, v, &s.Speed)
+	case "error":
+		return asHighest(param, v, &s.Error)
+	case "down":
+		return asBool(param, v, &s.Down)
+	case "locked":
+		return asBool(param, v, &s.Locked)
+	case "lag":
+		return asDuration(param, v, &s.Lag)
+	case "io.take":
+		return asShare(param, v, &s.IO.Take)
+	case "io.capacity":
+		return asNumber(param, v, &s.IO.Capacity)
+	case "slowdown.above":
+		return asInt(param, v, &s.Slowdown.Above)
+	case "slowdown.factor":
+		return asNumber(param, v, &s.Slowdown.Factor)
+	}
+	if known, err := s.Queue.set(param, v); known {
+		return err
+	}
+	return unknownParam(param, "store", "servers", "connections", "read", "write", "speed", "error", "down", "locked", "lag",
+		"io.take", "io.capacity", "slowdown.above", "slowdown.factor", queueParams)
+}
