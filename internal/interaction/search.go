@@ -10,7 +10,7 @@ import (
 
 const (
 	// keepBest is how many sets of a round are verified on all rows at most.
-	keepBest = 100
+	keepBest = 64
 	// mostNodes bounds the search; beyond it the result says that it was cut
 	// short. At 600 conditions and order 4 a search takes under a tenth of it.
 	mostNodes = 8_000_000
@@ -52,6 +52,17 @@ func (l *shortlist) offer(set []int32, score float64) {
 func (l *shortlist) trim() {
 	slices.SortFunc(l.list, compareCandidates)
 	l.list = l.list[:min(len(l.list), keepBest)]
+}
+
+// join adds what another list has, and raises the bar.
+func (l *shortlist) join(o shortlist) {
+	l.list = append(l.list, o.list...)
+	slices.SortFunc(l.list, compareCandidates)
+	l.list = slices.CompactFunc(l.list, func(a, b candidate) bool { return slices.Equal(a.set, b.set) })
+	if len(l.list) >= keepBest {
+		l.list = l.list[:keepBest]
+		l.worst = l.list[keepBest-1].score
+	}
 }
 
 // A search finds the sets of classes that explain most of the failures that
@@ -102,6 +113,9 @@ type walker struct {
 	spare      []uint64
 	spareOK    []uint64
 	counted    []tally // of prefixes, by depth
+	// Of the classes that may follow the first one of a set, it takes every
+	// stride-th from offset on.
+	stride, offset int
 }
 
 // A tally is what a set counts on the boards.
@@ -134,26 +148,41 @@ func (s *search) run() {
 		s.searched = append(s.searched, x.k)
 	}
 	s.nest()
+	if len(s.searched) == 0 {
+		return
+	}
+	// The best class first, by both: what they find there sets the bar for the
+	// rest, most of which is then hopeless.
+	s.together(func(w *walker, i int) {
+		w.stride, w.offset = len(s.walkers), i
+		w.visit(0, s.searched[0], s.searched[1:])
+	})
+	s.together(func(w *walker, i int) { w.stride, w.offset = 1, 0; w.walk(1 + i) })
+}
+
+// together lets each walker do its part, with the bar of all that was found
+// before, and gathers what they find.
+func (s *search) together(part func(w *walker, i int)) {
 	var both sync.WaitGroup
-	both.Go(func() { s.walkers[1].walk(1) })
-	s.walkers[0].walk(0)
+	for i := range s.walkers {
+		w := &s.walkers[i]
+		w.best.reset(s.best.worst)
+		w.pure.reset(s.pure.worst)
+		both.Go(func() { part(w, i) })
+	}
 	both.Wait()
 	for i := range s.walkers {
 		w := &s.walkers[i]
-		s.best.list = append(s.best.list, w.best.list...)
-		s.pure.list = append(s.pure.list, w.pure.list...)
+		s.best.join(w.best)
+		s.pure.join(w.pure)
 		s.cut = s.cut || w.cut
 	}
-	s.best.trim()
-	s.pure.trim()
 }
 
-// walk goes through every second class of the search, with all that follow it.
-// The best classes come first and have the most after them, so that two walkers
-// have about as much to do.
+// walk goes through every second class of the search from the first on, with all
+// that follow it. The best classes come first and have the most after them, so
+// that two walkers have about as much to do.
 func (w *walker) walk(first int) {
-	copy(w.fmasks[0], w.fails.alive)
-	copy(w.omasks[0], w.oks.alive)
 	for i := first; i < len(w.searched); i += len(w.walkers) {
 		w.visit(0, w.searched[i], w.searched[i+1:])
 	}
@@ -174,7 +203,7 @@ func (s *search) prepare() {
 	// What the classes ask for is in failures of the table, a count on the board
 	// stands for many of them.
 	s.least = max(1, int64(float64(s.classes.least)/s.failUnit))
-	s.best.reset(0)
+	s.best.reset(s.floor)
 	s.pure.reset(0)
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
 	s.rate, s.surprise = grow(s.rate, len(fs)), grow(s.surprise, len(fs))
@@ -198,13 +227,13 @@ func (s *search) prepare() {
 func (w *walker) prepare(s *search) {
 	w.search = s
 	w.nodes, w.cut, w.prefix = 0, false, w.prefix[:0]
-	w.best.reset(s.floor)
-	w.pure.reset(0)
 	w.fmasks = growRows(w.fmasks, s.order+1, s.fails.words)
 	w.omasks = growRows(w.omasks, s.order+1, s.oks.words)
 	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
 	w.counted = grow(w.counted, s.order+1)
 	w.counted[0] = tally{int64(s.f), int64(s.n - s.f)}
+	copy(w.fmasks[0], s.fails.alive)
+	copy(w.omasks[0], s.oks.alive)
 }
 
 // visit tries class k after the prefix of the given depth, and then each class
@@ -227,8 +256,12 @@ func (w *walker) visit(depth int, k int32, rest []int32) {
 		w.offer(depth+1, now, ea[0]+eb[0])
 		w.counted[depth+1] = now
 		if depth+1 < w.order && b > 0 {
-			for i, next := range rest {
-				w.visit(depth+1, next, rest[i+1:])
+			from, step := 0, 1
+			if depth == 0 {
+				from, step = w.offset, w.stride
+			}
+			for i := from; i < len(rest); i += step {
+				w.visit(depth+1, rest[i], rest[i+1:])
 			}
 		}
 	}
