@@ -18,6 +18,7 @@ type board struct {
 	alive  []uint64   // all bits that stand for an entry
 	all    []uint64   // room for the rows
 	next   []int      // by band: the next bit
+	row    []int      // by condition: where in all its class begins
 }
 
 // lay lays out entries, given by their positions in l with what each counts, by
@@ -39,7 +40,7 @@ func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []po
 	}
 	b.words = b.start[bands]
 	planes := bits.Len64(uint64(all))
-	b.all = grow(b.all, b.words*(len(c.list)+1+planes))
+	b.all = grow(b.all, b.words*(len(c.list)+2+planes))
 	room := b.all
 	cut := func() []uint64 {
 		row := room[:b.words:b.words]
@@ -53,6 +54,17 @@ func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []po
 	b.alive = cut()
 	for range planes {
 		b.planes = append(b.planes, cut())
+	}
+	// Where the row of a condition begins; those of no class have one row that
+	// nobody reads, which spares a branch that no processor could predict.
+	unread := b.words*(len(c.list)+1+planes)
+	b.row = grow(b.row, len(c.of))
+	for id, k := range c.of {
+		if k >= 0 {
+			b.row[id] = int(k) * b.words
+		} else {
+			b.row[id] = unread
+		}
 	}
 	for i := range b.next {
 		b.next[i] = b.start[i] * 64
@@ -68,9 +80,7 @@ func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []po
 			}
 		}
 		for _, id := range l.entry(int(at.at)).conditions {
-			if k := c.of[id]; k >= 0 {
-				b.class[k][w] |= m
-			}
+			b.all[b.row[id]+w] |= m
 		}
 	}
 }

@@ -378,15 +378,46 @@ func (l *ledger) both(a, b []uint64) sum {
 	var all sum
 	for _, r := range l.runs {
 		var s sum
-		for w := r.from / 64; w*64 < r.to; w++ {
-			if v := a[w] & b[w]; v != 0 {
-				l.count(&s, v&between(w, r.from, r.to), w, r.each)
+		from, to := r.from/64, r.to/64
+		if r.from%64 != 0 || r.each == differ || to-from < 8 {
+			for w := from; w*64 < r.to; w++ {
+				if v := a[w] & b[w]; v != 0 {
+					l.count(&s, v&between(w, r.from, r.to), w, r.each)
+				}
+			}
+		} else {
+			s = l.span(a[from:to], b[from:to], from)
+			if r.to%64 != 0 {
+				l.count(&s, a[to]&b[to]&between(to, r.from, r.to), to, r.each)
 			}
 		}
 		s.settle(r.each)
 		all = all.plus(s)
 	}
 	return all
+}
+
+// span counts the failures and successes of whole words, from word first on, that
+// are in two masks.
+func (l *ledger) span(a, b []uint64, first int) (s sum) {
+	for d, plane := range l.bad {
+		s.failed += andAndCount(a, b, plane[first:]) << d
+	}
+	for d, plane := range l.fine {
+		s.ok += andAndCount(a, b, plane[first:]) << d
+	}
+	return s
+}
+
+// andAndCount returns how many bits are set in all three; b and c are as long as
+// a at least.
+func andAndCount(a, b, c []uint64) int64 {
+	b, c = b[:len(a)], c[:len(a)]
+	n := 0
+	for w, v := range a {
+		n += bits.OnesCount64(v & b[w] & c[w])
+	}
+	return int64(n)
 }
 
 // failing is how many entries have failures.
