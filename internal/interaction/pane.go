@@ -199,7 +199,25 @@ func (b *paneBuilder) locate(rows []Row) [][]condition.ID {
 		}
 		b.group[i] = at
 	}
-	return places
+	return b.rank(places)
+}
+
+// rank orders places by their conditions, so that their order is not that of the
+// rows, and numbers b.group anew.
+func (b *paneBuilder) rank(places [][]condition.ID) [][]condition.ID {
+	order := make([]int32, len(places))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(x, y int32) int { return slices.Compare(places[x], places[y]) })
+	sorted, number := make([][]condition.ID, len(places)), make([]int32, len(places))
+	for to, from := range order {
+		sorted[to], number[from] = places[from], int32(to)
+	}
+	for i, at := range b.group {
+		b.group[i] = number[at]
+	}
+	return sorted
 }
 
 // placesOf lists the location conditions of a row.

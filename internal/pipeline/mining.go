@@ -22,7 +22,7 @@ const maxMissed = 3
 func (p *Pipeline) mine(ctx context.Context, kept []condition.Observation, outcome request.Outcome) (interaction.Result, bool) {
 	limited, stop := p.limit(ctx)
 	defer stop()
-	found, err := interaction.Mine(limited, table(kept, p.dictionary, outcome), p.config.mining())
+	found, err := p.analyse(limited, outcome)
 	if err == nil {
 		p.missed[outcome] = 0
 		return found, true
@@ -46,6 +46,23 @@ func (p *Pipeline) mine(ctx context.Context, kept []condition.Observation, outco
 	return interaction.Result{
 		Verdict: interaction.NoExplanation, Rows: len(kept), Findings: []interaction.Finding{}, Missing: []string{why},
 	}, true
+}
+
+// analyse mines the window for an outcome. Buckets that are as they were at the
+// last step are laid out already.
+func (p *Pipeline) analyse(ctx context.Context, outcome request.Outcome) (interaction.Result, error) {
+	w := p.mined[outcome]
+	p.mu.Lock()
+	panes, oldest, conditions := p.window.panes(outcome), p.window.oldest(), p.dictionary.All()
+	p.mu.Unlock()
+	w.Know(conditions)
+	w.Drop(oldest)
+	for _, x := range panes {
+		if err := w.Put(x.start, x.rows); err != nil {
+			return interaction.Result{}, fmt.Errorf("lay out %s: %w", x.start.UTC().Format(time.RFC3339), err)
+		}
+	}
+	return w.Mine(ctx)
 }
 
 // limit bounds the time of one search, also so that a step that has a deadline

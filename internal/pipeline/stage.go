@@ -21,11 +21,19 @@ func New(c Config, store Store, log *slog.Logger) *Pipeline {
 	if err != nil {
 		panic("BUG: pipeline config was not validated: " + err.Error())
 	}
+	mined := make(map[request.Outcome]*interaction.Window)
+	for _, outcome := range explained() {
+		w, err := interaction.NewWindow(c.mining(), bucketSeconds*time.Second)
+		if err != nil {
+			panic("BUG: pipeline config was not validated: " + err.Error())
+		}
+		mined[outcome] = w
+	}
 	dictionary := condition.NewDictionary(0)
 	timeline := condition.NewTimeline(condition.TimelineConfig{})
 	return &Pipeline{
 		config: c, store: store, log: log, tracker: incident.NewTracker(c.Incident, nil),
-		missed:     make(map[request.Outcome]int),
+		missed: make(map[request.Outcome]int), mined: mined,
 		assembler:  request.New(c.Request),
 		dictionary: dictionary, timeline: timeline,
 		stamper:   condition.NewStamper(condition.StamperConfig{Roles: roles}, dictionary, timeline),

@@ -90,6 +90,7 @@ type Pipeline struct {
 	tracker *incident.Tracker
 	unsaved Result                  // what the store refused
 	missed  map[request.Outcome]int // analyses in a row that were given up
+	mined   map[request.Outcome]*interaction.Window
 
 	mu         sync.Mutex // guards what follows, which Add and Step share
 	assembler  *request.Assembler
@@ -117,6 +118,9 @@ type minute struct {
 	graph *graph.Graph
 }
 
+// explained are the outcomes that are mined.
+func explained() []request.Outcome { return []request.Outcome{request.Failed, request.Slow} }
+
 // maxChanges bounds the changes of a window that incidents are told of; the
 // oldest go first. All of them stay in the store.
 const maxChanges = 10_000
@@ -128,7 +132,7 @@ const maxChanges = 10_000
 func (p *Pipeline) Step(ctx context.Context, now time.Time) (Result, error) {
 	r := p.collect(now)
 	kept := p.kept()
-	for _, outcome := range []request.Outcome{request.Failed, request.Slow} {
+	for _, outcome := range explained() {
 		if found, ok := p.mine(ctx, kept, outcome); ok {
 			r.Findings[outcome] = found
 		}

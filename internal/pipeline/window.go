@@ -42,6 +42,9 @@ type window struct {
 	// ahead of it.
 	tooLate uint64
 	crowded uint64
+	// laid is the limit of failures and slow requests that panes were last laid
+	// out with, by outcome.
+	laid map[request.Outcome]uint64
 }
 
 // A bucket is ten seconds.
@@ -49,6 +52,8 @@ type bucket struct {
 	start int64  // Unix seconds
 	limit uint64 // the lowest that held while failures were added
 	cells map[request.Entry]*cell
+	// laid says for which outcomes it is laid out as a pane, as it is now.
+	laid map[request.Outcome]bool
 }
 
 // A cell is one entry in one bucket.
@@ -72,7 +77,7 @@ type ranked struct {
 // newWindow returns an empty window.
 func newWindow(length time.Duration, bound int) *window {
 	const most = 4096
-	return &window{length: length, bound: bound, most: most, per: most, limit: math.MaxUint64}
+	return &window{length: length, bound: bound, most: most, per: most, limit: math.MaxUint64, laid: make(map[request.Outcome]uint64)}
 }
 
 // add counts an observation and keeps it if it is in the sample.
@@ -104,6 +109,7 @@ func (w *window) keep(o condition.Observation) {
 	if c == nil {
 		return
 	}
+	clear(b.laid)
 	r := ranked{rank(o.Request), o}
 	if o.Outcome == request.OK {
 		if r.hash > c.limit {
@@ -117,6 +123,7 @@ func (w *window) keep(o condition.Observation) {
 		for w.ok > w.bound/2 && w.per > 1 {
 			w.per /= 2
 			w.each(w.shrink)
+			w.unlay()
 		}
 		return
 	}
@@ -132,6 +139,14 @@ func (w *window) keep(o condition.Observation) {
 			b.limit = min(b.limit, w.limit)
 		}
 		w.each(w.thinOthers)
+		w.unlay()
+	}
+}
+
+// unlay says that no bucket is any more as it was laid out.
+func (w *window) unlay() {
+	for _, b := range w.buckets {
+		clear(b.laid)
 	}
 }
 
@@ -148,7 +163,10 @@ func (w *window) cell(at time.Time, entry request.Entry) (*bucket, *cell) {
 	start := at.Unix() - at.Unix()%bucketSeconds
 	i, ok := slices.BinarySearchFunc(w.buckets, start, func(b *bucket, s int64) int { return cmp.Compare(b.start, s) })
 	if !ok {
-		w.buckets = slices.Insert(w.buckets, i, &bucket{start: start, limit: math.MaxUint64, cells: make(map[request.Entry]*cell)})
+		w.buckets = slices.Insert(w.buckets, i, &bucket{
+			start: start, limit: math.MaxUint64,
+			cells: make(map[request.Entry]*cell), laid: make(map[request.Outcome]bool),
+		})
 	}
 	b := w.buckets[i]
 	c := b.cells[entry]
@@ -221,33 +239,95 @@ func (w *window) trim(now time.Time) {
 // analysis, and every risk stays right.
 func (w *window) observations() []condition.Observation {
 	list := make([]condition.Observation, 0, w.ok+w.bad)
-	limit := uint64(math.MaxUint64)
+	limit := w.lowest()
 	for _, b := range w.buckets {
-		limit = min(limit, b.limit)
-	}
-	rate := (float64(limit) + 1) / (1 << 64)
-	for _, b := range w.buckets {
-		for _, c := range b.cells {
-			w.shrink(c)
-			weight := 1.0
-			if len(c.successes) > 0 {
-				weight = rate * float64(c.total.Requests-c.total.Failed-c.total.Slow) / float64(len(c.successes))
-			}
-			for _, o := range c.successes {
-				o.Weight = weight
-				list = append(list, o.Observation)
-			}
-			for _, o := range c.others {
-				if o.hash <= limit {
-					list = append(list, o.Observation)
-				}
-			}
-		}
+		w.sampled(b, limit, func(o condition.Observation) { list = append(list, o) })
 	}
 	slices.SortFunc(list, func(a, b condition.Observation) int {
 		return cmp.Or(a.Time.Compare(b.Time), compareID(a.Request, b.Request))
 	})
 	return list
+}
+
+// lowest is the limit of failures and slow requests that holds for all buckets.
+func (w *window) lowest() uint64 {
+	limit := uint64(math.MaxUint64)
+	for _, b := range w.buckets {
+		limit = min(limit, b.limit)
+	}
+	return limit
+}
+
+// sampled calls f with what is kept of a bucket, with weights.
+func (w *window) sampled(b *bucket, limit uint64, f func(condition.Observation)) {
+	rate := (float64(limit) + 1) / (1 << 64)
+	for _, c := range b.cells {
+		w.shrink(c)
+		weight := 1.0
+		if len(c.successes) > 0 {
+			weight = rate * float64(c.total.Requests-c.total.Failed-c.total.Slow) / float64(len(c.successes))
+		}
+		for _, o := range c.successes {
+			o.Weight = weight
+			f(o.Observation)
+		}
+		for _, o := range c.others {
+			if o.hash <= limit {
+				f(o.Observation)
+			}
+		}
+	}
+}
+
+// A pane is the rows of a bucket, for mining one outcome.
+type pane struct {
+	start time.Time
+	rows  []interaction.Row
+}
+
+// panes returns the buckets that are not as they were when panes of the outcome
+// were last asked for.
+//
+// Requests that ended badly in the other way are left out: whether a failed
+// request would have been slow is not known.
+func (w *window) panes(outcome request.Outcome) []pane {
+	limit := w.lowest()
+	if w.laid[outcome] != limit {
+		for _, b := range w.buckets {
+			delete(b.laid, outcome)
+		}
+		w.laid[outcome] = limit
+	}
+	var list []pane
+	for _, b := range w.buckets {
+		if b.laid[outcome] {
+			continue
+		}
+		b.laid[outcome] = true
+		p := pane{start: time.Unix(b.start, 0)}
+		w.sampled(b, limit, func(o condition.Observation) {
+			row := interaction.Row{Time: o.Time, Total: 1, Conditions: o.Conditions, Trace: o.Request.Trace}
+			switch o.Outcome {
+			case outcome:
+				row.Failed = 1
+			case request.OK:
+				row.Weight = o.Weight
+			default:
+				return
+			}
+			p.rows = append(p.rows, row)
+		})
+		list = append(list, p)
+	}
+	return list
+}
+
+// oldest is when the first bucket starts; zero if there is none.
+func (w *window) oldest() time.Time {
+	if len(w.buckets) == 0 {
+		return time.Time{}
+	}
+	return time.Unix(w.buckets[0].start, 0)
 }
 
 // totals returns the totals that changed since it was last called, by bucket
@@ -266,27 +346,6 @@ func (w *window) totals() []Total {
 		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Entry.Service, b.Entry.Service), cmp.Compare(a.Entry.Operation, b.Entry.Operation))
 	})
 	return list
-}
-
-// table lays observations out for mining one outcome. Requests that ended
-// badly in the other way are left out: whether a failed request would have
-// been slow is not known.
-func table(list []condition.Observation, dictionary *condition.Dictionary, outcome request.Outcome) interaction.Table {
-	t := interaction.Table{Conditions: dictionary.All(), Rows: make([]interaction.Row, 0, len(list))}
-	for i := range list {
-		o := &list[i]
-		row := interaction.Row{Time: o.Time, Total: 1, Conditions: o.Conditions, Trace: o.Request.Trace}
-		switch o.Outcome {
-		case outcome:
-			row.Failed = 1
-		case request.OK:
-			row.Weight = o.Weight
-		default:
-			continue
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
 }
 
 // rank hashes a request's id. Trace ids are random already by specification;
