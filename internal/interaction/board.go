@@ -57,7 +57,7 @@ func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []po
 	}
 	// Where the row of a condition begins; those of no class have one row that
 	// nobody reads, which spares a branch that no processor could predict.
-	unread := b.words*(len(c.list)+1+planes)
+	unread := b.words * (len(c.list) + 1 + planes)
 	b.row = grow(b.row, len(c.of))
 	for id, k := range c.of {
 		if k >= 0 {

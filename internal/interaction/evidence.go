@@ -21,6 +21,9 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 		percent(p.risk), percent(low), percent(high)))
 	f.For = append(f.For, fmt.Sprintf("%s more than at the risk of %s; a set as striking by chance: %s.",
 		wording.Plural(int(math.Round(j.excess)), "failure"), m.others(), probability(j.p)))
+	if m.change != nil {
+		m.change.argue(f, j.set, whole)
+	}
 	if len(j.set) > 1 {
 		for i := range t.order {
 			c := t.cells[t.whole()&^(1<<i)]
@@ -48,6 +51,9 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 
 // others names what a set is compared with.
 func (m *miner) others() string {
+	if m.change != nil {
+		return "before, and what the rest has risen by"
+	}
 	text := "other " + m.options.Noun
 	timed := m.ledger.timed
 	placed := slices.ContainsFunc(m.ledger.places, func(ids []condition.ID) bool { return len(ids) > 0 })

@@ -85,6 +85,9 @@ type Result struct {
 	Failed  int     `json:"failed"` // of them
 	// Findings are ranked, the one that explains most first.
 	Findings []Finding `json:"findings"`
+	// Rivals are sets that explain nearly as much as the first finding, the closest
+	// first; only with Options.Since.
+	Rivals []Rival `json:"rivals,omitempty"`
 	// Coincident are states that were in force when failures were, of which
 	// this data cannot say more.
 	Coincident []condition.Condition `json:"coincident,omitempty"`

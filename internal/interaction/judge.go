@@ -47,21 +47,31 @@ func (m *miner) judge(set []int32) judgement {
 	if len(set) == 1 {
 		return j
 	}
+	j.thin = m.thin(j)
 	needed := necessity
 	if j.p > doubtful {
 		needed /= 10
 	}
 	for i := range set {
 		without := whole &^ (1 << i)
-		if t.cells[without].total() < fewRows {
-			j.thin = append(j.thin, i)
-		}
 		test := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c == without })
 		if test.p() > needed {
 			j.unneeded = append(j.unneeded, i)
 		}
 	}
 	return j
+}
+
+// thin lists the elements of a set without which there are too few observations
+// to say whether they are needed.
+func (m *miner) thin(j judgement) (out []int) {
+	whole := len(j.cells) - 1
+	for i := range j.set {
+		if len(j.set) > 1 && j.cells[whole&^(1<<i)].total() < fewRows {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // whole is what has all elements of the set.

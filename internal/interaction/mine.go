@@ -17,6 +17,7 @@ type miner struct {
 	cut     bool      // the search hit its bound
 	certain bool      // what fails does so for certain (see next)
 	scratch *scratch
+	change  *change // nil unless failures are explained by what changed
 }
 
 // A scratch is room that one run after the other works in.

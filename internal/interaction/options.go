@@ -39,6 +39,11 @@ type Options struct {
 	// they are fewer than 200 and a set misses the bound over all sets by
 	// little. Such a set counts at a fifth of Alpha; default 199.
 	Permutations int
+	// Since, if it is not zero, is when something changed: only failures from then
+	// on are explained, and by how much more often a set fails than its own
+	// history, the rows before, would have it. What has always differed from one
+	// part of the traffic to another is then no cause. The table must have times.
+	Since time.Time
 	// Noun is what observations are called in sentences, in the plural; default
 	// "requests".
 	Noun string

@@ -3,6 +3,7 @@ package interaction
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,6 +35,9 @@ type Window struct {
 func NewWindow(o Options, width time.Duration) (*Window, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("options: %w", err)
+	}
+	if !o.Since.IsZero() {
+		return nil, errors.New("options: since: a window has no time before it")
 	}
 	if width <= 0 {
 		return nil, fmt.Errorf("pane of %v: want a positive duration", width)
@@ -89,10 +93,14 @@ func (w *Window) Drop(before time.Time) {
 // The same panes and options give the same result. When ctx ends it returns its
 // error.
 func (w *Window) Mine(ctx context.Context) (Result, error) {
-	s := &w.scratch
-	s.ledger.timed = w.timed
-	s.ledger.line(w.catalog, w.panes, int64(w.options.Bucket))
-	return s.explain(ctx, w.options)
+	w.line()
+	return w.scratch.explain(ctx, w.options)
+}
+
+// line lines up the panes.
+func (w *Window) line() {
+	w.scratch.ledger.timed = w.timed
+	w.scratch.ledger.line(w.catalog, w.panes, int64(w.options.Bucket))
 }
 
 // Mine finds the sets of conditions that explain the failures in t.
@@ -108,6 +116,9 @@ func Mine(ctx context.Context, t Table, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("table: %w", err)
 	}
 	o = o.withDefaults()
+	if !o.Since.IsZero() {
+		return mineChange(ctx, t, o)
+	}
 	rows, failed := 0, 0
 	for i := range t.Rows {
 		rows, failed = rows+t.Rows[i].Total, failed+t.Rows[i].Failed

@@ -1,0 +1,342 @@
+package interaction
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"time"
+
+	"example.test/eddy/internal/condition"
+)
+
+const (
+	// shrink is how many observations at the overall risk a history starts from.
+	// From 0.1 to 1,000 the outside data that this was made for gives the same
+	// answers (docs/accuracy.md).
+	shrink = 10
+	// enoughHistory is how many observations of before a combination needs for
+	// its own history to be the measure.
+	enoughHistory = 5
+	// furtherCause is the part of the first set's excess that another must have
+	// to be reported as another cause, and not among the rivals of the first.
+	furtherCause = 0.1
+	// dearer is what a condition costs among rivals, in deviance.
+	dearer = 8
+	// mostRivals bounds how many are listed.
+	mostRivals = 7
+)
+
+// A Rival is a set that explains nearly as much as a finding does: what to look
+// at next if the finding turns out to be wrong.
+type Rival struct {
+	Conditions []condition.Condition `json:"conditions"`
+	Total      int                   `json:"n"`
+	Failed     int                   `json:"failed"`
+	// Expected is how many of them would have failed had nothing changed.
+	Expected float64 `json:"expected"`
+}
+
+// A change is what a table was like before the time from which its failures are
+// to be explained. How many failures a set should have since then follows from
+// its own history, and not from the rest of the traffic: what differs from place
+// to place, and always has, is then no cause.
+type change struct {
+	since time.Time
+	// base is, by position, how many failures would be expected at the risk that
+	// the same combination of conditions had before. Nil if most combinations
+	// have no history: then the history is that of the set.
+	base    []float64
+	before  *exact
+	history scratch
+	overall float64 // risk of before, of all
+	rivals  []tried
+}
+
+// A tried set is one with what it counts and how it scores.
+type tried struct {
+	set      []int32
+	score    float64
+	now      sum
+	expected float64
+}
+
+// mineChange explains the failures since o.Since by what changed then.
+func mineChange(ctx context.Context, t Table, o Options) (Result, error) {
+	var before, now []Row
+	rows, failed := 0, 0
+	for _, r := range t.Rows {
+		if r.Time.Before(o.Since) {
+			before = append(before, r)
+			continue
+		}
+		now = append(now, r)
+		rows, failed = rows+r.Total, failed+r.Failed
+	}
+	if len(t.Rows) > 0 && t.Rows[0].Time.IsZero() {
+		return Result{}, errors.New("options: since: the rows have no times")
+	}
+	r, done := untold(rows, failed, o)
+	if len(before) == 0 && failed > 0 {
+		r.Verdict = NoExplanation
+		r.Missing = append(r.Missing, fmt.Sprintf("Nothing is on record from before %s: what changed then cannot be told.", stamp(o.Since)))
+		return r, nil
+	}
+	if done {
+		return r, nil
+	}
+	w, err := cut(ctx, Table{Conditions: t.Conditions, Rows: now}, o)
+	if err != nil {
+		return Result{}, err
+	}
+	past, err := cut(ctx, Table{Conditions: t.Conditions, Rows: before}, o)
+	if err != nil {
+		return Result{}, err
+	}
+	w.line()
+	past.line()
+	s := &w.scratch
+	m := &miner{options: o, ledger: &s.ledger, exact: &s.exact, scratch: s}
+	m.prepare()
+	m.change = m.newChange(o.Since, &past.scratch)
+	found, err := m.changes(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	m.report(&r, found)
+	for _, x := range m.change.rivals {
+		r.Rivals = append(r.Rivals, m.rival(x))
+	}
+	return r, nil
+}
+
+// newChange takes in what was before.
+func (m *miner) newChange(since time.Time, past *scratch) *change {
+	c := &change{since: since, before: &past.exact}
+	c.before.view(&past.ledger, m.classes)
+	all := c.before.l.tally(c.before.alive)
+	c.overall = all.risk(1).risk
+	type history struct{ failed, n float64 }
+	leaves := make(map[uint64]history)
+	for _, p := range past.ledger.panes {
+		for i := range p.entries {
+			e := &p.entries[i]
+			h := leaves[e.hash]
+			leaves[e.hash] = history{h.failed + float64(e.failed), h.n + e.requests()}
+		}
+	}
+	c.base = make([]float64, 64*m.ledger.words)
+	var known, total float64
+	for i := range m.ledger.cells {
+		b := &m.ledger.cells[i]
+		for at := b.from; at < b.to; at++ {
+			e := m.ledger.entry(at)
+			n, h := e.requests(), leaves[e.hash]
+			c.base[at] = n * (h.failed + shrink*c.overall) / (h.n + shrink)
+			total += n
+			if h.n >= enoughHistory {
+				known += n
+			}
+		}
+	}
+	if 2*known < total {
+		c.base = nil
+	}
+	return c
+}
+
+// requests is how many an entry stands for.
+func (e *entry) requests() float64 { return float64(e.failed) + e.weight/weightUnit }
+
+// requests is how many a sum stands for.
+func (s sum) requests() float64 { return float64(s.failed) + s.w/weightUnit }
+
+// expected is how many failures those that have all of set, counted by now and
+// marked in mask, would have had at the risk of before.
+func (c *change) expected(mask []uint64, set []int32, now sum) float64 {
+	var e float64
+	if c.base != nil {
+		for w, v := range mask {
+			for ; v != 0; v &= v - 1 {
+				e += c.base[w*64+bits.TrailingZeros64(v)]
+			}
+		}
+		return e
+	}
+	c.before.spare = c.before.mask(c.before.spare, set, false)
+	h := c.before.l.tally(c.before.spare)
+	return now.requests() * (float64(h.failed) + shrink*c.overall) / (h.requests() + shrink)
+}
+
+// surprise is the deviance of the failures of a set from what was to be
+// expected: those of its history, and for each observation what the rest has
+// beyond its own. The square root makes the variance nearly one (Anscombe 1948).
+// Only the set's own cells count: the rest may differ in itself.
+func surprise(now sum, expected float64, all sum, allExpected float64) (score, due float64) {
+	due = expected
+	if out := all.requests() - now.requests(); out > 0 {
+		due += now.requests() * max(0, float64(all.failed-now.failed)-allExpected+expected) / out
+	}
+	o := float64(now.failed)
+	if o <= due {
+		return 0, due
+	}
+	return anscombe(o, due), due
+}
+
+func anscombe(o, e float64) float64 {
+	d := math.Sqrt(o+3./8) - math.Sqrt(e+3./8)
+	return 4 * d * d
+}
+
+// A changeSearch goes through the sets of a round.
+type changeSearch struct {
+	m      *miner
+	ctx    context.Context
+	all    sum
+	due    float64 // expected of all
+	masks  [][]uint64
+	prefix []int32
+	best   []tried
+	nodes  int
+}
+
+// tryAll returns the best sets among what is alive, best first.
+func (m *miner) tryAll(ctx context.Context) []tried {
+	s := &changeSearch{m: m, ctx: ctx, masks: growRows(nil, m.options.MaxOrder+1, m.ledger.words)}
+	copy(s.masks[0], m.exact.alive)
+	s.all = m.ledger.tally(s.masks[0])
+	s.due = m.change.expected(s.masks[0], nil, s.all)
+	var ks []int32
+	for k := range m.classes.list {
+		if m.classes.list[k].context == varies {
+			ks = append(ks, int32(k))
+		}
+	}
+	m.exact.need(ks)
+	s.descend(0, s.all, ks)
+	s.trim()
+	return s.best
+}
+
+// descend tries each class of rest after the prefix of the given depth.
+func (s *changeSearch) descend(depth int, before sum, rest []int32) {
+	m := s.m
+	for i, k := range rest {
+		if s.nodes++; s.nodes&255 == 0 && s.ctx.Err() != nil {
+			return
+		}
+		if s.nodes > mostNodes {
+			m.cut = true
+			return
+		}
+		if slices.ContainsFunc(s.prefix, func(p int32) bool { return m.classes.list[p].name == m.classes.list[k].name }) {
+			continue
+		}
+		mask := s.masks[depth+1]
+		for w, v := range m.exact.class[k] {
+			mask[w] = s.masks[depth][w] & v
+		}
+		now := m.ledger.tally(mask)
+		if now.failed < m.classes.least || now.total() == before.total() || s.hopeless(now) {
+			continue // the second: it adds nothing to the prefix
+		}
+		s.prefix = append(s.prefix, k)
+		e := m.change.expected(mask, s.prefix, now)
+		if score, due := surprise(now, e, s.all, s.due); score > 0 {
+			s.offer(tried{slices.Sorted(slices.Values(s.prefix)), score, now, due})
+		}
+		if depth+1 < m.options.MaxOrder {
+			s.descend(depth+1, now, rest[i+1:])
+		}
+		s.prefix = s.prefix[:depth]
+	}
+}
+
+// hopeless reports whether no set with these failures at most can be among the
+// best: not even one that should have had none.
+func (s *changeSearch) hopeless(now sum) bool {
+	return len(s.best) >= keepBest && anscombe(float64(now.failed), 0) <= s.best[keepBest-1].score
+}
+
+func (s *changeSearch) offer(t tried) {
+	s.best = append(s.best, t)
+	if len(s.best) >= 2*keepBest {
+		s.trim()
+	}
+}
+
+func (s *changeSearch) trim() {
+	slices.SortFunc(s.best, func(a, b tried) int { return a.compare(b, 0) })
+	s.best = s.best[:min(len(s.best), keepBest)]
+}
+
+// compare orders sets by their scores at a price per element.
+func (t tried) compare(o tried, price float64) int {
+	return cmp.Or(cmp.Compare(o.score-price*float64(len(o.set)), t.score-price*float64(len(t.set))),
+		cmp.Compare(len(t.set), len(o.set)), slices.Compare(t.set, o.set))
+}
+
+// changes peels off one finding after the other, as rounds does, by what changed.
+func (m *miner) changes(ctx context.Context) ([]judgement, error) {
+	var found []judgement
+	var first []tried
+	for len(found) < m.options.Top {
+		list := m.tryAll(ctx)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if len(list) == 0 {
+			break
+		}
+		best := list[0]
+		j := judgement{set: best.set, score: best.score, excess: float64(best.now.failed) - best.expected}
+		n := float64(best.now.total())
+		j.p = min(1, tail(n, float64(best.now.failed), best.expected)*m.tests[len(best.set)])
+		if j.p > m.options.Alpha || len(found) > 0 && j.excess < furtherCause*found[0].excess {
+			break
+		}
+		if found == nil {
+			first = list
+		}
+		j.cells = slices.Clone(m.exact.nearly(best.set).cells)
+		j.thin = m.thin(j)
+		found = append(found, j)
+		m.exact.remove(best.set)
+		m.change.before.remove(best.set)
+	}
+	slices.SortFunc(first, func(a, b tried) int { return a.compare(b, dearer) })
+	for _, t := range first {
+		known := slices.ContainsFunc(found, func(j judgement) bool { return slices.Equal(j.set, t.set) })
+		if !known && len(m.change.rivals) < mostRivals {
+			m.change.rivals = append(m.change.rivals, t)
+		}
+	}
+	return found, nil
+}
+
+// rival says a tried set in full.
+func (m *miner) rival(t tried) Rival {
+	r := Rival{Total: int(t.now.total()), Failed: int(t.now.failed), Expected: round(t.expected)}
+	for _, k := range t.set {
+		r.Conditions = append(r.Conditions, m.condition(k))
+	}
+	slices.SortFunc(r.Conditions, condition.Compare)
+	return r
+}
+
+// argue says of a set, counted by t, what was before.
+func (c *change) argue(f *Finding, set []int32, whole sum) {
+	c.before.spare = c.before.mask(c.before.spare, set, true)
+	h := c.before.l.tally(c.before.spare)
+	if h.total() == 0 {
+		f.Missing = append(f.Missing, "Nothing of before had it, so that its history is that of all.")
+		return
+	}
+	low, high := h.risk(1).interval()
+	f.For = append(f.For, fmt.Sprintf("Before %s it failed for %s (%s to %s, n=%d); since then for %s.", stamp(c.since),
+		percent(h.risk(1).risk), percent(low), percent(high), h.total(), percent(whole.risk(1).risk)))
+}
