@@ -48,32 +48,8 @@ func (d *decoder) fill(v reflect.Value, n ast.Node, at string) {
 	if n == nil || n.Type() == ast.NullType {
 		return
 	}
-	switch v.Type() {
-	case reflect.TypeFor[sim.Dist]():
-		if _, ok := n.(ast.MapNode); !ok { // a duration is one that is always the same
-			var fixed time.Duration
-			d.fill(reflect.ValueOf(&fixed).Elem(), n, at)
-			v.Set(reflect.ValueOf(sim.ConstDist(fixed)))
-			return
-		}
-	case reflect.TypeFor[sim.Rate]():
-		if _, ok := n.(ast.MapNode); !ok {
-			d.fill(v.FieldByName("Const"), n, at)
-			return
-		}
-	case reflect.TypeFor[sim.TokenBudget](): // a budget says what it counts in
-		var counted struct{ Tokens plainBudget }
-		d.fill(reflect.ValueOf(&counted).Elem(), n, at)
-		v.Set(reflect.ValueOf(sim.TokenBudget(counted.Tokens)))
+	if d.fillShort(v, n, at) {
 		return
-	case reflect.TypeFor[[]sim.Setting]():
-		v.Set(reflect.ValueOf(d.settings(n, at, "", nil)))
-		return
-	case reflect.TypeFor[words]():
-		if one, ok := scalar(n); ok {
-			v.Set(reflect.ValueOf(words{one}))
-			return
-		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -96,10 +72,6 @@ func (d *decoder) fill(v reflect.Value, n ast.Node, at string) {
 		}
 	}
 }
-
-// plainBudget is a budget without the word before it that says that it is of
-// tokens.
-type plainBudget sim.TokenBudget
 
 // words are several, or one that stands for a list of one.
 type words []string
@@ -175,6 +147,12 @@ func (d *decoder) note(v reflect.Value, name string, n ast.Node) {
 		d.lines["condition "+x.ID] = lineOf(n)
 	case conditionEntry:
 		d.lines["condition "+x.ID] = lineOf(n)
+	case sim.Cache:
+		d.lines["cache "+x.ID] = lineOf(n)
+	case sim.Store:
+		d.lines["store "+x.ID] = lineOf(n)
+	case sim.Rule:
+		d.lines["rule "+x.ID] = lineOf(n)
 	case sim.Policy:
 		if name != "" {
 			d.lines["policy "+name] = lineOf(n)
@@ -197,14 +175,14 @@ func (d *decoder) settings(n ast.Node, at, prefix string, out []sim.Setting) []s
 		switch inner, isMap := value.(ast.MapNode); {
 		case strings.Count(param, ".") > 5:
 			d.wrong(value, at, "%s: no parameter is nested that deep", param)
-		case isMap && has(inner, "dist"):
-			var dist sim.Dist
-			d.fill(reflect.ValueOf(&dist).Elem(), value, join(at, name))
-			out = append(out, sim.Setting{Param: param, Value: dist})
-		case isMap && strings.HasSuffix(param, "rate"):
+		case isMap && param == "rate":
 			var rate sim.Rate
 			d.fill(reflect.ValueOf(&rate).Elem(), value, join(at, name))
 			out = append(out, sim.Setting{Param: param, Value: rate})
+		case isMap && isDist(inner):
+			var dist sim.Dist
+			d.fill(reflect.ValueOf(&dist).Elem(), value, join(at, name))
+			out = append(out, sim.Setting{Param: param, Value: dist})
 		case isMap:
 			out = d.settings(value, join(at, name), param, out)
 		default:

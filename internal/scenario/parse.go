@@ -27,6 +27,7 @@ type document struct {
 	Topology    topology
 	Workload    []workloadEntry
 	Policies    map[string]sim.Policy
+	Rules       []sim.Rule
 	Conditions  []conditionEntry
 	SLO         objective
 	Experiment  *questionEntry
@@ -36,9 +37,11 @@ type document struct {
 
 type topology struct {
 	Services []sim.Service
+	Caches   []sim.Cache
+	Stores   []sim.Store
 }
 
-// A workloadEntry is a workload with its kind, of which there is one.
+// A workloadEntry is a workload with its kind, which its other fields say too.
 type workloadEntry struct {
 	sim.Workload
 
@@ -128,11 +131,16 @@ func (d *decoder) scenario(doc *document) *Scenario {
 	s := &Scenario{File: d.file, Description: strings.TrimSpace(doc.Description), Seed: doc.Seed}
 	s.Model = sim.Model{
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
-		Services: doc.Topology.Services, SLO: d.objective(doc.SLO),
+		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores,
+		Rules: doc.Rules, SLO: d.objective(doc.SLO),
 	}
 	for _, w := range doc.Workload {
-		if w.Kind != "" && w.Kind != "open" {
-			d.about("workload "+w.ID, "workload "+w.ID+".kind", "%q: want open", w.Kind)
+		kind := "open"
+		if w.Closed > 0 {
+			kind = "closed"
+		}
+		if w.Kind != "" && w.Kind != kind {
+			d.about("workload "+w.ID, "workload "+w.ID+".kind", "%q: want %s, as the rest of it says (\"closed\" is how many users wait for their answers)", w.Kind, kind)
 		}
 		s.Model.Workloads = append(s.Model.Workloads, w.Workload)
 	}

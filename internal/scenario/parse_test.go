@@ -8,13 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"example.test/eddy/examples/scenarios"
 	"example.test/eddy/internal/eddytest"
 	"example.test/eddy/internal/scenario"
+	"example.test/eddy/internal/sim"
 )
 
 func load(t testing.TB, name string) *scenario.Scenario {
@@ -53,6 +56,55 @@ func TestATextThatIsNoScenarioIsRefused(t *testing.T) {
 			t.Errorf("%q: error is %v, want %q in it", text, err, want)
 		}
 	}
+}
+
+func TestASettingThatTheSimulatorDoesNotKnowIsFoundByItsLine(t *testing.T) {
+	text, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = scenario.Parse("x.yaml", bytes.Replace(text, []byte("speed: 0.01"), []byte("sped: 0.01"), 1))
+	if err == nil || !strings.HasPrefix(err.Error(), `x.yaml:17: condition brownout: "sped": a service has version, `) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestWhatIsWrittenShortIsRead(t *testing.T) {
+	const file = `version: eddy.sim/v1
+name: short
+horizon: 10s
+topology:
+  services: [{id: web, version: 1.10, service_time: {exp: 5ms}, calls: [{to: cache}]}]
+  caches: [{id: cache, of: db, ttl: {uniform: [1s, 2s]}, keys: {dist: zipf, s: 1.01, n: 100}}]
+  stores: [{id: db, read: 5ms}]
+workload: [{id: users, rate: 10, entry: web}, {id: crawlers, kind: closed, closed: 2, think: 1s, entry: web}]
+rules: [{id: bug, at: web, when: [web version=1.11, "not condition=fix"], error: boom}]
+conditions: [{id: fix, kind: config, target: cache, apply: {ttl: {const: 9s}, flush: {fraction: 0.5}}, schedule: [3s, 1m]}]
+`
+	s, err := scenario.Parse("x.yaml", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := s.Model
+	want := sim.Model{
+		Name: "short", Horizon: 10 * time.Second,
+		Services:  []sim.Service{{ID: "web", Version: "1.10", ServiceTime: sim.ExpDist(5 * time.Millisecond), Calls: []sim.Call{{To: "cache"}}}},
+		Caches:    []sim.Cache{{ID: "cache", Of: "db", TTL: sim.UniformDist(time.Second, 2*time.Second), Keys: sim.Keys{N: 100, Zipf: 1.01}}},
+		Stores:    []sim.Store{{ID: "db", Read: sim.ConstDist(5 * time.Millisecond)}},
+		Workloads: []sim.Workload{{ID: "users", Rate: sim.Rate{Const: 10}, Entry: "web"}, {ID: "crawlers", Closed: 2, Think: sim.ConstDist(time.Second), Entry: "web"}},
+		Rules: []sim.Rule{{ID: "bug", At: "web", Error: "boom", When: []sim.Atom{
+			{Entity: "web", Dimension: "version", Value: "1.11"}, {Dimension: "condition", Value: "fix", Not: true},
+		}}},
+		Conditions: []sim.Condition{{
+			ID: "fix", Kind: sim.KindConfig, Target: "cache",
+			Apply:   []sim.Setting{{Param: "ttl", Value: sim.ConstDist(9 * time.Second)}, {Param: "flush.fraction", Value: 0.5}},
+			Windows: []sim.Window{{From: 3 * time.Second, To: 3 * time.Second}, {From: time.Minute, To: time.Minute}},
+		}},
+	}
+	if diff := cmp.Diff(want, m); diff != "" {
+		t.Errorf("the model differs (-want +got):\n%s", diff)
+	}
+	fits(t, "short", []byte(file), true)
 }
 
 func TestAllScenariosThatComeWithEddyAreReadAndFitTheSchema(t *testing.T) {

@@ -1,11 +1,13 @@
 package scenario
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"example.test/eddy/internal/experiment"
 	"example.test/eddy/internal/sim"
 )
 
@@ -21,8 +23,11 @@ func responses() []response {
 	return []response{
 		{"attempts_per_request", "attempts a call, on the edge with the most", attempts},
 		{"collapse", "1 if less than half of what was offered in the last fifth of the run was answered well, else 0", collapse},
+		{"concurrent_loads_per_key", "the most loads of one key of a cache that were under way at once", concurrentLoads},
+		{"db_qps_p99", "the 99th percentile, over intervals, of the requests a second at the busiest store", storeRate},
 		{"failed_share", "the share of requests, after the warm-up, that failed or were slow", failedShare},
 		{"goodput", "good answers a second in the last fifth of the run", goodput},
+		{"harms", "silent harms that rules did, such as charges made twice", harms},
 		{"max_queue", "the most requests that waited before the servers of one service", maxQueue},
 		{"p50_latency", "the median latency of what succeeded after the warm-up, in seconds", latency(0.5)},
 		{"p99_latency", "the 99th percentile of that", latency(0.99)},
@@ -42,7 +47,11 @@ func (d *decoder) response(at, name string) {
 		}
 		names = append(names, r.name)
 	}
-	d.about("", at, "no response %q: want one of %s", name, strings.Join(names, ", "))
+	fix := "want one of " + strings.Join(names, ", ")
+	if near := nearest(name, names); near != "" {
+		fix = fmt.Sprintf("do you mean %s?", near)
+	}
+	d.about("", at, "no response %q: %s", name, fix)
 }
 
 // value returns a response of a run. Parse has made sure that it exists.
@@ -158,4 +167,40 @@ func (s *Scenario) Responses(r *sim.Result) map[string]*float64 {
 		}
 	}
 	return out
+}
+
+func harms(_ *Scenario, r *sim.Result) float64 {
+	n := 0
+	for _, k := range r.Harms {
+		n += k
+	}
+	return float64(n)
+}
+
+func concurrentLoads(_ *Scenario, r *sim.Result) float64 {
+	most := 0
+	for _, c := range r.Caches {
+		for _, k := range c.Intervals {
+			most = max(most, k.Loading)
+		}
+	}
+	return float64(most)
+}
+
+func storeRate(s *Scenario, r *sim.Result) float64 {
+	most := math.NaN()
+	for _, v := range r.Services {
+		if !slices.ContainsFunc(s.Model.Stores, func(d sim.Store) bool { return d.ID == v.ID }) {
+			continue
+		}
+		var rates []float64
+		for i, k := range v.Intervals {
+			if time.Duration(i)*r.Interval >= r.Warmup {
+				rates = append(rates, float64(k.Arrived)/r.Interval.Seconds())
+			}
+		}
+		slices.Sort(rates)
+		most = math.Max(orZero(most), experiment.Quantile(rates, 0.99))
+	}
+	return most
 }

@@ -27,16 +27,20 @@ func schemaOf(t reflect.Type) map[string]any {
 	case reflect.TypeFor[time.Duration]():
 		return duration
 	case reflect.TypeFor[sim.Dist]():
-		return oneOf(duration, object(t))
+		return anyOf(duration, object(t), object(reflect.TypeFor[shortDist]()))
 	case reflect.TypeFor[sim.Rate]():
-		return oneOf(number, object(t))
+		return anyOf(number, object(t))
+	case reflect.TypeFor[sim.Keys]():
+		return object(reflect.TypeFor[keysEntry]())
+	case reflect.TypeFor[sim.Atom]():
+		return map[string]any{"type": "string", "pattern": "="}
 	case reflect.TypeFor[sim.TokenBudget]():
 		return object(reflect.TypeFor[struct{ Tokens plainBudget }]())
 	case reflect.TypeFor[[]sim.Setting]():
 		return map[string]any{"type": "object"}
 	case reflect.TypeFor[words]():
 		text := map[string]any{"type": "string"}
-		return oneOf(text, map[string]any{"type": "array", "items": text})
+		return anyOf(text, map[string]any{"type": "array", "items": text})
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -59,7 +63,7 @@ func schemaOf(t reflect.Type) map[string]any {
 	}
 }
 
-func oneOf(a, b map[string]any) map[string]any { return map[string]any{"anyOf": []any{a, b}} }
+func anyOf(schemas ...any) map[string]any { return map[string]any{"anyOf": schemas} }
 
 // object is the schema of a struct.
 func object(t reflect.Type) map[string]any {
