@@ -12,6 +12,7 @@
 //	attr                       names the attributes that services emit and Eddy reads
 //	phase/fence                refuses writes that carry a stale token
 //	phase/contract             states phases, transitions and permissions, and finds what is wrong with them
+//	phase/contract/cel         compiles the guards of contracts and decides whether they hold
 //	examples/contracts         is ten contracts to copy, one for each use of phases
 //	phase/protocol             is how phases are announced, believed and held, as pure functions
 //	internal/wording           writes counts and shares as people read them

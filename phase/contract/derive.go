@@ -33,7 +33,7 @@ type Step struct {
 func (c *Contract) Derive(from, to PhaseName) Step {
 	s := Step{From: from, To: to, Discipline: AnnounceFirst}
 	for _, action := range c.ActionNames() {
-		if c.exempt(action) {
+		if c.Exempt(action) {
 			continue
 		}
 		before, after := c.Permits(from, action), c.Permits(to, action)
@@ -73,9 +73,9 @@ func (c *Contract) Overlap(from, to PhaseName) Phase {
 	return between
 }
 
-// exempt reports whether the resource refuses an action, whatever its caller
-// believes.
-func (c *Contract) exempt(action string) bool {
+// Exempt reports whether it is the resource that refuses an action, by its token,
+// whatever phase is believed or in force.
+func (c *Contract) Exempt(action string) bool {
 	return c.Exclusivity != nil && c.Exclusivity.Fencing.Required && c.Actions[action].Fenced
 }
 
