@@ -11,7 +11,7 @@ FUZZTIME  ?= 30
 SOAK      ?= 3m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench soak fuzz update lint
+.PHONY: help demo build test race bench accuracy soak fuzz update lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ race: ## the same under the race detector
 bench: ## the benchmarks of the hot paths (BENCH=regexp BENCHTIME=1s COUNT=1)
 	@. ./.ci/env && go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -benchmem \
 		$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+accuracy: ## how often the engine is right: worlds with known causes, and labelled data (ARGS="-full", ARGS=-h)
+	@. ./.ci/env && go run ./internal/accuracy/measure $(ARGS)
 
 soak: ## a server under all the load it takes, for SOAK=3m: its memory must stay where it is
 	@. ./.ci/env && EDDY_SOAK=$(SOAK) go test ./internal/app -run '^TestSoak$$' -v -count 1 -timeout 0

@@ -30,7 +30,7 @@ const maxPackages = 30
 
 // testOnly are packages that serve tests. They are not in doc.go, since no data
 // flows through them.
-var testOnly = []string{"internal/eddytest", "internal/store/storetest"}
+var testOnly = []string{"internal/accuracy", "internal/accuracy/measure", "internal/eddytest", "internal/store/storetest"}
 
 // limits are the dependencies that cost whoever links them, or that would spread
 // a foreign vocabulary, and where they may be imported.

@@ -1,0 +1,120 @@
+package accuracy
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"example.test/eddy/internal/interaction"
+)
+
+// A nullKind is a way in which a table has failures and no cause.
+type nullKind struct {
+	name string
+	plan func(p Plan) Plan
+	make func(w *World, rng *rand.Rand) // after the world is built
+}
+
+func nullKinds() []nullKind {
+	alone := func(p Plan) Plan {
+		p.Shape = func(d *Draft) { d.retried = 1 }
+		return p
+	}
+	return []nullKind{
+		{"permuted within ten seconds and entry", func(p Plan) Plan {
+			p.Orders, p.Risk = []int{2}, 10*p.Base
+			return p
+		}, func(w *World, rng *rand.Rand) { w.Permute(rng) }},
+		{"in bursts of one tenant or instance", alone, func(w *World, rng *rand.Rand) { w.Burst(rng) }},
+		{"entries and hours differ, nothing else", alone, func(*World, *rand.Rand) {}},
+	}
+}
+
+// mostBurst is how many requests a burst reaches at most, half of which fail.
+const mostBurst = 8
+
+// Burst deals as many failures as there are out again, in bursts.
+func (w *World) Burst(rng *rand.Rand) {
+	failures := 0
+	for i := range w.Table.Rows {
+		failures += w.Table.Rows[i].Failed
+		w.Table.Rows[i].Failed = 0
+	}
+	w.Disturb(rng, failures)
+}
+
+// Disturb adds failures in bursts: of requests of one tenant, or through one
+// instance, that come shortly after each other. Which ones is left to chance,
+// so that nothing has to do with these failures beyond its burst.
+func (w *World) Disturb(rng *rand.Rand, failures int) {
+	rows := w.Table.Rows
+	for failures > 0 {
+		from := rng.IntN(len(rows))
+		col := colTenant
+		if s := rng.IntN(2 * services); s < services {
+			col = s*perService + instance
+		}
+		end := rows[from].Time.Add(10 * time.Second)
+		reached := 0
+		for i := from; i < len(rows) && reached < mostBurst && failures > 0 && rows[i].Time.Before(end); i++ {
+			if rows[i].Conditions[col] != rows[from].Conditions[col] {
+				continue
+			}
+			reached++
+			if rows[i].Failed == 0 && rng.IntN(2) == 0 {
+				rows[i].Failed = 1
+				failures--
+			}
+		}
+	}
+}
+
+// nullTable is the share of tables without a cause that have a finding.
+func nullTable(ctx context.Context, s *Settings) error {
+	type outcome struct {
+		failed      int
+		any, joined bool
+	}
+	t := &table{}
+	t.add("failures are", "requests", "failures", "any finding", "an interaction")
+	kinds := nullKinds()
+	for _, size := range []struct {
+		requests, part int
+		base           float64
+	}{{30_000, 1, 0.003}, {30_000, 1, 0.03}, {100_000, 10, 0.1}} {
+		n := max(1, s.Nulls/size.part)
+		out, err := grid(ctx, s, fmt.Sprintf("null, base %v", size.base), len(kinds), n, func(ctx context.Context, k, i int) (outcome, error) {
+			p := kinds[k].plan(Plan{Seed: s.Seed(i), Requests: size.requests, Base: size.base})
+			w := p.Build()
+			kinds[k].make(w, rand.New(rand.NewPCG(p.Seed, 1)))
+			r, err := interaction.Mine(ctx, w.Table, options())
+			joined := slices.ContainsFunc(r.Findings, func(f interaction.Finding) bool { return f.Verdict == interaction.Interact })
+			return outcome{r.Failed, len(r.Findings) > 0, joined}, err
+		})
+		if err != nil {
+			return err
+		}
+		for k, kind := range kinds {
+			var found, joined Share
+			failed := 0
+			for _, o := range out[k] {
+				found.Count(o.any)
+				joined.Count(o.joined)
+				failed += o.failed
+			}
+			t.add(kind.name, fmt.Sprint(size.requests), fmt.Sprint(failed/n), exactly(found), exactly(joined))
+		}
+	}
+	s.heading("Tables without a cause",
+		fmt.Sprintf("Share of tables with any finding, and with an interaction; 52 attributes, sets of up to %d, seeds %d on.", order, s.Seed(0)))
+	t.print(s.Out)
+	return nil
+}
+
+// exactly writes a small share with the numbers that it is of.
+func exactly(s Share) string {
+	low, high := s.Interval()
+	return fmt.Sprintf("%d of %d = %.1f %% (%.1f–%.1f)", s.K, s.N, 100*s.Rate(), 100*low, 100*high)
+}
