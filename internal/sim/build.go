@@ -15,6 +15,9 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	if settings.Interval == 0 {
 		settings.Interval = time.Second
 	}
+	if settings.Epoch.IsZero() {
+		settings.Epoch = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	}
 	if settings.Interval < 0 {
 		return nil, fmt.Errorf("interval %v: want more than 0", settings.Interval)
 	}
@@ -40,6 +43,10 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 		s.addWorkload(m.Workloads[i])
 	}
 	s.addRules()
+	s.told = newTap(s, settings.Sink, settings.Epoch)
+	if settings.Sink != nil {
+		s.tap = s.told
+	}
 	s.addTargets()
 	return s, s.addConditions()
 }
@@ -141,6 +148,7 @@ func (s *Sim) edgeOf(from, to string) *edge {
 	}
 	d := &edge{sim: s, id: int32(len(s.edges)), from: from, to: to, callee: s.byName[to], base: s.model.policy(from, to), next: -1}
 	d.ent = s.engine.Add(d)
+	_, d.serves = s.nodes[d.callee].(*service)
 	if n, ok := s.byName[from]; ok {
 		if v, ok := s.nodes[n].(*service); ok {
 			d.gates = make([]gate, len(v.stations))
@@ -210,6 +218,7 @@ func (s *Sim) addTargets() {
 	for _, w := range s.workloads {
 		c.targets = append(c.targets, target{w.base.ID, 1, w})
 	}
+	c.targets = append(c.targets, target{telemetryTarget, 1, s.told})
 	for i := range c.targets {
 		c.apply(i)
 	}
@@ -246,6 +255,9 @@ func (s *Sim) addConditions() error {
 	}
 	return nil
 }
+
+// telemetryTarget is what conditions about telemetry are about.
+const telemetryTarget = "telemetry"
 
 // isEdge reports whether a target names an edge.
 func isEdge(target string) bool { return strings.Contains(target, "->") }

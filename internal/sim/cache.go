@@ -84,30 +84,37 @@ func (v *cache) enter(j int32) {
 	f := s.frames.at(j)
 	q := s.requests.at(f.req)
 	f.key %= int32(len(v.fresh))
+	found := cacheWasMiss
 	v.recent.use(f.key)
 	fresh := v.fresh[f.key]
 	switch {
 	case fresh > now:
-		v.count.Hits++
-		q.met |= v.met[0]
-		if v.early(f, q, fresh) {
-			v.count.Early++
-			v.behind(f)
-		}
-		v.hit(j)
+		found = cacheWasHit
 	case fresh > 0 && v.spec.Fill.SWR > 0 && now-fresh < Time(v.spec.Fill.SWR):
-		v.count.Hits++
-		v.count.Stale++
-		q.met |= v.met[0]
-		if v.under[f.key] == 0 {
-			v.behind(f)
-		}
-		v.hit(j)
-	default:
+		found = cacheWasStale
+	}
+	if f.call != none {
+		s.calls.at(f.call).cache = found
+	}
+	if found == cacheWasMiss {
 		v.count.Misses++
 		q.met |= v.met[1]
 		v.miss(j)
+		return
 	}
+	v.count.Hits++
+	q.met |= v.met[0]
+	switch {
+	case found == cacheWasStale:
+		v.count.Stale++
+		if v.under[f.key] == 0 {
+			v.behind(f)
+		}
+	case v.early(f, q, fresh):
+		v.count.Early++
+		v.behind(f)
+	}
+	v.hit(j)
 }
 
 // early decides by chance whether to load before an entry has expired: if
@@ -170,7 +177,7 @@ func (v *cache) behind(f *frame) {
 	*s.frames.at(j) = frame{
 		req: f.req, call: none, node: v.id, station: none, edge: f.edge, caller: none, serial: f.serial,
 		child: none, busy: none, link: none, key: f.key, row: none, cause: none,
-		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from,
+		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from, span: f.span,
 	}
 	s.hold(f.req)
 	v.load(j)

@@ -170,6 +170,9 @@ func (c *conditions) turn(i int, on bool) {
 	s := c.sim
 	k := &c.list[i]
 	k.active = on
+	if s.tap != nil {
+		s.tap.changed(k, on)
+	}
 	now := s.engine.now.Duration()
 	if on {
 		s.inForce |= k.bit

@@ -16,6 +16,7 @@ type edge struct {
 	from      string
 	to        string
 	callee    int32 // the node
+	serves    bool  // which is a service
 	base      Policy
 	spec      Policy
 	timeout   int // its queue of timeouts, or -1
@@ -72,6 +73,9 @@ func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 		req: req, parent: parent, edge: d.id, caller: caller, child: none, next: none, prev: none,
 		write: write, key: none, started: s.engine.now,
 	}
+	if s.tap != nil && parent != none {
+		s.calls.at(i).parentSpan = s.frames.at(parent).span
+	}
 	s.hold(req)
 	d.count.Calls++
 	d.deposit()
@@ -82,6 +86,9 @@ func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 func (d *edge) send(i int32) {
 	c := d.sim.calls.at(i)
 	c.attempt++
+	q := d.sim.requests.at(c.req)
+	q.serial++
+	c.serial = q.serial
 	d.count.Attempts++
 	g := d.gate(c.caller)
 	if g != nil && d.spec.Bulkhead.Max > 0 {
@@ -123,7 +130,6 @@ func (d *edge) dispatch(i int32) {
 	s, e := d.sim, &d.sim.engine
 	c := s.calls.at(i)
 	q := s.requests.at(c.req)
-	q.serial++
 	n := s.nodes[d.callee]
 	st, ok := n.pick(d, c)
 	if !ok {
@@ -134,8 +140,11 @@ func (d *edge) dispatch(i int32) {
 	j := s.frames.get()
 	f := s.frames.at(j)
 	*f = frame{
-		req: c.req, call: i, node: d.callee, station: st, edge: d.id, caller: none, attempt: c.attempt, serial: q.serial,
+		req: c.req, call: i, node: d.callee, station: st, edge: d.id, caller: none, attempt: c.attempt, serial: c.serial,
 		child: none, busy: none, link: none, from: c.caller, key: c.key, row: none, cause: none, write: c.write, arrived: e.now, expires: Never,
+	}
+	if s.tap != nil {
+		d.name(c, f, q.key)
 	}
 	if d.timeout >= 0 {
 		f.expires = c.sent + Time(d.spec.Timeout)
@@ -146,15 +155,26 @@ func (d *edge) dispatch(i int32) {
 	}
 	s.hold(c.req)
 	c.child = j
-	if d.lost(q.key, int(q.serial)*2) {
+	if d.lost(q.key, int(c.serial)*2) {
 		d.vanish(j)
 		return
 	}
-	if delay := d.delay(q.key, int(q.serial)*2); delay > 0 {
+	if delay := d.delay(q.key, int(c.serial)*2); delay > 0 {
 		e.At(e.now+delay, d.ent, edgeArrive, uint64(j))
 		return
 	}
 	n.enter(j)
+}
+
+// name gives a frame its span, and the one above it.
+func (d *edge) name(c *call, f *frame, key uint64) {
+	if c.caller != none {
+		f.parent = spanID(key, c.serial, 1)
+	}
+	f.span = c.parentSpan
+	if f.station != none {
+		f.span = spanID(key, c.serial, 0)
+	}
 }
 
 // vanish forgets a frame whose message was lost. Its caller hears nothing.
@@ -188,6 +208,9 @@ func (d *edge) answer(j int32, r result) {
 	s, e := d.sim, &d.sim.engine
 	f := s.frames.at(j)
 	f.result, f.stage = r, stageTravels
+	if s.tap != nil && d.serves && r != resultUnreachable {
+		s.tap.served(f, r)
+	}
 	d.close(f)
 	if f.call != none {
 		key := s.requests.at(f.req).key
@@ -252,6 +275,9 @@ func (s *Sim) abandon(j int32) {
 func (d *edge) ended(i int32, r result) {
 	s := d.sim
 	c := s.calls.at(i)
+	if s.tap != nil {
+		s.tap.called(d, c, r)
+	}
 	if c.inside {
 		c.inside = false
 		g := d.gate(c.caller)

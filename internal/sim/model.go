@@ -17,6 +17,7 @@ type Model struct {
 	Rules      []Rule
 	Conditions []Condition
 	SLO        SLO
+	Telemetry  Telemetry
 }
 
 // An SLO says when a user's request is good: when it succeeds within Under, or

@@ -9,12 +9,15 @@ type request struct {
 	key      uint64 // all its random numbers come from it
 	number   uint64 // of the workload's requests
 	met      uint64 // atoms, by bit
+	tags     uint64 // attributes of its workload, by bit
 	start    Time
 	refs     int32 // calls and frames that belong to it
 	workload int32
 	serial   int32 // attempts that were made for it, which tells their draws apart
 	reloads  int32 // how often its user asked before, in vain
 	user     int32 // of a closed workload
+	spans    int32 // the last that is held, plus one
+	keep     bool  // what is held
 }
 
 // A call is what one frame, or the user, wants from a node: one attempt after
@@ -33,6 +36,9 @@ type call struct {
 	key        int32 // what it is about, once that is known, or none
 	nth        int32 // of the same calls of one frame
 	detached   bool  // nobody waits for it
+	cache      cacheResult
+	serial     int32  // of the attempt
+	parentSpan uint64 // what works on the attempt is told to be below
 	started    Time
 	sent       Time // the attempt under way
 	timer      Handle
@@ -79,6 +85,8 @@ type frame struct {
 	cause   int32 // the rule that failed it, or none
 	judged  bool
 	flags   uint16 // those of its service of which it got the variant
+	span    uint64 // that of its calls is below
+	parent  uint64
 }
 
 // A stage is where a frame is.
@@ -116,6 +124,9 @@ func (s *Sim) drop(r int32) {
 	q := s.requests.at(r)
 	q.refs--
 	if q.refs == 0 {
+		if q.spans > 0 {
+			s.tap.decide(q)
+		}
 		s.requests.put(r)
 	}
 }

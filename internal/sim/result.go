@@ -14,11 +14,12 @@ type Result struct {
 	// Toggles are when conditions were in force: the truth, apart from telemetry.
 	Toggles []Toggle
 	// Users are what all workloads saw, an item an interval.
-	Users    []UserInterval
-	Services []ServiceResult // services, then stores
-	Caches   []CacheResult
-	Edges    []EdgeResult
-	Harms    map[string]int // silent harms, by the names that rules give them
+	Users     []UserInterval
+	Services  []ServiceResult // services, then stores
+	Caches    []CacheResult
+	Edges     []EdgeResult
+	Harms     map[string]int // silent harms, by the names that rules give them
+	Telemetry TelemetryCount // what became of the spans, if there was a sink
 	// Latency is of what succeeded after the warm-up.
 	Latency Histogram
 }

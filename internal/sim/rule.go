@@ -4,6 +4,13 @@ package sim
 // a request each.
 const maxAtoms = 64
 
+// Bits of frame.flags: one for each flag whose variant a request got, and one
+// that says that they were evaluated.
+const (
+	maxFlags       = 15
+	flagsEvaluated = 1 << maxFlags
+)
+
 // atoms gives each atom that some rule asks for a bit.
 type atoms struct {
 	list []Atom
@@ -43,6 +50,9 @@ type rule struct {
 // evaluate evaluates the flags of a service for a request. Users with the same
 // number for a flag are the same ones wherever it is evaluated.
 func (v *service) evaluate(spec *Service, q *request, f *frame) {
+	if len(spec.Flags) > 0 {
+		f.flags |= flagsEvaluated
+	}
 	for i := range spec.Flags {
 		g := &spec.Flags[i]
 		variant := g.Default

@@ -36,6 +36,10 @@ type Settings struct {
 	On       map[string]bool // which conditions are on; the others as their Default says
 	Interval time.Duration   // how long an interval of the result is: 1 s
 	Budget   uint64          // the most events: 0, no bound
+	// Sink, if set, takes telemetry. Epoch is virtual time 0 in it: 1 June 2026,
+	// midnight UTC.
+	Sink  Sink
+	Epoch time.Time
 	// Ended, if set, is called for each request that ends for its user.
 	Ended func(Ended)
 }
@@ -71,6 +75,8 @@ type Sim struct {
 	inForce    uint64 // atoms that are conditions, and are in force
 	harms      map[string]*int
 	toggles    []Toggle
+	told       *tap
+	tap        *tap // the same, or nil if there is no sink
 	begun      bool
 }
 
@@ -84,6 +90,12 @@ func (s *Sim) Run(ctx context.Context) (*Result, error) {
 	s.recorder.close()
 	out := s.recorder.result()
 	out.Stop = stop
+	if s.tap != nil {
+		if err := s.tap.finish(); err != nil {
+			return nil, fmt.Errorf("simulate %s: %w", s.model.Name, err)
+		}
+		out.Telemetry = s.tap.count
+	}
 	return out, nil
 }
 
@@ -120,6 +132,9 @@ func (s *Sim) start() {
 	s.begun = true
 	s.conditions.begin()
 	s.recorder.begin()
+	if s.tap != nil {
+		s.tap.begin()
+	}
 	for _, t := range s.stations {
 		t.begin()
 	}

@@ -14,13 +14,16 @@ type Snapshot struct {
 // Snapshot returns the state of the run, which goes on unchanged.
 func (s *Sim) Snapshot() *Snapshot { return &Snapshot{frozen: s.clone()} }
 
-// Restore returns a run that goes on from the snapshot.
+// Restore returns a run that goes on from the snapshot. It tells no telemetry:
+// that of the run would have to be taken back.
 func (p *Snapshot) Restore() *Sim { return p.frozen.clone() }
 
 // clone builds the same run anew and copies what has changed since. It shares
 // nothing that changes.
 func (s *Sim) clone() *Sim {
-	c, err := New(s.model, s.seed, s.settings)
+	settings := s.settings
+	settings.Sink = nil
+	c, err := New(s.model, s.seed, settings)
 	if err != nil {
 		panic("BUG: a model that ran is not valid: " + err.Error())
 	}
@@ -49,6 +52,7 @@ func (s *Sim) clone() *Sim {
 	for i := range s.workloads {
 		c.workloads[i].copy(s.workloads[i])
 	}
+	c.told.spec = s.told.spec
 	c.conditions.copy(&s.conditions)
 	c.recorder.copy(&s.recorder)
 	return c

@@ -300,6 +300,9 @@ func (t *station) turn(up bool) {
 		return
 	}
 	t.up = up
+	if t.sim.tap != nil && t.sim.begun {
+		t.sim.tap.lifecycle(t, up)
+	}
 	if up {
 		t.leaked = 0
 		return

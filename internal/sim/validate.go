@@ -39,6 +39,7 @@ func (m *Model) Validate() error {
 		v.policy(&m.Policies[i])
 	}
 	v.rules()
+	v.telemetry(&m.Telemetry)
 	for i := range m.Conditions {
 		v.condition(&m.Conditions[i])
 	}
@@ -107,8 +108,8 @@ func (v *validation) service(s *Service) {
 	v.atLeast0(where, "speed, slowdown", s.Speed, float64(s.Slowdown.Above), s.Slowdown.Factor)
 	v.check(where, "pause.every", s.Pause.Every.validate())
 	v.check(where, "pause.for", s.Pause.For.validate())
-	if len(s.Flags) > 16 {
-		v.wrong(where, "%d flags: want 16 at most", len(s.Flags))
+	if len(s.Flags) > maxFlags {
+		v.wrong(where, "%d flags: want %d at most", len(s.Flags), maxFlags)
 	}
 	for _, f := range s.Flags {
 		v.share(where, "share of flag "+f.Key, f.Share)
@@ -180,6 +181,9 @@ func (v *validation) workload(w *Workload) {
 	}
 	if w.Priority < 0 || w.Priority >= priorities {
 		v.wrong(where, "priority %d: want 0 to %d", w.Priority, priorities-1)
+	}
+	if len(w.Attributes) > 64 {
+		v.wrong(where, "%d attributes: want 64 at most", len(w.Attributes))
 	}
 	for _, a := range w.Attributes {
 		v.share(where, "share of attribute "+a.Key, a.Share)
@@ -286,7 +290,7 @@ func (v *validation) condition(c *Condition) {
 	}
 	set, ok := v.model.setterOf(c.Target)
 	if !ok {
-		v.wrong(where, "target %q: want a service, a cache, a store, a workload, or an edge as \"from->to\"", c.Target)
+		v.wrong(where, "target %q: want a service, a cache, a store, a workload, telemetry, or an edge as \"from->to\"", c.Target)
 		return
 	}
 	for _, s := range settings {
@@ -318,6 +322,10 @@ func (m *Model) setterOf(target string) (setter, bool) {
 		if x.ID == target {
 			return x.set, true
 		}
+	}
+	if target == telemetryTarget {
+		x := m.Telemetry
+		return x.set, true
 	}
 	if from, to, ok := strings.Cut(target, "->"); ok && m.edge(from, to) {
 		x := m.policy(from, to)

@@ -131,6 +131,7 @@ func (w *workload) ask(number uint64, user, reloads int32) {
 	for k, b := range w.bits {
 		if share := w.spec.Attributes[k].Share; share == 0 || draw(q.key, forAttribute, k, 0) < share {
 			q.met |= b
+			q.tags |= 1 << k
 		}
 	}
 	s.offered(q)

@@ -1,0 +1,232 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"example.test/eddy/attr"
+)
+
+// Severities of logs, as OTLP numbers them.
+const (
+	severityInfo  = 9
+	severityError = 17
+)
+
+// A logRecord is one log record.
+type logRecord struct {
+	at         Time
+	station    int32 // whose it is, or none if it is of whoever made a change
+	severity   int
+	event      string
+	body       string
+	attributes []attribute
+	hi, lo, id uint64 // trace and span, if it has any
+}
+
+// log tells of something that is no span.
+func (t *tap) log(r logRecord) { t.logs = append(t.logs, r) }
+
+// sendLogs sends what was logged.
+func (t *tap) sendLogs() {
+	if len(t.logs) == 0 {
+		return
+	}
+	e := t.enc
+	e.reset()
+	e.open(0, "")
+	e.list("resourceLogs")
+	for i := range t.logs {
+		r := &t.logs[i]
+		if r.station == none {
+			t.openScope(t.encode(1, []attribute{{key: attr.ServiceName, text: "change-feed"}}), "scopeLogs", "logRecords")
+		} else {
+			t.openResource(r.station, "scopeLogs", "logRecords")
+		}
+		t.encodeLog(r)
+		t.closeResource()
+	}
+	e.endList()
+	e.close()
+	t.count.Logs += len(t.logs)
+	t.logs = t.logs[:0]
+	t.send(Logs)
+}
+
+func (t *tap) encodeLog(r *logRecord) {
+	e := t.enc
+	e.open(2, "")
+	e.fixed(1, "timeUnixNano", t.at(r.at, r.station))
+	e.enum(2, "severityNumber", r.severity)
+	e.open(5, "body")
+	e.text(1, "stringValue", r.body)
+	e.close()
+	e.list("attributes")
+	attributes(e, 6, r.attributes)
+	e.endList()
+	if r.lo != 0 {
+		e.id(9, "traceId", r.hi, r.lo)
+		e.id(10, "spanId", 0, r.id)
+	}
+	e.fixed(11, "observedTimeUnixNano", t.at(r.at, r.station))
+	if r.event != "" {
+		e.text(12, "eventName", r.event)
+	}
+	e.close()
+}
+
+// lifecycle tells that an instance has come or gone, as an orchestrator does.
+func (t *tap) lifecycle(st *station, up bool) {
+	if _, ok := st.owner.(*service); !ok {
+		return
+	}
+	body := "instance stopped"
+	if up {
+		body = "instance started"
+	}
+	t.log(logRecord{at: t.sim.engine.now, station: st.id, severity: severityInfo, body: body})
+}
+
+// thrown tells of an exception, beside the event in its span.
+func (t *tap) thrown(sp *span) {
+	t.log(logRecord{
+		at: sp.end, station: sp.resource, severity: severityError, body: t.errorOf(sp), hi: sp.hi, lo: sp.lo, id: sp.id,
+		attributes: []attribute{{key: attr.ExceptionType, text: t.errorOf(sp)}},
+	})
+}
+
+// changed tells of a condition that begins or ends, as the tool would that made
+// the change, and as far as that tells anything.
+func (t *tap) changed(k *condition, on bool) {
+	kind := changeKind(&k.spec)
+	if kind == "" || k.spec.Visibility == VisibleNone {
+		return
+	}
+	c := t.sim.changeOf(&k.spec)
+	at := t.sim.engine.now
+	list := []attribute{
+		{key: attr.ChangeID, text: fmt.Sprintf("%s-%d-%v", k.spec.ID, t.sim.seed, at.Duration())},
+		{key: attr.ChangeKind, text: kind},
+		{key: attr.ChangeEntity, text: c.Entity},
+		{key: attr.ChangeDimension, text: c.Dimension},
+		{key: attr.ChangeSource, text: "eddy sim"},
+	}
+	value, before := c.Value, c.Previous
+	if !on {
+		value, before = before, value
+	}
+	if value == "" {
+		list = append(list, attribute{key: attr.ChangeEnds, text: "true"})
+	} else {
+		list = append(list, attribute{key: attr.ChangeValue, text: value})
+	}
+	if before != "" {
+		list = append(list, attribute{key: attr.ChangePrevious, text: before})
+	}
+	r := logRecord{at: at, station: none, severity: severityInfo, event: attr.EventChange, body: k.spec.ID, attributes: list}
+	if k.spec.Visibility == VisibleLate && k.spec.Late > 0 {
+		t.lateLogs = append(t.lateLogs, lateLog{at + Time(k.spec.Late), r})
+		return
+	}
+	t.log(r)
+}
+
+// A lateLog is a record that arrives at a time.
+type lateLog struct {
+	due    Time
+	record logRecord
+}
+
+// changeKind is how a change event calls a kind of condition, or "" for what no
+// tool reports: load and faults just happen.
+func changeKind(c *Condition) string {
+	switch c.Kind {
+	case KindDeploy, KindConfig, KindFlag, KindPolicy, KindScale, KindPhase:
+		return string(c.Kind)
+	case KindCron:
+		return "schedule"
+	case KindLease:
+		return "phase"
+	case KindDNS, KindTelemetry:
+		return "config"
+	case KindLoad, KindFault:
+		if c.Change.Dimension != "" {
+			return "config"
+		}
+	}
+	return ""
+}
+
+// changeOf says what the event of a condition says.
+func (s *Sim) changeOf(c *Condition) Change {
+	out := c.Change
+	if out.Entity == "" {
+		out.Entity, _, _ = strings.Cut(c.Target, "->")
+	}
+	if c.Kind == KindCron {
+		if out.Dimension == "" {
+			out.Dimension, out.Value = c.ID, "running"
+		}
+		return out
+	}
+	if len(c.Apply) == 0 {
+		return out
+	}
+	first := c.Apply[0]
+	if out.Dimension == "" {
+		out.Dimension = dimensionOf(first.Param)
+		if out.Value == "" {
+			out.Value = textOf(first.Value)
+		}
+	}
+	if out.Previous == "" {
+		out.Previous = s.previousOf(c, first.Param)
+	}
+	if out.Value == "" {
+		out.Value = "on"
+	}
+	return out
+}
+
+// dimensionOf is what Eddy calls the state that a parameter sets.
+func dimensionOf(param string) string {
+	if key, ok := strings.CutPrefix(param, "flag."); ok {
+		return "flag " + strings.TrimSuffix(key, ".share")
+	}
+	if param == "version" {
+		return attr.ServiceVersion
+	}
+	return param
+}
+
+// previousOf is the value of a parameter that the condition replaces, where it is
+// a version or a variant, or the condition says it.
+func (s *Sim) previousOf(c *Condition, param string) string {
+	for _, r := range c.Revert {
+		if r.Param == param {
+			return textOf(r.Value)
+		}
+	}
+	for _, v := range s.services {
+		if v.base.ID != c.Target {
+			continue
+		}
+		if param == "version" {
+			return v.base.Version
+		}
+		for _, f := range v.base.Flags {
+			if param == "flag."+f.Key {
+				return f.Default
+			}
+		}
+	}
+	return ""
+}
+
+func textOf(v any) string {
+	if d, ok := v.(time.Duration); ok {
+		return d.String()
+	}
+	return fmt.Sprint(v)
+}

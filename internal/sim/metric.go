@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"sort"
+
+	"example.test/eddy/attr"
+)
+
+// bounds are those that the semantic conventions advise for durations, in
+// seconds.
+func bounds() []float64 {
+	return []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
+}
+
+// scrape is what metrics say since they were last read.
+type scrape struct {
+	bounds    []float64
+	durations []durations // by instance
+	since     Time
+}
+
+// durations is a histogram of one instance.
+type durations struct {
+	counts []uint64
+	n      uint64
+	sum    float64
+}
+
+// served counts a request in the histogram of its instance.
+func (c *scrape) served(station int32, took Time, stations int) {
+	if c.durations == nil {
+		c.bounds = bounds()
+		c.durations = make([]durations, stations)
+		for i := range c.durations {
+			c.durations[i].counts = make([]uint64, len(c.bounds)+1)
+		}
+	}
+	d := &c.durations[station]
+	s := took.Seconds()
+	d.counts[sort.SearchFloat64s(c.bounds, s)]++
+	d.n++
+	d.sum += s
+}
+
+// scrape reads the metrics of all instances.
+func (t *tap) scrape() {
+	s := t.sim
+	e := t.enc
+	e.reset()
+	e.open(0, "")
+	e.list("resourceMetrics")
+	for _, v := range s.services {
+		for _, st := range v.stations {
+			if st.up {
+				t.scrapeInstance(v, st)
+			}
+		}
+	}
+	e.endList()
+	e.close()
+	t.send(Metrics)
+	t.scraped.since = s.engine.now
+	for i := range t.scraped.durations {
+		d := &t.scraped.durations[i]
+		clear(d.counts)
+		d.n, d.sum = 0, 0
+	}
+}
+
+func (t *tap) scrapeInstance(v *service, st *station) {
+	t.openResource(st.id, "scopeMetrics", "metrics")
+	t.gauge("http.server.active_requests", "{request}", point{value: int64(st.present)})
+	if t.scraped.durations != nil {
+		t.histogram("http.server.request.duration", st.id)
+	}
+	seen := make(map[*edge]bool)
+	for _, step := range v.steps {
+		t.pools(step.edge, st, seen)
+		if c, ok := t.sim.nodes[step.edge.callee].(*cache); ok {
+			t.pools(c.loads[step.edge.id], st, seen)
+		}
+	}
+	if st.id == 0 {
+		t.gauge("otel.sdk.processor.span.dropped", "{span}", point{value: int64(t.count.Overflow), list: []attribute{{key: attr.ErrorType, text: "queue_full"}}})
+	}
+	t.closeResource()
+}
+
+// pools tells of the connections of one instance over an edge.
+func (t *tap) pools(d *edge, st *station, seen map[*edge]bool) {
+	if d.spec.Pool.Max == 0 || seen[d] {
+		return
+	}
+	seen[d] = true
+	g := &d.gates[st.instance]
+	pool := attribute{key: attr.DBClientConnectionPoolName, text: d.to}
+	state := func(s string) []attribute {
+		return []attribute{pool, {key: attr.DBClientConnectionState, text: s}}
+	}
+	t.gauge(attr.DBClientConnectionCount, "{connection}",
+		point{value: int64(g.open), list: state("used")}, point{value: int64(d.spec.Pool.Max - g.open), list: state("idle")})
+	t.gauge(attr.DBClientConnectionMax, "{connection}", point{value: int64(d.spec.Pool.Max), list: []attribute{pool}})
+	t.gauge("db.client.connection.pending_requests", "{request}", point{value: int64(g.connections.n), list: []attribute{pool}})
+}
+
+// A point is one value of a gauge.
+type point struct {
+	value int64
+	list  []attribute
+}
+
+func (t *tap) openMetric(name, unit string) {
+	t.enc.open(2, "")
+	t.enc.text(1, "name", name)
+	t.enc.text(3, "unit", unit)
+}
+
+func (t *tap) gauge(name, unit string, points ...point) {
+	e := t.enc
+	t.openMetric(name, unit)
+	e.open(5, "gauge")
+	e.list("dataPoints")
+	for _, p := range points {
+		e.open(1, "")
+		e.fixed(3, "timeUnixNano", t.at(t.sim.engine.now, none))
+		e.double(4, "asDouble", float64(p.value))
+		e.list("attributes")
+		attributes(e, 7, p.list)
+		e.endList()
+		e.close()
+		t.count.Points++
+	}
+	e.endList()
+	e.close()
+	e.close()
+}
+
+func (t *tap) histogram(name string, station int32) {
+	e := t.enc
+	d := &t.scraped.durations[station]
+	t.openMetric(name, "s")
+	e.open(9, "histogram")
+	e.enum(2, "aggregationTemporality", 1) // delta
+	e.list("dataPoints")
+	e.open(1, "")
+	e.fixed(2, "startTimeUnixNano", t.at(t.scraped.since, none))
+	e.fixed(3, "timeUnixNano", t.at(t.sim.engine.now, none))
+	e.fixed(4, "count", d.n)
+	e.double(5, "sum", d.sum)
+	e.counts(6, "bucketCounts", d.counts)
+	e.doubles(7, "explicitBounds", t.scraped.bounds)
+	e.close()
+	e.endList()
+	e.close()
+	e.close()
+	t.count.Points++
+}
