@@ -68,20 +68,15 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	reading, err := duckdb.ReadTable(ctx, duckdb.TableSource{
+	result, reading, err := duckdb.Explain(ctx, duckdb.TableSource{
 		Files: c.Files, Stdin: std.in, Format: c.Format,
 		Failed: c.Failed, Count: c.Count, Failures: c.Failures,
 		Time: c.Time, Bucket: c.Bucket,
 		Only: c.Only, Ignore: c.Ignore,
-		Memory: c.Memory,
-	})
+		Memory: c.Memory, Seed: c.Seed,
+	}, options)
 	if err != nil {
 		return err
-	}
-	options.Bucket = reading.Bucket
-	result, err := interaction.Mine(ctx, reading.Table, options)
-	if err != nil {
-		return fmt.Errorf("mine: %w", err)
 	}
 	e := explain(reading, result)
 	if c.JSON {

@@ -16,6 +16,7 @@ type catalog struct {
 	entity     []int32 // number of the entity that it is a state of, -1 if none
 	names      map[string]int32
 	entities   map[string]int32
+	unlisted   []Unlisted // see Table
 }
 
 func newCatalog(location []string) *catalog {

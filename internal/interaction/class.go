@@ -75,18 +75,22 @@ func classify(l *ledger, margins []margin, least int64) *classes {
 			prefer(conditions[x], conditions[y]), cmp.Compare(x, y))
 	})
 	names := make(map[int32]int)
+	count := func(name int32) int {
+		k, known := names[name]
+		if !known {
+			k = len(c.sizes)
+			names[name] = k
+			c.sizes = append(c.sizes, 0)
+		}
+		c.sizes[k]++
+		return k
+	}
 	for i := 0; i < len(able); {
 		m, j := &margins[able[i]], i+1
 		for j < len(able) && margins[able[j]].key == m.key && margins[able[j]].entries == m.entries {
 			j++
 		}
-		name, known := names[l.catalog.name[able[i]]]
-		if !known {
-			name = len(c.sizes)
-			names[l.catalog.name[able[i]]] = name
-			c.sizes = append(c.sizes, 0)
-		}
-		c.sizes[name]++
+		name := count(l.catalog.name[able[i]])
 		// A permutation test must be able to find sets that the failures, as
 		// they are, do not have.
 		if m.failed >= least || l.failed < fewFailures {
@@ -96,6 +100,11 @@ func classify(l *ledger, margins []margin, least int64) *classes {
 			})
 		}
 		i = j
+	}
+	for _, u := range l.catalog.unlisted {
+		if int64(u.Total) >= least {
+			count(number(l.catalog.names, u.Name))
+		}
 	}
 	// The order must not depend on keys, which depend on the order of rows.
 	slices.SortFunc(c.list, func(x, y class) int { return cmp.Compare(x.first, y.first) })

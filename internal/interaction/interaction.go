@@ -31,6 +31,17 @@ type Table struct {
 	// Conditions are what the numbers in the rows stand for.
 	Conditions []condition.Condition
 	Rows       []Row
+	// Unlisted are conditions that the rows do not tell, because another search
+	// has set them aside; empty if there was none.
+	Unlisted []Unlisted
+}
+
+// An Unlisted condition could have been found, but is not among a table's. It
+// counts in the number of sets that were possible, so that what is left of a
+// table is held to the standard of the whole.
+type Unlisted struct {
+	Name  string // condition.Condition.Name
+	Total int    // observations that have it
 }
 
 // A Row is one observation, or several that are alike in all that is recorded.

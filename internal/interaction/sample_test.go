@@ -104,3 +104,22 @@ func TestSetOfASmallShareOfManyFailuresIsFound(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasSetAsideCountsAsLookedAt(t *testing.T) {
+	table, planted := columns(5, 3000, 6, 2, 1, 0.3, false)
+	all := mine(t, table, interaction.Options{Location: []string{}})
+	for i := range 40 {
+		for range 25 {
+			table.Unlisted = append(table.Unlisted, interaction.Unlisted{Name: fmt.Sprintf("x%d", i), Total: 500})
+		}
+	}
+	table.Unlisted = append(table.Unlisted, interaction.Unlisted{Name: "rare", Total: 1})
+	held := mine(t, table, interaction.Options{Location: []string{}})
+	if !finds(all, planted) || !finds(held, planted) {
+		t.Fatalf("want %v in both, got %s and %s", planted, describe(all), describe(held))
+	}
+	// Sets of two of 12 to 18 conditions, and of as many and a thousand more.
+	if factor := held.Findings[0].P / all.Findings[0].P; factor < 1000 || factor > 1e5 {
+		t.Errorf("p grew by a factor of %g, want as many as there are more pairs", factor)
+	}
+}

@@ -146,6 +146,7 @@ func cut(ctx context.Context, t Table, o Options) (*Window, error) {
 	timed := len(t.Rows) > 0 && !t.Rows[0].Time.IsZero()
 	w := newWindow(o, 0, timed)
 	w.Know(t.Conditions)
+	w.catalog.unlisted = t.Unlisted
 	first, count := w.clock(t)
 	members, begins := inOrder(t.Rows, count, func(r *Row) int {
 		if !timed {

@@ -61,9 +61,15 @@ type TableSource struct {
 	// Memory is how much DuckDB may use, as in "2GB"; empty means "1GB". What
 	// does not fit is written to a temporary directory, which is removed.
 	Memory string
-	// MaxRows bounds the distinct rows that are returned; default 2,000,000.
-	// Above it, distinct rows without failures are sampled, and carry a weight.
+	// MaxRows is how many rows are mined whole; default 200,000. Of a larger
+	// table a sample of half as many is: the rows with failures, up to half of
+	// it, and others, which then carry a weight.
 	MaxRows int
+	// Seed decides which rows are in the sample.
+	Seed uint64
+	// Progress, if not nil, is called with what is being done, when it begins, as
+	// in "counting the values of 18 columns".
+	Progress func(doing string)
 }
 
 // A TableReading is what ReadTable made of a table.
@@ -72,6 +78,8 @@ type TableReading struct {
 	// Rows is the number of observations in the files, Failed how many of them
 	// failed. They are exact also where Table is a sample.
 	Rows, Failed int
+	// Sampled says that Table is a sample.
+	Sampled bool
 	// Bucket is the length of the strata of time; 0 if time is not known.
 	Bucket time.Duration
 	// Columns says what became of each column, in the order of the file.
@@ -90,28 +98,43 @@ type TableReading struct {
 // that tell nearly each row from each other, and those with more than MaxValues
 // values, are left out; TableReading.Notes says so.
 //
-// Rows that are alike are added up in SQL. The rows returned are sorted, and
-// the same files give the same table. An error names the file, and the line or
-// the column.
+// Rows that are alike are added up in SQL. The rows returned are sorted. The
+// same files and seed give the same table, whatever the number of threads; the
+// order of the rows in the files matters only for which are in a sample. An
+// error names the file, and the line or the column.
 func ReadTable(ctx context.Context, src TableSource) (TableReading, error) {
+	var reading TableReading
+	err := withTable(ctx, src, func(r *tableReader) error {
+		var err error
+		reading, err = r.read(ctx)
+		return err
+	})
+	return reading, err
+}
+
+// withTable calls f with a reader of its own, and removes what it leaves behind.
+func withTable(ctx context.Context, src TableSource, f func(*tableReader) error) error {
 	if err := src.validate(); err != nil {
-		return TableReading{}, err
+		return err
 	}
 	dir, err := os.MkdirTemp("", "eddy-table-")
 	if err != nil {
-		return TableReading{}, fmt.Errorf("directory for temporary files: %w", err)
+		return fmt.Errorf("directory for temporary files: %w", err)
 	}
 	defer os.RemoveAll(dir)
 
 	db, err := openTable(ctx, dir, src.Memory)
 	if err != nil {
-		return TableReading{}, err
+		return err
 	}
 	defer db.Close()
-
-	r := &tableReader{db: db, src: src, dir: dir}
-	return r.read(ctx)
+	return f(&tableReader{db: db, src: src, dir: dir})
 }
+
+// mostMined is how many rows are mined if the caller does not say: they take a
+// fraction of a second, and a larger sample finds nothing more in a table whose
+// failures are all in it.
+const mostMined = 200_000
 
 // validate reports what of src cannot be meant.
 func (src *TableSource) validate() error {
@@ -133,7 +156,7 @@ func (src *TableSource) validate() error {
 		return fmt.Errorf("format %q: want csv, tsv, jsonl or parquet", src.Format)
 	}
 	if src.MaxRows <= 0 {
-		src.MaxRows = 2_000_000
+		src.MaxRows = mostMined
 	}
 	if src.Memory == "" {
 		src.Memory = "1GB"
@@ -182,30 +205,69 @@ type tableReader struct {
 	outcome tableOutcome
 	columns []candidate
 	total   tableTotal
-	notes   []string
+	// complete says that all rows count, so that it need not be asked of each.
+	complete bool
+	notes    []string
+	strata   []stratum // ascending
+	packed   packedRows
+	meanings []meaning // of the table's conditions
 }
 
-// tableTotal is what is known of a table before its rows are read.
-type tableTotal struct {
-	lines, rows, failed int64 // lines of the file; observations
-	first, last         int64 // microseconds since 1970, if time is known
-}
-
-// read goes through the table twice: once to learn what values each column
-// has, and once, when it is decided what becomes of them, for the rows.
+// read learns what values each column has, decides what becomes of them, and
+// reads the rows that are mined.
 func (r *tableReader) read(ctx context.Context) (TableReading, error) {
-	steps := []func(context.Context) error{
-		r.openFiles,  // which files, formats, columns
-		r.findRoles,  // which columns tell failures and time, and which are offered
-		r.takeSample, // which columns are numbers, which number the rows
-		r.load,       // what is needed of them, once
-		r.profile,    // how often each value of each column occurs
-		r.choose,     // what becomes of each column
+	steps := []struct {
+		doing string // long work is announced
+		do    func(context.Context) error
+	}{
+		{"", r.openFiles}, // which files, formats, columns
+		{"", r.findRoles}, // which columns tell failures and time, and which are offered
+		{"reading " + r.what(), r.load},
+		{"counting the failures", r.measure},
+		{"", r.takeSample}, // which columns are numbers, which number the rows
+		{"counting the values of each column", r.profile},
+		{"", r.choose}, // what becomes of each column
 	}
 	for _, step := range steps {
-		if err := step(ctx); err != nil {
+		if step.doing != "" {
+			r.say(step.doing)
+		}
+		if err := step.do(ctx); err != nil {
 			return TableReading{}, err
 		}
 	}
-	return r.encode(ctx)
+	r.say("reading the rows to search")
+	reading := TableReading{
+		Rows: int(r.total.rows), Failed: int(r.total.failed), Bucket: r.bucket(),
+		Sampled: r.sampled(), Notes: r.notes,
+	}
+	for i := range r.columns {
+		reading.Columns = append(reading.Columns, r.columns[i].report())
+		if note := r.columns[i].note(r.total); note != "" {
+			reading.Notes = append(reading.Notes, note)
+		}
+	}
+	if reading.Sampled {
+		reading.Notes = append(reading.Notes, r.sampleNote())
+	}
+	if err := r.encode(ctx, reading.Bucket); err != nil {
+		return TableReading{}, err
+	}
+	reading.Table = r.unpacked(reading.Bucket)
+	return reading, nil
+}
+
+// say tells who asked for it what is being done.
+func (r *tableReader) say(doing string) {
+	if r.src.Progress != nil {
+		r.src.Progress(doing)
+	}
+}
+
+// what names the files.
+func (r *tableReader) what() string {
+	if len(r.src.Files) == 1 {
+		return r.src.Files[0]
+	}
+	return fmt.Sprintf("%d files", len(r.src.Files))
 }

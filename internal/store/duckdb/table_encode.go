@@ -17,28 +17,19 @@ const Empty = "(empty)"
 // noWord is a word without any column's code.
 const noWord = "CAST(0 AS UBIGINT)"
 
-// encode reads the rows. Each column becomes a small number, the numbers of a
-// row are packed into a few words, and DuckDB adds up the rows whose words are
-// the same: a string never leaves it twice.
-func (r *tableReader) encode(ctx context.Context) (TableReading, error) {
-	reading := TableReading{Rows: int(r.total.rows), Failed: int(r.total.failed), Notes: r.notes}
-	var fields []packedField
+// encode reads the rows that are mined. Each column becomes a small number, the
+// numbers of a row are packed into a few words, and DuckDB adds up the rows whose
+// words are the same: a string never leaves it twice.
+func (r *tableReader) encode(ctx context.Context, bucket time.Duration) error {
+	r.packed = packedRows{fields: make(map[int]packedField)}
 	words := []string{noWord}
 	word, used := 0, 0
-	for i := range r.columns {
+	for _, i := range r.offered() {
 		c := &r.columns[i]
-		reading.Columns = append(reading.Columns, c.report())
-		if note := c.note(r.total); note != "" {
-			reading.Notes = append(reading.Notes, note)
-		}
-		if c.left != "" {
-			continue
-		}
-		codes := c.conditions(&reading.Table)
 		if err := r.createWords(ctx, i, c); err != nil {
-			return reading, err
+			return err
 		}
-		f := packedField{word: word, shift: used, width: bits.Len(uint(len(codes) - 1)), codes: codes}
+		f := packedField{word: word, shift: used, width: bits.Len(uint(c.codes() - 1))}
 		if used+f.width > 64 {
 			word, f.word, f.shift, used = word+1, word+1, 0, 0
 		}
@@ -47,35 +38,70 @@ func (r *tableReader) encode(ctx context.Context) (TableReading, error) {
 			words = append(words, noWord)
 		}
 		words[f.word] += fmt.Sprintf(" | (c%d << %d)", i, f.shift)
-		fields = append(fields, f)
+		r.packed.fields[i] = f
 	}
-	reading.Bucket = r.bucket()
-	if err := r.pack(ctx, words, reading.Bucket); err != nil {
-		return reading, err
+	r.packed.words = len(words)
+	return r.fetch(ctx, r.packedSQL(words, bucket))
+}
+
+// codes is how many codes a column has: 0 for nothing that is offered, then the
+// parts between the cuts of its numbers, then its states.
+func (c *candidate) codes() int {
+	n := 1 + len(c.states)
+	if c.number {
+		n += len(c.cuts) + 1
 	}
-	pick, err := r.thin(ctx, len(words))
-	if err != nil {
-		return reading, err
+	return n
+}
+
+// unpacked returns the rows that were read as a table.
+func (r *tableReader) unpacked(bucket time.Duration) interaction.Table {
+	var t interaction.Table
+	r.meanings = nil
+	var fields []packedField
+	var codes [][][]condition.ID
+	for _, i := range r.offered() {
+		fields = append(fields, r.packed.fields[i])
+		codes = append(codes, r.conditions(i, &t))
 	}
-	if pick.note != "" {
-		reading.Notes = append(reading.Notes, pick.note)
+	t.Rows = make([]interaction.Row, len(r.packed.rows))
+	var slab []condition.ID
+	for i := range t.Rows {
+		p := &r.packed.rows[i]
+		row := interaction.Row{Total: int(p.total), Failed: int(p.failed)}
+		if bucket > 0 {
+			row.Time = time.Unix(0, p.bucket*int64(bucket)).UTC()
+		}
+		if p.failed == 0 && p.weight != 1 {
+			row.Weight = p.weight
+		}
+		if len(slab)+len(t.Conditions) > cap(slab) {
+			slab = make([]condition.ID, 0, max(1<<16, len(t.Conditions)))
+		}
+		start := len(slab)
+		for k := range fields {
+			slab = append(slab, codes[k][r.packed.code(i, fields[k])]...)
+		}
+		row.Conditions = slab[start:len(slab):len(slab)]
+		t.Rows[i] = row
 	}
-	reading.Table.Rows, err = r.fetch(ctx, pick, fields, reading.Bucket)
-	return reading, err
+	return t
 }
 
 // conditions adds the conditions of a column to the table and returns, for each
 // code, which of them it means: the ranges that hold for each part between two
 // cuts, then one condition for each state.
-func (c *candidate) conditions(t *interaction.Table) [][]condition.ID {
-	codes := [][]condition.ID{nil}
-	add := func(value string) condition.ID {
+func (r *tableReader) conditions(column int, t *interaction.Table) [][]condition.ID {
+	c := &r.columns[column]
+	codes := make([][]condition.ID, 1, c.codes())
+	add := func(value string, m meaning) condition.ID {
 		t.Conditions = append(t.Conditions, condition.Condition{Dimension: c.name, Value: value})
+		r.meanings = append(r.meanings, m)
 		return condition.ID(len(t.Conditions) - 1)
 	}
 	ids := make([]condition.ID, len(c.ranges))
 	for i, s := range c.ranges {
-		ids[i] = add(s.String())
+		ids[i] = add(s.String(), meaning{column: column, within: s})
 	}
 	if c.number {
 		for part := range len(c.cuts) + 1 {
@@ -88,14 +114,19 @@ func (c *candidate) conditions(t *interaction.Table) [][]condition.ID {
 			codes = append(codes, held)
 		}
 	}
-	for _, s := range c.states {
-		value := s.value
-		if s.empty {
-			value = Empty
-		}
-		codes = append(codes, []condition.ID{add(value)})
+	for i := range c.states {
+		s := &c.states[i]
+		codes = append(codes, []condition.ID{add(s.name(), meaning{column: column, state: s})})
 	}
 	return codes
+}
+
+// name is the value of the condition that a column has the state.
+func (s *valueCount) name() string {
+	if s.empty {
+		return Empty
+	}
+	return s.value
 }
 
 // createWords creates the type that numbers the states of a column. The state
@@ -110,7 +141,7 @@ func (r *tableReader) createWords(ctx context.Context, i int, c *candidate) erro
 	if len(words) == 0 {
 		return nil
 	}
-	return r.exec(ctx, fmt.Sprintf("CREATE TYPE w%d AS ENUM (%s)", i, strings.Join(words, ", ")))
+	return r.exec(ctx, fmt.Sprintf("CREATE OR REPLACE TYPE w%d AS ENUM (%s)", i, strings.Join(words, ", ")))
 }
 
 // codeSQL is the code of the column's value, in the order of conditions.
@@ -127,18 +158,27 @@ func (c *candidate) codeSQL(i int) string {
 	}
 	fmt.Fprintf(&b, " WHEN c%d IS NULL THEN %d", i, empty)
 	if c.number {
-		fmt.Fprintf(&b, " WHEN isfinite(try_cast(c%d AS DOUBLE)) THEN CASE", i)
-		for part, cut := range c.cuts {
-			fmt.Fprintf(&b, " WHEN try_cast(c%d AS DOUBLE) <= CAST('%v' AS DOUBLE) THEN %d", i, cut, part+1)
-		}
-		fmt.Fprintf(&b, " WHEN true THEN %d END", len(c.cuts)+1)
+		x := c.numberSQL(i)
+		fmt.Fprintf(&b, " WHEN isfinite(%s) THEN %s", x, partSQL(x, c.cuts, 1))
 	}
 	if words < first+len(c.states) {
-		fmt.Fprintf(&b, " ELSE coalesce(enum_code(try_cast(c%d AS w%[1]d)) + %d, 0)", i, words)
+		fmt.Fprintf(&b, " ELSE coalesce(enum_code(try_cast(%s AS w%d)) + %d, 0)", c.textSQL(i), i, words)
 	} else {
 		b.WriteString(" ELSE 0")
 	}
 	return "CAST(" + b.String() + " END AS UBIGINT)"
+}
+
+// partSQL is between which of the cuts a number is: first up to the first one,
+// and one more for each cut that it is above. It halves the cuts again and again,
+// so that a hundred of them take seven comparisons.
+func partSQL(x string, cuts []float64, first int) string {
+	if len(cuts) == 0 {
+		return fmt.Sprint(first)
+	}
+	middle := len(cuts) / 2
+	return fmt.Sprintf("CASE WHEN %s <= CAST('%v' AS DOUBLE) THEN %s ELSE %s END", x, cuts[middle],
+		partSQL(x, cuts[:middle], first), partSQL(x, cuts[middle+1:], first+middle+1))
 }
 
 // bucket returns the length of the strata of time: what was asked for, or else
@@ -164,17 +204,18 @@ func (r *tableReader) bucket() time.Duration {
 	return 30 * day
 }
 
-// pack adds up the rows that are alike.
-func (r *tableReader) pack(ctx context.Context, words []string, bucket time.Duration) error {
+// packedSQL selects the rows that are mined, each a few words, and adds up those
+// that are alike.
+func (r *tableReader) packedSQL(words []string, bucket time.Duration) string {
 	selected := make([]string, len(words))
 	for i, w := range words {
 		selected[i] = fmt.Sprintf("%s AS w%d", w, i)
 	}
-	moment := "CAST(0 AS BIGINT)"
-	if bucket > 0 {
-		moment = fmt.Sprintf("CAST(floor(moment / %d) AS BIGINT)", bucket.Microseconds())
+	codes := make([]string, 0, len(r.columns))
+	for _, i := range r.offered() {
+		codes = append(codes, fmt.Sprintf("%s AS c%d", r.columns[i].codeSQL(i), i))
 	}
-	return r.exec(ctx, fmt.Sprintf(`CREATE TEMP TABLE packed AS SELECT %s AS moment, %s,
-		CAST(sum(total) AS BIGINT) AS total, CAST(sum(failed) AS BIGINT) AS failed
-		FROM (%s) WHERE total > 0 GROUP BY ALL`, moment, strings.Join(selected, ", "), r.rowsSQL(r.offered(), func(i int) string { return r.columns[i].codeSQL(i) })))
+	return fmt.Sprintf(`SELECT %s AS bucket, %s, weight, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
+		FROM (SELECT %s FROM (%s)) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(selected, ", "),
+		strings.Join(append(codes, "total", "failed", "moment", "weight"), ", "), r.pickSQL(bucket))
 }

@@ -144,7 +144,7 @@ func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
 	where := r.files[0].name
 	o := r.outcome
 	if o.column != "" && !o.exact {
-		values, err := r.outcomeValues(ctx, "bad AND lower(trim(told)) NOT IN "+trueWords+" AND lower(trim(told)) NOT IN "+falseWords)
+		values, err := r.outcomeValues(ctx, "bad AND NOT list_contains("+trueWords+", lower(trim(told))) AND NOT list_contains("+falseWords+", lower(trim(told)))")
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
 	}
 	var c, f, at string
 	row := r.db.QueryRowContext(ctx, "SELECT coalesce(told_count, ''), coalesce(told, ''), coalesce(told_time, '') FROM ("+
-		r.recordsSQL(nil)+") WHERE bad ORDER BY ALL LIMIT 1")
+		r.recordsSQL(nil, false)+") WHERE bad ORDER BY ALL LIMIT 1")
 	if err := row.Scan(&c, &f, &at); err != nil {
 		return r.inFile(err)
 	}
@@ -178,7 +178,7 @@ func wholeCounts(count, failures string) bool {
 func (r *tableReader) outcomeValues(ctx context.Context, where string) (string, error) {
 	const most = 6
 	rows, err := r.db.QueryContext(ctx, fmt.Sprintf("SELECT coalesce(told, ''), count(*) FROM (%s) WHERE %s GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT %d",
-		r.recordsSQL(nil), where, most+1))
+		r.recordsSQL(nil, false), where, most+1))
 	if err != nil {
 		return "", r.inFile(err)
 	}

@@ -4,86 +4,52 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
-	"time"
-
-	"example.test/eddy/internal/condition"
-	"example.test/eddy/internal/interaction"
-	"example.test/eddy/internal/wording"
 )
 
-// A packedField is where the code of a column stands in the words of a packed
-// row, and which conditions each code means. Code 0 means none.
-type packedField struct {
-	word, shift, width int
-	codes              [][]condition.ID
+// Packed rows are the rows that are mined, as codes.
+type packedRows struct {
+	fields map[int]packedField // by column
+	words  int                 // of a row
+	rows   []packedRow
+	codes  []uint64 // the words of all rows
 }
 
-// held returns the conditions that the field's code in the row means.
-func (f *packedField) held(cells []driver.Value) []condition.ID {
-	word, _ := cells[1+f.word].(uint64)
-	return f.codes[word>>f.shift&(1<<f.width-1)]
+// A packedField is where the code of a column stands in the words of a row.
+type packedField struct{ word, shift, width int }
+
+// A packedRow is what a row counts.
+type packedRow struct {
+	bucket        int64
+	weight        float64
+	total, failed int64
 }
 
-// A pick says which of the packed rows are used.
-type pick struct {
-	rows   int     // how many, about
-	where  string  // SQL condition; empty if all are
-	weight float64 // how many observations each success stands for
-	note   string
+// code is the code of a column in a row.
+func (p *packedRows) code(row int, f packedField) int {
+	return int(p.codes[row*p.words+f.word] >> f.shift & (1<<f.width - 1))
 }
 
-// thin keeps the number of rows within the bound. Which rows are picked depends
-// on their content alone. Those with failures are spared unless they alone are
-// more than half of the bound; if not, all are thinned by the same factor, and
-// successes by more.
-func (r *tableReader) thin(ctx context.Context, words int) (pick, error) {
-	var rows, failing int
-	row := r.db.QueryRowContext(ctx, "SELECT count(*), count(*) FILTER (failed > 0) FROM packed")
-	if err := row.Scan(&rows, &failing); err != nil {
-		return pick{}, fmt.Errorf("count distinct rows: %w", err)
+// part is between which cuts of a column of numbers the row's number lies, from
+// 1; 0 if it has none.
+func (r *tableReader) part(row, column int) int {
+	code := r.packed.code(row, r.packed.fields[column])
+	if code > len(r.columns[column].cuts)+1 {
+		return 0 // a word
 	}
-	bound := max(r.src.MaxRows, 2)
-	if rows <= bound {
-		return pick{rows: rows, weight: 1}, nil
-	}
-	oneInFailing := max(1, (failing+bound/2-1)/(bound/2))
-	room := max(1, bound-failing/oneInFailing)
-	oneIn := max(oneInFailing, (rows-failing+room-1)/room)
-
-	list := make([]string, words)
-	for i := range list {
-		list[i] = fmt.Sprintf("w%d", i)
-	}
-	p := pick{
-		rows:   failing/oneInFailing + (rows-failing)/oneIn,
-		where:  fmt.Sprintf(" WHERE hash(moment, %s) %% (CASE WHEN failed > 0 THEN %d ELSE %d END) = 0", strings.Join(list, ", "), oneInFailing, oneIn),
-		weight: float64(oneIn) / float64(oneInFailing),
-		note: fmt.Sprintf("The table has %s distinct rows, more than %s: one in %d of those without failures is used, and counted %[3]d times in risks; --only or --ignore make rows more alike.",
-			wording.Count(int64(rows)), wording.Count(int64(bound)), oneIn),
-	}
-	if oneInFailing > 1 {
-		p.note = fmt.Sprintf("The table has %s distinct rows, more than %s: one in %d of those without failures is used, and one in %d of those with; --only or --ignore make rows more alike.",
-			wording.Count(int64(rows)), wording.Count(int64(bound)), oneIn, oneInFailing)
-	}
-	return p, nil
+	return code
 }
 
-// fetch reads packed rows: the time, the words, total and failed. It asks the
-// driver itself, for database/sql would take longer to convert the numbers than
-// DuckDB to find them.
-func (r *tableReader) fetch(ctx context.Context, p pick, fields []packedField, bucket time.Duration) ([]interaction.Row, error) {
+// fetch reads packed rows. It asks the driver itself, for database/sql would take
+// longer to convert the numbers than DuckDB to find them.
+func (r *tableReader) fetch(ctx context.Context, query string) error {
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close()
-	rows := make([]interaction.Row, 0, p.rows)
-	var slab []condition.ID
-	err = conn.Raw(func(c any) error {
-		packed, err := c.(driver.QueryerContext).QueryContext(ctx, "SELECT * FROM packed"+p.where+" ORDER BY ALL", nil)
+	return conn.Raw(func(c any) error {
+		packed, err := c.(driver.QueryerContext).QueryContext(ctx, query, nil)
 		if err != nil {
 			return r.inFile(err)
 		}
@@ -95,36 +61,16 @@ func (r *tableReader) fetch(ctx context.Context, p pick, fields []packedField, b
 			} else if err != nil {
 				return r.inFile(err)
 			}
-			row := interaction.Row{}
-			row.Conditions, slab = unpack(cells, fields, slab)
-			total, _ := cells[len(cells)-2].(int64)
-			failed, _ := cells[len(cells)-1].(int64)
-			row.Total, row.Failed = int(total), int(failed)
-			if at, _ := cells[0].(int64); bucket > 0 {
-				row.Time = time.Unix(0, at*int64(bucket)).UTC()
+			var row packedRow
+			row.bucket, _ = cells[0].(int64)
+			for _, cell := range cells[1 : 1+r.packed.words] {
+				word, _ := cell.(uint64)
+				r.packed.codes = append(r.packed.codes, word)
 			}
-			if failed == 0 && p.weight != 1 {
-				row.Weight = p.weight
-			}
-			rows = append(rows, row)
+			row.weight, _ = cells[len(cells)-3].(float64)
+			row.total, _ = cells[len(cells)-2].(int64)
+			row.failed, _ = cells[len(cells)-1].(int64)
+			r.packed.rows = append(r.packed.rows, row)
 		}
 	})
-	return rows, err
-}
-
-// unpack returns the conditions of one packed row. The lists of many rows share
-// one piece of memory, the slab; unpack returns what is left of it.
-func unpack(cells []driver.Value, fields []packedField, slab []condition.ID) (held, rest []condition.ID) {
-	need := 0
-	for i := range fields {
-		need += len(fields[i].held(cells))
-	}
-	if len(slab)+need > cap(slab) {
-		slab = make([]condition.ID, 0, max(1<<16, need))
-	}
-	start := len(slab)
-	for i := range fields {
-		slab = append(slab, fields[i].held(cells)...)
-	}
-	return slab[start:len(slab):len(slab)], slab
 }

@@ -39,6 +39,7 @@ type tableFile struct {
 	compression string // "uncompressed", "gzip" or "zstd"; text formats only
 	delimiter   byte   // CSV and TSV only
 	columns     []string
+	types       map[string]columnType // of the columns; text formats have none
 }
 
 // openFiles finds out how each file is to be read, and that all have the same
@@ -113,7 +114,7 @@ func (r *tableReader) openFile(ctx context.Context, name string) (tableFile, err
 		}
 		return f, nil
 	default:
-		f.columns, err = r.describe(ctx, f)
+		err = r.describe(ctx, &f)
 		return f, err
 	}
 }
@@ -263,26 +264,29 @@ func parseHeader(head []byte, delimiter byte) ([]string, error) {
 
 // describe asks DuckDB for the columns of a file that says them itself. For
 // JSON it looks at all lines, so that a key that comes late is not missed.
-func (r *tableReader) describe(ctx context.Context, f tableFile) ([]string, error) {
+func (r *tableReader) describe(ctx context.Context, f *tableFile) error {
 	from := "read_parquet(" + quoteText(globless(f.path)) + ")"
 	if f.format == formatJSON {
 		from = fmt.Sprintf("read_json(%s, format='auto', records=true, compression='%s', maximum_depth=1, sample_size=-1)",
 			quoteText(globless(f.path)), f.compression)
 	}
-	rows, err := r.db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM "+from+")")
+	rows, err := r.db.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+from+")")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.name, r.inFile(err))
+		return fmt.Errorf("%s: %w", f.name, r.inFile(err))
 	}
 	defer rows.Close()
-	var columns []string
+	f.types = make(map[string]columnType)
 	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			return err
 		}
-		columns = append(columns, name)
+		f.columns = append(f.columns, name)
+		if f.format == formatParquet {
+			f.types[name] = columnTypeOf(kind)
+		}
 	}
-	return columns, rows.Err()
+	return rows.Err()
 }
 
 // globless returns the path as a pattern that only it matches, for DuckDB takes
@@ -299,30 +303,51 @@ func globless(path string) string {
 	return b.String()
 }
 
-// relation returns the SQL that reads the columns of all files as text. All
-// dialect options are given: DuckDB's guesses depend on the first lines of a
-// file, and a table must not read differently when a line is added.
-func (r *tableReader) relation(columns []string) string {
-	parts := make([]string, len(r.files))
-	for i, f := range r.files {
-		parts[i] = f.relation(columns)
-	}
-	return strings.Join(parts, " UNION ALL ")
-}
-
-func (f *tableFile) relation(columns []string) string {
-	list := make([]string, len(columns))
-	for i, c := range columns {
-		switch {
-		case !slices.Contains(f.columns, c):
-			list[i] = "NULL AS " + quoteName(c)
-		case f.format == formatParquet:
-			list[i] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", quoteName(c))
-		default:
-			list[i] = quoteName(c)
+// typeOf is the type that a column has in all files; text if they differ.
+func (r *tableReader) typeOf(column string) columnType {
+	t := r.files[0].types[column]
+	for i := range r.files {
+		if r.files[i].types[column] != t {
+			return typeText
 		}
 	}
-	return "SELECT " + strings.Join(list, ", ") + " FROM " + f.reader(columns)
+	return t
+}
+
+// numberedRow is the name that DuckDB gives to the number of a row in a Parquet
+// file. A file that has a column of this name is copied.
+const numberedRow = "file_row_number"
+
+// relation returns the SQL that reads the columns of all files, each as the
+// text that it is or stands for, or, if the rows stay where they are, in its own
+// type and with the number of the row, across files. All dialect options are
+// given: DuckDB's guesses depend on the first lines of a file, and a table must
+// not read differently when a line is added.
+func (r *tableReader) relation(columns []string, inPlace bool) string {
+	parts := make([]string, len(r.files))
+	for i := range r.files {
+		f := &r.files[i]
+		list := make([]string, len(columns), len(columns)+1)
+		for j, c := range columns {
+			switch {
+			case !slices.Contains(f.columns, c):
+				list[j] = "NULL AS " + quoteName(c)
+			case f.format == formatParquet && (!inPlace || r.typeOf(c) == typeText):
+				list[j] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", quoteName(c))
+			default:
+				list[j] = quoteName(c)
+			}
+		}
+		if inPlace {
+			number := numberedRow
+			if i > 0 {
+				number = fmt.Sprintf("%s + %d AS %[1]s", numberedRow, i<<40)
+			}
+			list = append(list, number)
+		}
+		parts[i] = "SELECT " + strings.Join(list, ", ") + " FROM " + f.reader(columns)
+	}
+	return strings.Join(parts, " UNION ALL ")
 }
 
 // reader returns the table function that reads the file.
@@ -330,7 +355,8 @@ func (f *tableFile) reader(columns []string) string {
 	path := quoteText(globless(f.path))
 	switch f.format {
 	case formatParquet:
-		return "read_parquet(" + path + ")"
+		numbered := !slices.Contains(f.columns, numberedRow)
+		return fmt.Sprintf("read_parquet(%s, %s=%t)", path, numberedRow, numbered)
 	case formatJSON:
 		have := slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return !slices.Contains(f.columns, c) })
 		if len(have) == 0 { // a file without any of them still has its rows

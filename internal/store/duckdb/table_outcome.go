@@ -14,11 +14,12 @@ type tableOutcome struct {
 	exact  bool
 }
 
-// The words that a column of true and false is written in, in lower case.
-// DuckDB writes a number of a Parquet file with its decimals.
+// The words that a column of true and false is written in, in lower case, as
+// DuckDB lists: IN (...) would be made a join, after which rows come in another
+// order. DuckDB writes a number of a Parquet file with its decimals.
 const (
-	trueWords  = "('1', 'true', 't', 'yes', 'y', '1.0')"
-	falseWords = "('0', 'false', 'f', 'no', 'n', '0.0')"
+	trueWords  = "['1', 'true', 't', 'yes', 'y', '1.0']"
+	falseWords = "['0', 'false', 'f', 'no', 'n', '0.0']"
 )
 
 // findRoles finds the columns that the source names, and those that are
@@ -66,7 +67,11 @@ func (r *tableReader) findRoles(context.Context) error {
 		case len(r.src.Only) > 0 && !slices.Contains(r.src.Only, name):
 		case slices.Contains(r.src.Ignore, name):
 		default:
-			r.columns = append(r.columns, candidate{name: name, named: slices.Contains(r.src.Only, name)})
+			c := candidate{name: name, named: slices.Contains(r.src.Only, name)}
+			if r.inPlace() {
+				c.stored = r.typeOf(name)
+			}
+			r.columns = append(r.columns, c)
 		}
 	}
 	switch n := len(r.columns); {
@@ -108,98 +113,4 @@ func (r *tableReader) known(flag, name string) error {
 		return fmt.Errorf("%s: %s has no column %q; did you mean %s?", flag, first.name, name, strings.Join(close, " or "))
 	}
 	return fmt.Errorf("%s: %s has no column %q (columns: %s)", flag, first.name, name, listNames(first.columns))
-}
-
-// totalSQL is how many observations a row is, failedSQL how many of them
-// failed; NULL where the row does not say.
-func (r *tableReader) totalSQL() string {
-	if r.outcome.column != "" {
-		return "CAST(1 AS BIGINT)"
-	}
-	return wholeNumber("told_count")
-}
-
-func (r *tableReader) failedSQL() string {
-	switch {
-	case r.outcome.column == "":
-		return wholeNumber("told")
-	case r.outcome.exact:
-		return fmt.Sprintf("CAST(coalesce(told, '') = %s AS BIGINT)", quoteText(r.outcome.value))
-	default:
-		// The plain forms come first: to fold the others costs more than the rest
-		// of the query.
-		return fmt.Sprintf("CASE WHEN told = '0' OR told = 'false' THEN 0 WHEN told = '1' OR told = 'true' THEN 1 WHEN lower(trim(told)) IN %s THEN 1 WHEN lower(trim(told)) IN %s THEN 0 END", trueWords, falseWords)
-	}
-}
-
-// wholeNumber is the text as a number, or NULL if it is not a whole one of 0 or
-// more. The bound keeps sums of many rows within 64 bits.
-func wholeNumber(text string) string {
-	x := fmt.Sprintf("try_cast(%s AS DOUBLE)", text)
-	return fmt.Sprintf("CASE WHEN %s BETWEEN 0 AND 1e12 AND %[1]s = floor(%[1]s) THEN CAST(%[1]s AS BIGINT) END", x)
-}
-
-// timeSQL is the time of a row in microseconds since 1970, or NULL. A number is
-// in seconds below 1e11 (the year 5138), else in milliseconds below 1e14, else
-// in microseconds below 1e17, else in nanoseconds.
-func (r *tableReader) timeSQL() string {
-	if r.src.Time == "" {
-		return "CAST(0 AS BIGINT)"
-	}
-	const number = "try_cast(told_time AS DOUBLE)"
-	return "CASE WHEN " + number + " IS NULL THEN epoch_us(try_cast(told_time AS TIMESTAMPTZ))" +
-		" WHEN abs(" + number + ") < 1e11 THEN CAST(" + number + " * 1e6 AS BIGINT)" +
-		" WHEN abs(" + number + ") < 1e14 THEN CAST(" + number + " * 1e3 AS BIGINT)" +
-		" WHEN abs(" + number + ") < 1e17 THEN CAST(" + number + " AS BIGINT)" +
-		" WHEN abs(" + number + ") < 1e19 THEN CAST(" + number + " / 1e3 AS BIGINT) END"
-}
-
-// rowsSQL selects, for each row of the table, what the columns are by key, each
-// under its name c<index>, and total, failed, moment and bad as recordsSQL has
-// them.
-func (r *tableReader) rowsSQL(columns []int, key func(i int) string) string {
-	keys := make([]string, len(columns))
-	for i, c := range columns {
-		keys[i] = fmt.Sprintf("%s AS c%d", key(c), c)
-	}
-	return "SELECT " + strings.Join(append(keys, "total", "failed", "moment", "bad"), ", ") + " FROM lines"
-}
-
-// recordsSQL selects, for each row of the files, the text of the columns as
-// c<index>, NULL if it is empty, and then total, failed, moment, bad and the
-// texts that these were read from. A row that does not count has a total and a
-// failed of 0. It is bad, and no mere gap, if a count is not a whole number, if
-// more failed than there were, or if the outcome or the time cannot be read.
-//
-// The files' own names stay inside, where no name of ours can be taken for one
-// of theirs.
-func (r *tableReader) recordsSQL(columns []int) string {
-	var reads, renamed, keep []string
-	for _, i := range columns {
-		name := r.columns[i].name
-		reads = append(reads, name)
-		renamed = append(renamed, fmt.Sprintf("nullif(%s, '') AS c%d", quoteName(name), i))
-		keep = append(keep, fmt.Sprintf("c%d", i))
-	}
-	for _, told := range []struct{ name, column string }{
-		{"told", r.outcome.column + r.src.Failures}, {"told_count", r.src.Count}, {"told_time", r.src.Time},
-	} {
-		if told.column == "" {
-			renamed = append(renamed, "NULL AS "+told.name)
-			continue
-		}
-		reads = append(reads, told.column)
-		renamed = append(renamed, quoteName(told.column)+" AS "+told.name)
-	}
-	keep = append(keep, r.totalSQL()+" AS total", r.failedSQL()+" AS failed", r.timeSQL()+" AS moment", "told", "told_count", "told_time")
-
-	bad := "(told <> '' AND failed IS NULL)"
-	if r.outcome.column == "" {
-		bad = "total IS NULL OR failed IS NULL OR failed > total"
-	}
-	const usable = "failed IS NOT NULL AND total IS NOT NULL AND moment IS NOT NULL"
-	return "SELECT * REPLACE (CASE WHEN " + usable + " THEN total ELSE 0 END AS total," +
-		" CASE WHEN " + usable + " THEN failed ELSE 0 END AS failed)," +
-		" coalesce(" + bad + " OR (moment IS NULL AND told_time <> ''), false) AS bad" +
-		" FROM (SELECT " + strings.Join(keep, ", ") + " FROM (SELECT " + strings.Join(renamed, ", ") + " FROM (" + r.relation(reads) + ")))"
 }

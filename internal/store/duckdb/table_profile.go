@@ -26,6 +26,10 @@ const (
 	fewValues = 20
 )
 
+// manyNumbers is how many different numbers among sampleLines mean that there
+// may be about as many as rows, which is too many to count each by itself.
+const manyNumbers = 10_800
+
 // sampleLines is how many lines of the files are looked at to guess which
 // columns are numbers, before all lines are read; enough to see that a column
 // has more than MaxValues values.
@@ -33,17 +37,23 @@ const sampleLines = 12_000
 
 // A candidate is a column that is offered as conditions, and what is known of it.
 type candidate struct {
-	name  string
-	named bool // by --only
+	name   string
+	named  bool       // by --only
+	stored columnType // of its cells in lines
 
 	number bool // its values become ranges
+	many   bool // of which there are too many to count each by itself
 	digits int  // significant ones that tell its numbers apart well enough
 	left   string
 
 	values int64 // different ones, of which
 	states []valueCount
-	ranges []numberRange
-	cuts   []float64
+
+	// Of a column of numbers: how often each occurs, ascending; the ranges that
+	// it offers; and where ranges can be cut.
+	numbers []numberCount
+	ranges  []numberRange
+	cuts    []float64
 }
 
 // A valueCount is a value of a column, and how often it occurs.
@@ -59,31 +69,32 @@ type valueCount struct {
 // zeros, as in "007", and plus signs make a name, not a number.
 const numberPattern = `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?`
 
+// textSQL is the text of the column's cell in lines, numberSQL the number that
+// it is, if it is one.
+func (c *candidate) textSQL(i int) string   { return c.stored.textSQL(fmt.Sprintf("c%d", i)) }
+func (c *candidate) numberSQL(i int) string { return c.stored.numberSQL(fmt.Sprintf("c%d", i)) }
+
 // takeSample guesses from the first lines which columns are numbers, and leaves
 // out those that number the rows and those that already have too many values.
 func (r *tableReader) takeSample(ctx context.Context) error {
-	names := make([]string, len(r.columns))
 	list := make([]string, len(r.columns))
-	for i, c := range r.columns {
-		names[i] = c.name
-		list[i] = fmt.Sprintf("nullif(%s, '') AS c%d", quoteName(c.name), i)
+	for i := range r.columns {
+		list[i] = fmt.Sprintf("%s AS c%d", r.columns[i].textSQL(i), i)
 	}
-	// Only a table that is filled in the order of the file shows a column that
-	// numbers the rows; the order costs time where it does not matter.
-	sample := fmt.Sprintf("CREATE TEMP TABLE sample AS SELECT %s FROM (%s LIMIT %d)",
-		strings.Join(list, ", "), r.relation(names), sampleLines)
-	if err := r.exec(ctx, sample); err != nil {
-		return err
-	}
-	if err := r.exec(ctx, "SET preserve_insertion_order=false"); err != nil {
-		return err
+	// The order of the file shows a column that numbers the rows; after this it
+	// costs time and does not matter.
+	sample := fmt.Sprintf("CREATE TEMP TABLE sample AS SELECT %s, n FROM lines LIMIT %d", strings.Join(list, ", "), sampleLines)
+	for _, statement := range []string{sample, "SET preserve_insertion_order=false"} {
+		if err := r.exec(ctx, statement); err != nil {
+			return err
+		}
 	}
 	parts := make([]string, len(r.columns))
 	for i := range r.columns {
 		parts[i] = fmt.Sprintf(`SELECT %[1]d AS col, count(value), count(value) FILTER (number),
 			coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0),
-			(SELECT count(*) >= 20 AND count(*) = count(x) AND count(DISTINCT x - rowid) = 1
-				FROM (SELECT try_cast(c%[1]d AS BIGINT) AS x, rowid FROM sample))
+			(SELECT count(*) >= 20 AND count(*) = count(x) AND count(DISTINCT x - n) = 1
+				FROM (SELECT try_cast(c%[1]d AS BIGINT) AS x, n FROM sample))
 			FROM (SELECT c%[1]d AS value, regexp_full_match(c%[1]d, %[2]s) AS number, try_cast(c%[1]d AS DOUBLE) AS x
 				FROM sample GROUP BY ALL)`, i, quoteText(numberPattern))
 	}
@@ -101,6 +112,7 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 		}
 		c := &r.columns[i]
 		c.number = numbers > MaxNumbers && values-numbers <= maxWords
+		c.many = c.number && numbers > manyNumbers
 		c.digits = digitsFor(least, most)
 		switch {
 		case counts && !c.named:
@@ -124,16 +136,24 @@ func digitsFor(least, most float64) int {
 	return min(17, 3+max(0, int(math.Ceil(math.Log10(size/spread/slack)))))
 }
 
-// numberSQL is the value as a number, cut to the digits that matter and written
+// roundedSQL is the value as a number, cut to the digits that matter and written
 // one way; a word stays as it is.
-func numberSQL(value string, digits int) string {
+func roundedSQL(value string, digits int) string {
 	return fmt.Sprintf("CASE WHEN isfinite(try_cast(%s AS DOUBLE)) THEN format('{:.%de}', try_cast(%[1]s AS DOUBLE)) ELSE %[1]s END", value, digits-1)
 }
 
-// load copies what is needed of the files into a temporary table: to parse them
-// takes longer than all the rest. What does not fit into memory is spilled.
-func (r *tableReader) load(ctx context.Context) error {
-	return r.exec(ctx, "CREATE TEMP TABLE lines AS SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered())+")")
+// keysSQL are what the cells of a column are counted by, as a word and a number.
+// A column of very many numbers is counted by its numbers cut to the digits that
+// matter, or it could fill the memory; they are cut as numbers, for to write each
+// as text would take longer than the rest of the query.
+func (c *candidate) keysSQL(i int) (word, number string) {
+	if !c.many {
+		return fmt.Sprintf("c%d", i), "CAST(NULL AS DOUBLE)"
+	}
+	x := c.numberSQL(i)
+	finite := fmt.Sprintf("coalesce(isfinite(%s), false)", x)
+	return fmt.Sprintf("CASE WHEN NOT %s THEN %s END", finite, c.textSQL(i)),
+		fmt.Sprintf("CASE WHEN %s THEN CASE WHEN %[2]s = 0 THEN 0 ELSE round(%[2]s, %[3]d - CAST(floor(log10(abs(%[2]s))) AS INTEGER)) END END", finite, x, c.digits-1)
 }
 
 // offered are the columns that are not left out, so far.
@@ -147,27 +167,21 @@ func (r *tableReader) offered() []int {
 	return list
 }
 
-// profile counts how often each value of each column occurs, and checks that
-// the rows say who failed.
+// profile counts how often each value of each column occurs, in all rows. That
+// is a count by one column for each, in one statement: counts over GROUPING SETS
+// took as long, and more memory.
 func (r *tableReader) profile(ctx context.Context) error {
-	var bad int64
-	t := &r.total
-	row := r.db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(total), 0)::BIGINT, coalesce(sum(failed), 0)::BIGINT,
-		count(*) FILTER (bad), coalesce(min(moment), 0), coalesce(max(moment), 0) FROM (`+r.rowsSQL(nil, nil)+")")
-	if err := row.Scan(&t.lines, &t.rows, &t.failed, &bad, &t.first, &t.last); err != nil {
-		return r.inFile(err)
-	}
-	if err := r.checkOutcome(ctx, bad); err != nil {
-		return err
-	}
 	var parts []string
 	for _, i := range r.offered() {
-		key := fmt.Sprintf("c%d", i)
-		if c := r.columns[i]; c.number {
-			key = numberSQL(key, c.digits)
+		c := &r.columns[i]
+		word, number := c.keysSQL(i)
+		value := "word"
+		if c.stored != typeText && !c.many {
+			value = "CAST(word AS VARCHAR)"
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %[1]d AS col, c%[1]d AS value, count(*) AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed FROM (%s) GROUP BY c%[1]d",
-			i, r.rowsSQL([]int{i}, func(int) string { return key })))
+		parts = append(parts, fmt.Sprintf(`SELECT %d AS col, coalesce(CAST(number AS VARCHAR), %s) AS value, lines, total, failed FROM (
+			SELECT %s AS word, %s AS number, count(*) AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed FROM lines GROUP BY ALL)`,
+			i, value, word, number))
 	}
 	if len(parts) == 0 {
 		return nil
@@ -229,7 +243,7 @@ const sameValue = "it has one value in all rows"
 func (r *tableReader) readStates(ctx context.Context, i int, c *candidate) error {
 	value := "value"
 	if c.number {
-		value = numberSQL("value", c.digits)
+		value = roundedSQL("value", c.digits)
 	}
 	rows, err := r.db.QueryContext(ctx, `SELECT coalesce(key, ''), key IS NULL, sum(lines)::BIGINT, sum(total)::BIGINT, sum(failed)::BIGINT
 		FROM (SELECT `+value+` AS key, lines, total, failed FROM profile WHERE col = ?)

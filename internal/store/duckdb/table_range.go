@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -41,46 +42,61 @@ type numberCount struct {
 	n int64
 }
 
-// cutNumbers returns the cuts of a column and the ranges between and beyond
-// them. Ranges nest: the tails above the median and its upper quantiles, those
-// below the median and its lower ones, and the middle half. One of them is
-// then close to any threshold, which a partition into equal parts would split.
-func cutNumbers(numbers []numberCount) (cuts []float64, ranges []numberRange) {
-	slices.SortFunc(numbers, func(a, b numberCount) int {
-		switch {
-		case a.x < b.x:
-			return -1
-		case a.x > b.x:
-			return 1
-		}
-		return 0
-	})
+// sortNumbers orders numbers ascending.
+func sortNumbers(numbers []numberCount) {
+	slices.SortFunc(numbers, func(a, b numberCount) int { return cmp.Compare(a.x, b.x) })
+}
+
+// quantiles returns the cuts of a column at the shares q of its observations,
+// and how many are up to each. Cuts with few observations on a side are left out.
+func quantiles(numbers []numberCount, q []float64) (cuts []float64, below []int64) {
 	var total int64
 	for _, v := range numbers {
 		total += v.n
 	}
-	at := func(q float64) (cut float64, below int64) {
-		for _, v := range numbers {
-			if below += v.n; float64(below) >= q*float64(total) {
-				return v.x, below
-			}
+	var sum int64
+	next := 0
+	for _, v := range numbers {
+		sum += v.n
+		met := false
+		for next < len(q) && float64(sum) >= q[next]*float64(total) {
+			next++
+			met = true
 		}
-		return math.Inf(1), total
+		if met && sum >= minTail && total-sum >= minTail {
+			cuts, below = append(cuts, v.x), append(below, sum)
+		}
+	}
+	return cuts, below
+}
+
+// hundredths are the shares at which ranges can be cut.
+func hundredths() []float64 {
+	q := make([]float64, 99)
+	for i := range q {
+		q[i] = float64(i+1) / 100
+	}
+	return q
+}
+
+// cutNumbers returns the ranges of a column's numbers that are searched; those
+// that are found are then cut anew, at any of the hundredths. Ranges nest: the tails above the median and its upper quantiles, those
+// below the median and its lower ones, and the middle half. One of them is
+// then close to any threshold, which a partition into equal parts would split.
+func cutNumbers(numbers []numberCount) []numberRange {
+	var ranges []numberRange
+	var total int64
+	for _, v := range numbers {
+		total += v.n
 	}
 	// Tails down to a thirtieth: a threshold anywhere is met to within a factor
 	// of about two.
-	quantiles := [...]float64{0.03, 0.10, 0.25, 0.50, 0.75, 0.90, 0.97}
+	cuts, below := quantiles(numbers, []float64{0.03, 0.10, 0.25, 0.50, 0.75, 0.90, 0.97})
+	share := func(i int) float64 { return float64(below[i]) / float64(total) }
 	middle := 0
-	var shares []float64 // of the observations up to each cut
-	for _, q := range quantiles {
-		cut, below := at(q)
-		if below < minTail || total-below < minTail || slices.Contains(cuts, cut) {
-			continue
-		}
-		cuts = append(cuts, cut)
-		shares = append(shares, float64(below)/float64(total))
-		if math.Abs(shares[len(cuts)-1]-0.5) < math.Abs(shares[middle]-0.5) {
-			middle = len(cuts) - 1
+	for i := range cuts {
+		if math.Abs(share(i)-0.5) < math.Abs(share(middle)-0.5) {
+			middle = i
 		}
 	}
 	for i, cut := range cuts {
@@ -91,13 +107,14 @@ func cutNumbers(numbers []numberCount) (cuts []float64, ranges []numberRange) {
 			ranges = append(ranges, numberRange{cut, math.Inf(1)})
 		}
 	}
-	low, _ := at(0.25)
-	high, _ := at(0.75)
-	i, j := slices.Index(cuts, low), slices.Index(cuts, high)
-	if i >= 0 && j > i && shares[j]-shares[i] > 0.2 && shares[j]-shares[i] < 0.8 {
-		ranges = append(ranges, numberRange{low, high})
+	quarters, _ := quantiles(numbers, []float64{0.25, 0.75})
+	if len(quarters) == 2 {
+		i, j := slices.Index(cuts, quarters[0]), slices.Index(cuts, quarters[1])
+		if i >= 0 && j > i && share(j)-share(i) > 0.2 && share(j)-share(i) < 0.8 {
+			ranges = append(ranges, numberRange{quarters[0], quarters[1]})
+		}
 	}
-	return cuts, ranges
+	return ranges
 }
 
 // holds reports whether the numbers above cuts[i-1] and up to cuts[i] are in the
@@ -125,7 +142,10 @@ func (c *candidate) settle(t tableTotal) {
 			numbers = append(numbers, numberCount{x, s.total})
 		}
 		c.states = words
-		c.cuts, c.ranges = cutNumbers(numbers)
+		sortNumbers(numbers)
+		c.numbers = numbers
+		c.ranges = cutNumbers(numbers)
+		c.cuts, _ = quantiles(numbers, hundredths())
 	}
 	c.states = slices.DeleteFunc(c.states, func(s valueCount) bool {
 		rare := t.failed >= 20 && s.failed < 5 && s.total < t.rows/1000

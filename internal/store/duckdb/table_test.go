@@ -410,7 +410,7 @@ func TestManyDistinctRowsAreThinnedButNoFailures(t *testing.T) {
 		failed += bad
 		fmt.Fprintf(&b, "a%d,b%d,c%d,%d\n", random.IntN(30), random.IntN(30), random.IntN(30), bad)
 	}
-	src := duckdb.TableSource{Failed: "failed", MaxRows: 1000, Files: []string{tableFile(t, "f.csv", b.String())}}
+	src := duckdb.TableSource{Failed: "failed", MaxRows: 2000, Files: []string{tableFile(t, "f.csv", b.String())}}
 	reading := readTable(t, src)
 	rows, kept := 0.0, 0
 	for _, row := range reading.Table.Rows {

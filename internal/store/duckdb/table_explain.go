@@ -1,0 +1,111 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/wording"
+)
+
+// Explain reads the files of src, as ReadTable does, and finds the conditions
+// that explain the failures in them. The bucket of o is that of the reading.
+//
+// A table within src.MaxRows is mined whole. Of a larger one a sample is, and
+// all rows are then counted once more for what was found there: every number of
+// the result is of all rows. Three queries are asked of the file: how often each
+// value of each column occurs, the sample, and the count of what was found.
+//
+// A range of numbers that is found is sharpened: of the bounds that the column
+// alone decides, about one at each hundredth of its values, those are taken that
+// part the failures from the rest best. All of them count as looked at.
+func Explain(ctx context.Context, src TableSource, o interaction.Options) (interaction.Result, TableReading, error) {
+	var result interaction.Result
+	var reading TableReading
+	err := withTable(ctx, src, func(r *tableReader) error {
+		var err error
+		if reading, err = r.read(ctx); err != nil {
+			return err
+		}
+		o.Bucket = reading.Bucket
+		result, err = r.explain(ctx, &reading, o)
+		return err
+	})
+	return result, reading, err
+}
+
+// explain mines the rows that were read, sharpens the ranges found, and counts
+// the rest of the rows.
+func (r *tableReader) explain(ctx context.Context, reading *TableReading, o interaction.Options) (interaction.Result, error) {
+	r.say("searching " + wording.Count(int64(len(reading.Table.Rows))) + " kinds of rows")
+	found, err := mine(ctx, reading.Table, o)
+	if err != nil {
+		return found, err
+	}
+	if before := r.meanings; r.sharpen(reading.Table, found) {
+		table := r.unpacked(reading.Bucket)
+		table.Unlisted = r.unlisted(table)
+		sharper, err := mine(ctx, table, o)
+		if err != nil {
+			return found, err
+		}
+		// Sharper bounds may not be worth the choice among so many.
+		if len(sharper.Findings) > 0 && sharper.Explained >= 0.95*found.Explained {
+			found, reading.Table = sharper, table
+		} else {
+			r.meanings = before
+		}
+	}
+	if !reading.Sampled {
+		return found, nil
+	}
+	r.say("counting what was found on all rows")
+	c := r.chosen(reading, found)
+	if c.dropped > 0 {
+		reading.Notes = append(reading.Notes, fmt.Sprintf("%s more in the sample, but too many kinds of rows to count: ask for fewer with --top or --max-order.",
+			wording.Plural(int64(c.dropped), "finding")))
+	}
+	table, err := r.recount(ctx, reading.Table, c, reading.Bucket)
+	if err != nil {
+		return found, err
+	}
+	table.Unlisted = r.unlisted(table)
+	return mine(ctx, table, o)
+}
+
+func mine(ctx context.Context, t interaction.Table, o interaction.Options) (interaction.Result, error) {
+	result, err := interaction.Mine(ctx, t, o)
+	if err != nil {
+		return result, fmt.Errorf("mine: %w", err)
+	}
+	return result, nil
+}
+
+// unlisted are the conditions that could have been found but are not in the
+// table: those set aside after the first search, and all bounds at which a range
+// could have been cut.
+func (r *tableReader) unlisted(t interaction.Table) []interaction.Unlisted {
+	listed := make(map[string]bool, len(t.Conditions))
+	for _, c := range t.Conditions {
+		listed[c.String()] = true
+	}
+	var list []interaction.Unlisted
+	for _, i := range r.offered() {
+		c := &r.columns[i]
+		for _, s := range c.possible() {
+			if !listed[s.Name] {
+				list = append(list, interaction.Unlisted{Name: c.name, Total: s.Total})
+			}
+		}
+	}
+	return list
+}
+
+// buckets is about how many buckets of time the table has.
+func (r *tableReader) buckets(bucket time.Duration) int {
+	if bucket <= 0 {
+		return 1
+	}
+	return int((r.total.last-r.total.first)/max(1, bucket.Microseconds())) + 1
+}

@@ -1,0 +1,137 @@
+package duckdb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"example.test/eddy/internal/wording"
+)
+
+// draws is how many different draws there are: which rows are picked depends on
+// a hash of their number and the seed, below this.
+const draws = 1 << 40
+
+// oversample is how many times as often as on average a row without failures may
+// be picked: more would be read of all of the file.
+const oversample = 4
+
+// A share is how many of the rows are picked, of those in which something failed
+// and of the others.
+type share struct{ failing, other float64 }
+
+// shares returns how many rows a sample has of a table that is larger than the
+// bound: half of the bound, and in it all in which something failed, if those are
+// no more than half of that, and others for the rest of it.
+func (r *tableReader) shares() share {
+	bound := float64(max(r.src.MaxRows, 8)) / 2
+	failing, other := float64(r.total.failing), float64(r.total.lines-r.total.failing)
+	s := share{failing: 1, other: 1}
+	if failing > bound/2 && other > 0 {
+		s.failing = min(1, max(bound/2, bound-other)/failing)
+	}
+	if room := bound - failing*s.failing; other > room {
+		s.other = room / other
+	}
+	return s
+}
+
+// pickSQL selects the rows of lines that are mined, with weight, how many rows
+// without failures each of them stands for, to each that failed: all of them, or
+// a sample of a large table.
+//
+// Times in which something failed share nine tenths of what a sample has of the
+// other rows, evenly as far as they have the rows and oversample allows: what is
+// compared with the failures are rows of the same time.
+func (r *tableReader) pickSQL(bucket time.Duration) string {
+	if !r.sampled() {
+		return "SELECT *, CAST(1 AS DOUBLE) AS weight FROM lines WHERE total > 0"
+	}
+	s := r.shares()
+	var with, without []int64
+	for _, t := range r.strata {
+		if t.failing > 0 {
+			with = append(with, t.other)
+		} else {
+			without = append(without, t.other)
+		}
+	}
+	room := s.other * float64(sum(with)+sum(without))
+	most := level(with, 0.9*room)
+	rest := level(without, room-min(0.9*room, float64(sum(with))))
+	rates := make([]string, len(r.strata))
+	highest := 0.0
+	for i, t := range r.strata {
+		keep := most
+		if t.failing == 0 {
+			keep = rest
+		}
+		rate := min(1, keep/float64(max(1, t.other)), oversample*s.other)
+		highest = max(highest, rate)
+		rates[i] = fmt.Sprintf("(%d, %.0f, CAST('%v' AS DOUBLE))", t.bucket, rate*draws, s.failing/rate)
+	}
+	failing := "failed > 0"
+	if s.failing < 1 {
+		failing = fmt.Sprintf("failed > 0 AND draw < %.0f", s.failing*draws)
+	}
+	if len(r.strata) == 1 {
+		bucket = 0
+	}
+	on := bucketSQL(bucket)
+	if len(r.strata) == 1 {
+		on = fmt.Sprint(r.strata[0].bucket)
+	}
+	// The first filter is within the scan, and decides what is read at all.
+	return fmt.Sprintf(`SELECT drawn.*, CASE WHEN failed > 0 THEN 1 ELSE rates.weight END AS weight
+		FROM (SELECT * FROM (SELECT *, hash(n, CAST(%d AS UBIGINT)) %% %d AS draw FROM lines) WHERE total > 0 AND (%s OR failed = 0 AND draw < %.0f)) AS drawn
+		JOIN (VALUES %s) AS rates(bucket, below, weight) ON rates.bucket = %s WHERE failed > 0 OR draw < below`,
+		r.src.Seed, uint64(draws), failing, highest*draws, strings.Join(rates, ", "), on)
+}
+
+// sampled reports whether only a sample of the rows is mined.
+func (r *tableReader) sampled() bool { return r.total.lines > int64(r.src.MaxRows) }
+
+// bucketSQL is the number of the row's bucket of time.
+func bucketSQL(bucket time.Duration) string {
+	if bucket <= 0 {
+		return "CAST(0 AS BIGINT)"
+	}
+	return fmt.Sprintf("CAST(floor(moment / %d) AS BIGINT)", bucket.Microseconds())
+}
+
+// level returns how many each may have at most, for all of them to have about
+// room together.
+func level(sizes []int64, room float64) float64 {
+	ascending := slices.Sorted(slices.Values(sizes))
+	for i, n := range ascending {
+		each := room / float64(len(ascending)-i)
+		if float64(n) >= each {
+			return each
+		}
+		room -= float64(n)
+	}
+	if len(ascending) == 0 {
+		return 0
+	}
+	return float64(ascending[len(ascending)-1])
+}
+
+func sum(list []int64) int64 {
+	var total int64
+	for _, n := range list {
+		total += n
+	}
+	return total
+}
+
+// sampleNote says what of a large table was searched.
+func (r *tableReader) sampleNote() string {
+	s := r.shares()
+	some := fmt.Sprintf("one in %.3g", 1/s.failing)
+	if s.failing >= 1 {
+		some = "all " + wording.Count(r.total.failing)
+	}
+	return fmt.Sprintf("Of %s rows, %s with failures and one in %.3g of the others were searched; what was found is counted on all rows.",
+		wording.Count(r.total.lines), some, 1/s.other)
+}

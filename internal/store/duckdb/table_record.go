@@ -1,0 +1,129 @@
+package duckdb
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Records are what the rows of the files say, in SQL: the columns that are
+// offered, how many observations a row is, how many of them failed, and when.
+
+// totalSQL is how many observations a row is, failedSQL how many of them
+// failed; NULL where the row does not say.
+func (r *tableReader) totalSQL(t columnType) string {
+	if r.outcome.column != "" {
+		return "CAST(1 AS BIGINT)"
+	}
+	return t.wholeSQL("told_count")
+}
+
+func (r *tableReader) failedSQL(t columnType) string {
+	switch {
+	case r.outcome.column == "":
+		return t.wholeSQL("told")
+	case r.outcome.exact && r.outcome.value == "":
+		return "CAST(NOT coalesce(" + t.someSQL("told") + ", false) AS BIGINT)"
+	case r.outcome.exact:
+		return "CAST(" + t.isSQL("told", r.outcome.value) + " AS BIGINT)"
+	case t == typeBoolean:
+		return "CAST(told AS BIGINT)"
+	case t == typeWhole:
+		return "CASE WHEN told = 0 THEN 0 WHEN told = 1 THEN 1 END"
+	}
+	// The plain forms come first: to fold the others costs more than the rest
+	// of the query.
+	return fmt.Sprintf("CASE WHEN %[1]s = '0' OR %[1]s = 'false' THEN 0 WHEN %[1]s = '1' OR %[1]s = 'true' THEN 1 WHEN list_contains(%[2]s, lower(trim(%[1]s))) THEN 1 WHEN list_contains(%[3]s, lower(trim(%[1]s))) THEN 0 END",
+		t.textSQL("told"), trueWords, falseWords)
+}
+
+// wholeSQL is the cell as a number, or NULL if it is not a whole one of 0 or
+// more. The bound keeps sums of many rows within 64 bits.
+func (t columnType) wholeSQL(cell string) string {
+	if t == typeWhole {
+		return fmt.Sprintf("CASE WHEN %s BETWEEN 0 AND 1000000000000 THEN CAST(%[1]s AS BIGINT) END", cell)
+	}
+	x := t.numberSQL(cell)
+	return fmt.Sprintf("CASE WHEN %s BETWEEN 0 AND 1e12 AND %[1]s = floor(%[1]s) THEN CAST(%[1]s AS BIGINT) END", x)
+}
+
+// timeSQL is the time of a row in microseconds since 1970, or NULL. A number is
+// in seconds below 1e11 (the year 5138), else in milliseconds below 1e14, else
+// in microseconds below 1e17, else in nanoseconds.
+func (r *tableReader) timeSQL(t columnType) string {
+	switch {
+	case r.src.Time == "":
+		return "CAST(0 AS BIGINT)"
+	case t == typeMoment:
+		return "CASE WHEN isfinite(told_time) THEN epoch_us(told_time) END"
+	}
+	number := t.numberSQL("told_time")
+	text := "CAST(NULL AS BIGINT)"
+	if t == typeText {
+		text = "epoch_us(try_cast(told_time AS TIMESTAMPTZ))"
+	}
+	return "CASE WHEN " + number + " IS NULL THEN " + text +
+		" WHEN abs(" + number + ") < 1e11 THEN CAST(" + number + " * 1e6 AS BIGINT)" +
+		" WHEN abs(" + number + ") < 1e14 THEN CAST(" + number + " * 1e3 AS BIGINT)" +
+		" WHEN abs(" + number + ") < 1e17 THEN CAST(" + number + " AS BIGINT)" +
+		" WHEN abs(" + number + ") < 1e19 THEN CAST(" + number + " / 1e3 AS BIGINT) END"
+}
+
+// recordsSQL selects, for each row of the files, the columns as c<index>, NULL
+// if empty, and then total, failed, moment, bad and the cells that these were
+// read from. A row that does not count has a total and a failed of 0. It is bad,
+// and no mere gap, if a count is not a whole number, if more failed than there
+// were, or if the outcome or the time cannot be read.
+//
+// If the rows stay where they are, columns are in their own types, and n is the
+// number of the row. The files' own names stay inside, where no name of ours can
+// be taken for one of theirs.
+func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
+	typeOf := func(name string) columnType {
+		if inPlace {
+			return r.typeOf(name)
+		}
+		return typeText
+	}
+	var reads, renamed, keep []string
+	for _, i := range columns {
+		name := r.columns[i].name
+		reads = append(reads, name)
+		cell := quoteName(name)
+		if typeOf(name) == typeText {
+			cell = "nullif(" + cell + ", '')"
+		}
+		renamed = append(renamed, fmt.Sprintf("%s AS c%d", cell, i))
+		keep = append(keep, fmt.Sprintf("c%d", i))
+	}
+	if inPlace {
+		renamed = append(renamed, numberedRow+" AS n")
+		keep = append(keep, "n")
+	}
+	toldColumn := r.outcome.column + r.src.Failures
+	for _, told := range []struct{ name, column string }{
+		{"told", toldColumn}, {"told_count", r.src.Count}, {"told_time", r.src.Time},
+	} {
+		if told.column == "" {
+			renamed = append(renamed, "CAST(NULL AS VARCHAR) AS "+told.name)
+			continue
+		}
+		reads = append(reads, told.column)
+		renamed = append(renamed, quoteName(told.column)+" AS "+told.name)
+	}
+	timeType := typeOf(r.src.Time)
+	keep = append(keep, r.totalSQL(typeOf(r.src.Count))+" AS total", r.failedSQL(typeOf(toldColumn))+" AS failed",
+		r.timeSQL(timeType)+" AS moment", "told", "told_count", "told_time")
+	from := "SELECT " + strings.Join(keep, ", ") + " FROM (SELECT " + strings.Join(renamed, ", ") + " FROM (" + r.relation(reads, inPlace) + "))"
+	if r.complete {
+		return from
+	}
+	bad := "(" + typeOf(toldColumn).someSQL("told") + " AND failed IS NULL)"
+	if r.outcome.column == "" {
+		bad = "total IS NULL OR failed IS NULL OR failed > total"
+	}
+	const usable = "failed IS NOT NULL AND total IS NOT NULL AND moment IS NOT NULL"
+	return "SELECT * REPLACE (CASE WHEN " + usable + " THEN total ELSE 0 END AS total," +
+		" CASE WHEN " + usable + " THEN failed ELSE 0 END AS failed)," +
+		" coalesce(" + bad + " OR (moment IS NULL AND " + timeType.someSQL("told_time") + "), false) AS bad" +
+		" FROM (" + from + ")"
+}
