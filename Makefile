@@ -39,6 +39,9 @@ accuracy: ## how often the engine is right: worlds with known causes, and labell
 soak: ## a server under all the load it takes, for SOAK=3m: its memory must stay where it is
 	@. ./.ci/env && EDDY_SOAK=$(SOAK) go test ./internal/app -run '^TestSoak$$' -v -count 1 -timeout 0
 
+corpus: build ## what experiments and replays find against what was planted, over all scenarios; some minutes (ARGS=flag-combination)
+	@bin/eddy sim corpus $(ARGS)
+
 fuzz: ## every fuzz target, one after the other (FUZZTIME=30 seconds each)
 	@.ci/fuzz $(FUZZTIME)
 

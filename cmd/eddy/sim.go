@@ -17,6 +17,7 @@ import (
 // simCmd are the verbs of the simulator.
 type simCmd struct {
 	Run    simRunCmd    `cmd:"" help:"Carry out a scenario: one run to look at, or the experiment in it."`
+	Corpus simCorpusCmd `cmd:"" help:"Hold what is found against what was planted, over the scenarios that come with Eddy."`
 	List   simListCmd   `cmd:"" help:"List the scenarios that come with Eddy."`
 	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files."`
 }

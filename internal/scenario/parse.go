@@ -30,6 +30,7 @@ type document struct {
 	Rules       []sim.Rule
 	Conditions  []conditionEntry
 	SLO         objective
+	Telemetry   sim.Telemetry
 	Experiment  *questionEntry
 	Asserts     []assertEntry
 	Truth       truthEntry
@@ -70,6 +71,7 @@ type truthEntry struct {
 	Sustaining   words
 	MinimalPairs [][]string
 	MinimalSets  [][]string
+	SeenAs       map[string]string
 }
 
 // Parse reads a scenario. The error is Problems, each with file, line and field.
@@ -132,7 +134,7 @@ func (d *decoder) scenario(doc *document) *Scenario {
 	s.Model = sim.Model{
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
 		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores,
-		Rules: doc.Rules, SLO: d.objective(doc.SLO),
+		Rules: doc.Rules, Telemetry: doc.Telemetry, SLO: d.objective(doc.SLO),
 	}
 	for _, w := range doc.Workload {
 		kind := "open"
@@ -221,7 +223,7 @@ func (d *decoder) valid(m *sim.Model) {
 func (t truthEntry) truth() Truth {
 	return Truth{
 		Patterns: t.Pattern, Trigger: t.Trigger, Sustaining: t.Sustaining,
-		Sets: slices.Concat(t.MinimalPairs, t.MinimalSets),
+		Sets: slices.Concat(t.MinimalPairs, t.MinimalSets), SeenAs: t.SeenAs,
 	}
 }
 
@@ -229,6 +231,11 @@ func (t truthEntry) truth() Truth {
 func (d *decoder) truth(s *Scenario) {
 	if t := s.Truth.Trigger; t != "" && s.condition(t) == nil {
 		d.about("", "truth.trigger", "no condition %q: want one of %s", t, list(s.ids()))
+	}
+	for id, seen := range s.Truth.SeenAs {
+		if s.condition(id) == nil || !strings.Contains(seen, "=") {
+			d.about("", "truth.seen_as", "%s: %q: want a condition of the file, and what telemetry has, as \"tenant=acme\"", id, seen)
+		}
 	}
 	for _, set := range s.Truth.Sets {
 		for _, id := range set {

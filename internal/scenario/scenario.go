@@ -16,11 +16,14 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/sim"
 )
 
@@ -49,6 +52,9 @@ type Truth struct {
 	// Sets are the smallest sets of conditions that do the harm; none if the
 	// scenario is healthy.
 	Sets [][]string `json:"minimal_sets"`
+	// SeenAs says how a condition that no change event tells of shows in
+	// telemetry, as "tenant=acme".
+	SeenAs map[string]string `json:"seen_as,omitempty"`
 }
 
 // Load reads a file.
@@ -74,14 +80,46 @@ func (s *Scenario) Settings(on map[string]bool) map[string]bool {
 // Run carries out one run under a seed, with conditions on as Settings has it.
 // Each interval of the result is a 360th of the horizon, and at least a second.
 func (s *Scenario) Run(ctx context.Context, seed uint64, on map[string]bool) (*sim.Result, error) {
+	run, err := s.start(seed, on, nil)
+	if err != nil {
+		return nil, err
+	}
+	return run.Run(ctx)
+}
+
+// Record carries out one run, and writes its telemetry as the Collector's file
+// exporter would. It returns how each condition shows in that, as "entity
+// dimension", or "" if it does not.
+func (s *Scenario) Record(ctx context.Context, seed uint64, on map[string]bool, w io.Writer) (map[string]string, error) {
+	run, err := s.start(seed, on, sim.NewFileSink(w))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := run.Run(ctx); err != nil {
+		return nil, err
+	}
+	shows := make(map[string]string)
+	for _, id := range s.ids() {
+		shows[id] = ""
+		if seen, _, ok := strings.Cut(s.Truth.SeenAs[id], "="); ok {
+			shows[id] = seen
+		} else if c, ok := run.Told(id); ok {
+			shows[id] = condition.Condition{Entity: c.Entity, Dimension: c.Dimension}.Name()
+		}
+	}
+	return shows, nil
+}
+
+// start makes a run ready.
+func (s *Scenario) start(seed uint64, on map[string]bool, sink sim.Sink) (*sim.Sim, error) {
 	if err := s.known(slices.Sorted(maps.Keys(on))); err != nil {
 		return nil, err
 	}
-	run, err := sim.New(&s.Model, seed, sim.Settings{On: s.Settings(on), Interval: s.interval()})
+	run, err := sim.New(&s.Model, seed, sim.Settings{On: s.Settings(on), Interval: s.interval(), Sink: sink})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.File, err)
 	}
-	return run.Run(ctx)
+	return run, nil
 }
 
 func (s *Scenario) interval() time.Duration {

@@ -3,6 +3,7 @@ package scenario_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/eddytest"
 	"example.test/eddy/internal/experiment"
 	"example.test/eddy/internal/scenario"
@@ -143,5 +145,54 @@ func TestAPageLoadsNothingAndDrawsEverything(t *testing.T) {
 		if !regexp.MustCompile(`^(M-?[\d.]+ -?[\d.]+(L-?[\d.]+ -?[\d.]+)*)*$`).MatchString(m[1]) {
 			t.Errorf("a path is %.80s", m[1])
 		}
+	}
+}
+
+func TestWhatWasFoundIsHeldAgainstWhatWasPlanted(t *testing.T) {
+	shows := map[string]string{"v2": "cart service.version", "flag": "pricing flag tax", "load": ""}
+	set := func(names ...string) []condition.Condition {
+		var out []condition.Condition
+		for _, n := range names {
+			entity, dimension, _ := strings.Cut(n, " ")
+			out = append(out, condition.Condition{Entity: entity, Dimension: dimension, Value: "x"})
+		}
+		return out
+	}
+	both := set("pricing flag tax", "cart service.version")
+	for _, c := range []struct {
+		name    string
+		planted [][]string
+		found   [][]condition.Condition
+		want    scenario.Match
+	}{
+		{"the planted pair, in another order", [][]string{{"v2", "flag"}}, [][]condition.Condition{both}, scenario.Exact},
+		{"the pair beside something else", [][]string{{"v2", "flag"}}, [][]condition.Condition{set("a b"), both}, scenario.Exact},
+		{"half of it", [][]string{{"v2", "flag"}}, [][]condition.Condition{set("cart service.version")}, scenario.Part},
+		{"more than it", [][]string{{"v2"}}, [][]condition.Condition{both}, scenario.Part},
+		{"what does not show can not be found", [][]string{{"v2", "load"}}, [][]condition.Condition{set("cart service.version")}, scenario.Part},
+		{"something else", [][]string{{"v2", "flag"}}, [][]condition.Condition{set("a b")}, scenario.Other},
+		{"nothing", [][]string{{"v2", "flag"}}, nil, scenario.Missed},
+		{"nothing where nothing is", nil, nil, scenario.Quiet},
+		{"something where nothing is", nil, [][]condition.Condition{both}, scenario.FalseAlarm},
+	} {
+		if got := (scenario.Truth{Sets: c.planted}).Compare(c.found, shows); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestARecordingTellsOfChangesAndNotOfTheTruth(t *testing.T) {
+	s := load(t, "small.yaml")
+	var told bytes.Buffer
+	shows, err := s.Record(t.Context(), 3, map[string]bool{"deploy": true}, &told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"retries": "shop retry.max_attempts", "brownout": "", "deploy": "pay service.version"}
+	if !maps.Equal(shows, want) {
+		t.Errorf("conditions show as %v, want %v", shows, want)
+	}
+	if text := told.String(); !strings.Contains(text, "2.2.0") || strings.Contains(text, "brownout") {
+		t.Error("the telemetry lacks the new version, or tells of the fault")
 	}
 }

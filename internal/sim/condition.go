@@ -203,7 +203,7 @@ func (c *conditions) overlay(target, instance int, set setter) {
 			continue
 		}
 		settings := k.spec.Revert
-		if k.on {
+		if k.on || !k.means(instance) {
 			settings = nil
 		}
 		switch k.units[instance] {

@@ -158,6 +158,17 @@ func changeKind(c *Condition) string {
 	return ""
 }
 
+// Told returns what the change event of a condition says, as telemetry has it;
+// false if nothing tells of it.
+func (s *Sim) Told(id string) (Change, bool) {
+	for i := range s.model.Conditions {
+		if c := &s.model.Conditions[i]; c.ID == id {
+			return s.changeOf(c), changeKind(c) != "" && c.Visibility != VisibleNone
+		}
+	}
+	return Change{}, false
+}
+
 // changeOf says what the event of a condition says.
 func (s *Sim) changeOf(c *Condition) Change {
 	out := c.Change
