@@ -34,8 +34,6 @@ func schemaOf(t reflect.Type) map[string]any {
 		return object(reflect.TypeFor[keysEntry]())
 	case reflect.TypeFor[sim.Atom]():
 		return map[string]any{"type": "string", "pattern": "="}
-	case reflect.TypeFor[sim.TokenBudget]():
-		return object(reflect.TypeFor[struct{ Tokens plainBudget }]())
 	case reflect.TypeFor[[]sim.Setting]():
 		return map[string]any{"type": "object"}
 	case reflect.TypeFor[words]():

@@ -29,10 +29,6 @@ func (d *decoder) fillShort(v reflect.Value, n ast.Node, at string) bool {
 		if k.Dist != "" && k.Dist != "zipf" {
 			d.wrong(n, join(at, "dist"), "%q: want zipf", k.Dist)
 		}
-	case *sim.TokenBudget:
-		var counted struct{ Tokens plainBudget }
-		d.fill(reflect.ValueOf(&counted).Elem(), n, at)
-		*to = sim.TokenBudget(counted.Tokens)
 	case *sim.Atom:
 		text, ok := scalar(n)
 		if ok {
@@ -54,9 +50,6 @@ func (d *decoder) fillShort(v reflect.Value, n ast.Node, at string) bool {
 	}
 	return true
 }
-
-// plainBudget is a budget of tokens without the word that says so.
-type plainBudget sim.TokenBudget
 
 // keysEntry is sim.Keys, of which the exponent may be written as in
 // "{dist: zipf, s: 1.01, n: 1000}".

@@ -132,7 +132,14 @@ func (s *Sim) addSteps(v *service) {
 			prob = 1
 		}
 		d := s.edgeOf(v.base.ID, c.To)
-		v.steps = append(v.steps, step{edge: d, prob: prob, count: int32(max(c.Count, 1)), write: c.Write, optional: c.Optional})
+		count := max(c.Count, 1)
+		need := c.Need
+		if need == 0 {
+			need = count
+		}
+		v.steps = append(v.steps, step{
+			edge: d, prob: prob, count: int32(count), need: int32(need), parallel: c.Parallel, write: c.Write, optional: c.Optional,
+		})
 		if behind, ok := s.nodes[d.callee].(*cache); ok {
 			behind.loads[d.id] = s.edgeOf(v.base.ID, behind.base.Of)
 		}
@@ -149,6 +156,7 @@ func (s *Sim) edgeOf(from, to string) *edge {
 	d := &edge{sim: s, id: int32(len(s.edges)), from: from, to: to, callee: s.byName[to], base: s.model.policy(from, to), next: -1}
 	d.ent = s.engine.Add(d)
 	_, d.serves = s.nodes[d.callee].(*service)
+	d.gates = make([]gate, 1)
 	if n, ok := s.byName[from]; ok {
 		if v, ok := s.nodes[n].(*service); ok {
 			d.gates = make([]gate, len(v.stations))

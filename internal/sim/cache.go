@@ -175,7 +175,7 @@ func (v *cache) behind(f *frame) {
 	s := v.sim
 	j := s.frames.get()
 	*s.frames.at(j) = frame{
-		req: f.req, call: none, node: v.id, station: none, edge: f.edge, caller: none, serial: f.serial,
+		req: f.req, call: none, node: v.id, station: none, edge: f.edge, serial: f.serial,
 		child: none, busy: none, link: none, key: f.key, row: none, cause: none,
 		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from, span: f.span,
 	}
@@ -197,7 +197,7 @@ func (v *cache) load(j int32) {
 }
 
 // resume takes what was loaded.
-func (v *cache) resume(j int32, r result) {
+func (v *cache) resume(j, _ int32, r result) {
 	s := v.sim
 	f := s.frames.at(j)
 	f.child = none

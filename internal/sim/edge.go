@@ -6,6 +6,8 @@ const (
 	edgeAnswer                    // an answer reaches the caller
 	edgeTimeout                   // an attempt took too long
 	edgeRetry                     // the delay before the next attempt is over
+	edgePermit                    // the rate limiter lets an attempt through
+	edgeHedge                     // an attempt has not been answered for so long
 )
 
 // An edge carries calls from one service, or workload, to a node, by its policy.
@@ -22,7 +24,6 @@ type edge struct {
 	timeout   int // its queue of timeouts, or -1
 	network   sampler
 	discovery sampler
-	tokens    float64
 	next      int32 // instance, in turn
 	gates     []gate
 	count     EdgeCount
@@ -38,13 +39,14 @@ type EdgeCount struct {
 	Refused  int // attempts that the callee did not take
 	Shed     int // attempts that the caller's policy did not let through
 	Denied   int // retries that the budget did not let through
+	Hedged   int // second attempts beside a first
 	Fallback int // calls that failed and were answered from elsewhere
 }
 
 // refresh makes ready what follows from the policy.
 func (d *edge) refresh(spec Policy) {
-	if spec.Retry.Budget != d.spec.Retry.Budget {
-		d.tokens = spec.Retry.Budget.Burst
+	for i := range d.gates {
+		d.gates[i].reset(&d.spec, &spec)
 	}
 	d.spec = spec
 	d.timeout = -1
@@ -70,7 +72,7 @@ func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 	s := d.sim
 	i := s.calls.get()
 	*s.calls.at(i) = call{
-		req: req, parent: parent, edge: d.id, caller: caller, child: none, next: none, prev: none,
+		req: req, parent: parent, edge: d.id, caller: caller, child: none, second: none, next: none, prev: none, sibling: none,
 		write: write, key: none, started: s.engine.now,
 	}
 	if s.tap != nil && parent != none {
@@ -78,34 +80,36 @@ func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 	}
 	s.hold(req)
 	d.count.Calls++
-	d.deposit()
+	g := d.gate(caller)
+	g.calls++
+	d.deposit(g)
 	return i
 }
 
-// send makes the next attempt of a call, as soon as the bulkhead has a place.
+// send makes the next attempt of a call, once its policies let it through.
 func (d *edge) send(i int32) {
-	c := d.sim.calls.at(i)
+	s := d.sim
+	c := s.calls.at(i)
 	c.attempt++
-	q := d.sim.requests.at(c.req)
+	q := s.requests.at(c.req)
 	q.serial++
 	c.serial = q.serial
+	c.sent = s.engine.now
 	d.count.Attempts++
 	g := d.gate(c.caller)
-	if g != nil && d.spec.Bulkhead.Max > 0 {
-		if g.inside >= d.spec.Bulkhead.Max {
-			if g.places.n >= d.spec.Bulkhead.Wait {
-				c.sent = d.sim.engine.now
-				d.ended(i, resultShed)
-				return
-			}
-			c.waits = waitsForPlace
-			g.places.push(d.sim, i)
-			return
-		}
-		g.inside++
-		c.inside = true
+	if c.attempt > 1 {
+		g.retries++
+		c.passed |= passedRetry
 	}
-	d.launch(i)
+	wait, ok := d.knock(c, g)
+	switch {
+	case !ok:
+		d.ended(i, resultShed)
+	case wait > 0:
+		s.engine.At(s.engine.now+wait, d.ent, edgePermit, uint64(i))
+	default:
+		d.enter(i)
+	}
 }
 
 // launch starts the timeout of an attempt, and sends it once there is a
@@ -117,7 +121,10 @@ func (d *edge) launch(i int32) {
 	if d.timeout >= 0 {
 		c.timer = e.After(d.timeout, d.ent, edgeTimeout, uint64(i))
 	}
-	if g := d.gate(c.caller); g != nil && d.spec.Pool.Max > 0 && g.open >= d.spec.Pool.Max {
+	if d.spec.Hedge.Delay > 0 {
+		c.hedge = e.At(e.now+Time(d.spec.Hedge.Delay), d.ent, edgeHedge, uint64(i))
+	}
+	if g := d.gate(c.caller); d.spec.Pool.Max > 0 && g.open >= d.spec.Pool.Max {
 		c.waits = waitsForConnection
 		g.connections.push(d.sim, i)
 		return
@@ -134,14 +141,16 @@ func (d *edge) dispatch(i int32) {
 	st, ok := n.pick(d, c)
 	if !ok {
 		e.Cancel(c.timer)
+		e.Cancel(c.hedge)
 		d.ended(i, resultUnreachable)
 		return
 	}
 	j := s.frames.get()
 	f := s.frames.at(j)
 	*f = frame{
-		req: c.req, call: i, node: d.callee, station: st, edge: d.id, caller: none, attempt: c.attempt, serial: c.serial,
-		child: none, busy: none, link: none, from: c.caller, key: c.key, row: none, cause: none, write: c.write, arrived: e.now, expires: Never,
+		req: c.req, call: i, node: d.callee, station: st, edge: d.id, attempt: c.attempt, serial: c.serial,
+		child: none, busy: none, link: none, from: c.caller, key: c.key, row: none, cause: none, write: c.write,
+		arrived: e.now, expires: Never,
 	}
 	if s.tap != nil {
 		d.name(c, f, q.key)
@@ -149,12 +158,16 @@ func (d *edge) dispatch(i int32) {
 	if d.timeout >= 0 {
 		f.expires = c.sent + Time(d.spec.Timeout)
 	}
-	if g := d.gate(c.caller); g != nil && d.spec.Pool.Max > 0 {
-		g.open++
-		f.caller = c.caller
+	if d.spec.Pool.Max > 0 {
+		d.gate(c.caller).open++
+		f.pooled = true
 	}
 	s.hold(c.req)
-	c.child = j
+	if c.child == none {
+		c.child = j
+	} else {
+		c.second = j
+	}
 	if d.lost(q.key, int(c.serial)*2) {
 		d.vanish(j)
 		return
@@ -164,6 +177,22 @@ func (d *edge) dispatch(i int32) {
 		return
 	}
 	n.enter(j)
+}
+
+// hedge sends a second attempt beside the first, if there is a connection.
+func (d *edge) hedge(i int32) {
+	s := d.sim
+	c := s.calls.at(i)
+	c.hedge = Handle{}
+	if c.child == none || d.spec.Pool.Max > 0 && d.gate(c.caller).open >= d.spec.Pool.Max {
+		return
+	}
+	q := s.requests.at(c.req)
+	q.serial++
+	c.serial = q.serial
+	d.count.Attempts++
+	d.count.Hedged++
+	d.dispatch(i)
 }
 
 // name gives a frame its span, and the one above it.
@@ -182,7 +211,7 @@ func (d *edge) vanish(j int32) {
 	s := d.sim
 	f := s.frames.at(j)
 	if f.call != none {
-		s.calls.at(f.call).child = none
+		s.calls.at(f.call).forget(j)
 	}
 	d.close(f)
 	s.drop(f.req)
@@ -237,7 +266,7 @@ func (d *edge) deliver(j int32) {
 		return
 	}
 	c := s.calls.at(i)
-	c.child = none
+	c.forget(j)
 	s.engine.Cancel(c.timer)
 	d.ended(i, r)
 }
@@ -250,15 +279,32 @@ func (d *edge) expire(i int32) {
 	if c.waits == waitsForConnection {
 		d.gate(c.caller).connections.remove(s, i)
 	}
-	if j := c.child; j != none {
+	d.orphan(c, d.spec.Cancel)
+	d.ended(i, resultTimeout)
+}
+
+// forget takes note that a frame works on a call no more.
+func (c *call) forget(j int32) {
+	if c.child == j {
 		c.child = none
-		f := s.frames.at(j)
-		f.call = none
-		if d.spec.Cancel {
-			s.abandon(j)
+	} else if c.second == j {
+		c.second = none
+	}
+}
+
+// orphan leaves the frames that work on a call without anybody who waits, and
+// tells them if tell is set.
+func (d *edge) orphan(c *call, tell bool) {
+	for _, j := range [...]int32{c.child, c.second} {
+		if j == none {
+			continue
+		}
+		d.sim.frames.at(j).call = none
+		if tell {
+			d.sim.abandon(j)
 		}
 	}
-	d.ended(i, resultTimeout)
+	c.child, c.second = none, none
 }
 
 // abandon tells a frame, and all that it waits for, that nobody does any more.
@@ -278,11 +324,14 @@ func (d *edge) ended(i int32, r result) {
 	if s.tap != nil {
 		s.tap.called(d, c, r)
 	}
-	if c.inside {
-		c.inside = false
-		g := d.gate(c.caller)
-		g.inside--
-		d.admit(g)
+	if c.child != none || c.second != none { // its hedge, or what that was for
+		d.orphan(c, true)
+	}
+	s.engine.Cancel(c.hedge)
+	c.hedge = Handle{}
+	g := d.gate(c.caller)
+	if c.passed != 0 {
+		d.told(c, g, r == resultOK)
 	}
 	switch r {
 	case resultRefused, resultUnreachable:
@@ -295,10 +344,11 @@ func (d *edge) ended(i int32, r result) {
 		return
 	default:
 	}
-	if !d.retries(c) {
+	if !d.retries(c, g) {
 		d.fail(i, r)
 		return
 	}
+	c.result = r
 	s.engine.At(s.engine.now+d.backoff(c), d.ent, edgeRetry, uint64(i))
 }
 
@@ -318,9 +368,10 @@ func (d *edge) finish(i int32, r result) {
 	s := d.sim
 	c := *s.calls.at(i)
 	s.calls.put(i)
+	d.gate(c.caller).calls--
 	switch {
 	case c.parent != none:
-		s.nodes[s.frames.at(c.parent).node].resume(c.parent, r)
+		s.nodes[s.frames.at(c.parent).node].resume(c.parent, i, r)
 	case !c.detached:
 		s.userDone(c.req, r)
 	}
@@ -336,6 +387,9 @@ func (d *edge) give(i int32) {
 	if d.spec.Cancel && c.child != none {
 		s.abandon(c.child)
 	}
+	if d.spec.Cancel && c.second != none {
+		s.abandon(c.second)
+	}
 }
 
 // Handle carries out what was scheduled.
@@ -349,10 +403,18 @@ func (d *edge) Handle(_ *Engine, kind uint16, a uint64) {
 	case edgeTimeout:
 		d.expire(i)
 	case edgeRetry:
-		if s.calls.at(i).detached {
+		c := s.calls.at(i)
+		switch {
+		case c.detached:
 			d.finish(i, resultCancelled)
-			return
+		case !d.permits(d.gate(c.caller)):
+			d.fail(i, c.result)
+		default:
+			d.send(i)
 		}
-		d.send(i)
+	case edgePermit:
+		d.enter(i)
+	case edgeHedge:
+		d.hedge(i)
 	}
 }

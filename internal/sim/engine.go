@@ -44,10 +44,10 @@ type StopReason uint8
 
 // Reasons for the end of a run.
 const (
-	Horizon    StopReason = iota + 1 // the time that was asked for is reached
-	QueueEmpty                       // nothing is left to happen
-	Budget                           // as many events as were allowed have happened
-	Stopped                          // Stop was called
+	Horizon     StopReason = iota + 1 // the time that was asked for is reached
+	QueueEmpty                        // nothing is left to happen
+	EventBudget                       // as many events as were allowed have happened
+	Stopped                           // Stop was called
 )
 
 // String is how the reason is printed.
@@ -57,7 +57,7 @@ func (r StopReason) String() string {
 		return "horizon"
 	case QueueEmpty:
 		return "queue empty"
-	case Budget:
+	case EventBudget:
 		return "event budget"
 	case Stopped:
 		return "stopped"
@@ -185,7 +185,7 @@ func (e *Engine) RunUntil(limit Time, budget uint64) StopReason {
 			return Horizon
 		}
 		if e.fired == last || e.seq >= maxSeq-1 {
-			return Budget
+			return EventBudget
 		}
 		e.heap.take()
 		i := uint32(n.key & (maxPending - 1))

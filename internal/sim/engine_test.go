@@ -93,7 +93,7 @@ func TestARunSaysWhyItEnded(t *testing.T) {
 	if got := e.RunUntil(15, 0); got != sim.Horizon || e.Now() != 15 {
 		t.Errorf("before the first event: %v at %d, want horizon at 15", got, e.Now())
 	}
-	if got := e.RunUntil(30, 1); got != sim.Budget || len(w.seen) != 1 {
+	if got := e.RunUntil(30, 1); got != sim.EventBudget || len(w.seen) != 1 {
 		t.Errorf("with a budget of 1: %v after %d events, want event budget after 1", got, len(w.seen))
 	}
 	e.Add(&w)

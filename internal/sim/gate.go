@@ -1,20 +1,153 @@
 package sim
 
-// A gate is what one calling instance holds of an edge: places in the bulkhead
-// and connections of the pool.
+import "slices"
+
+// A gate is what one calling instance keeps of an edge: the state of its policies.
+// All users share one.
 type gate struct {
-	inside      int // attempts with a place
+	tokens      float64 // of the budget for retries
+	calls       int     // under way
+	retries     int     // of these, attempts after the first
+	breaker     breaker
+	throttler   throttler
+	limiter     limiter
+	adaptive    adaptive
+	inside      int // attempts with a place in the bulkhead
 	open        int // connections in use
 	places      callList
 	connections callList
 }
 
-// gate returns that of a calling instance, or nil for users, who have none.
+// reset begins anew what a changed policy has made void.
+func (g *gate) reset(was, is *Policy) {
+	if was.Retry.Budget.Tokens != is.Retry.Budget.Tokens {
+		g.tokens = is.Retry.Budget.Tokens.Burst
+	}
+	if was.CircuitBreaker != is.CircuitBreaker {
+		g.breaker = newBreaker(is.CircuitBreaker)
+	}
+	if was.AdaptiveThrottler != is.AdaptiveThrottler {
+		g.throttler = newThrottler(is.AdaptiveThrottler)
+	}
+	if was.RateLimiter != is.RateLimiter {
+		g.limiter = newLimiter(is.RateLimiter)
+	}
+	if was.AdaptiveLimiter != is.AdaptiveLimiter {
+		g.adaptive = newAdaptive(is.AdaptiveLimiter)
+	}
+}
+
+func (g *gate) clone() gate {
+	c := *g
+	c.breaker.last.ok = slices.Clone(g.breaker.last.ok)
+	c.breaker.period.buckets = slices.Clone(g.breaker.period.buckets)
+	c.throttler.past.buckets = slices.Clone(g.throttler.past.buckets)
+	a := &c.adaptive
+	a.samples, a.median = slices.Clone(a.samples), slices.Clone(a.median)
+	a.throughput = correlation{slices.Clone(a.throughput.x), slices.Clone(a.throughput.y)}
+	a.latency = correlation{slices.Clone(a.latency.x), slices.Clone(a.latency.y)}
+	return c
+}
+
+// gate returns that of a calling instance, or of all users.
 func (d *edge) gate(caller int32) *gate {
-	if caller == none || len(d.gates) == 0 {
-		return nil
+	if caller == none {
+		return &d.gates[0]
 	}
 	return &d.gates[d.sim.stations[caller].instance]
+}
+
+// passed says which policies an attempt has passed, that must hear how it ended.
+type passed uint8
+
+const (
+	passedBreaker passed = 1 << iota
+	passedThrottler
+	passedBulkhead
+	passedAdaptive
+	passedRetry // it is counted as a retry under way
+)
+
+// knock asks the policies that refuse at once, and returns how long an attempt
+// must wait for the rate limiter.
+func (d *edge) knock(c *call, g *gate) (Time, bool) {
+	now := d.sim.engine.now
+	if d.spec.CircuitBreaker.on() {
+		if !g.breaker.permit(now) {
+			return 0, false
+		}
+		c.passed |= passedBreaker
+	}
+	if d.spec.AdaptiveThrottler.FailureRate > 0 {
+		u := draw(d.sim.requests.at(c.req).key, forThrottle, int(d.id), int(c.serial))
+		if !g.throttler.permit(now, u) {
+			return 0, false
+		}
+		c.passed |= passedThrottler
+	}
+	if d.spec.RateLimiter.on() {
+		return g.limiter.reserve(now)
+	}
+	return 0, true
+}
+
+// enter takes a place in the bulkhead, or waits for one.
+func (d *edge) enter(i int32) {
+	s := d.sim
+	c := s.calls.at(i)
+	g := d.gate(c.caller)
+	if d.spec.Bulkhead.Max > 0 {
+		if g.inside >= d.spec.Bulkhead.Max {
+			if g.places.n >= d.spec.Bulkhead.Wait {
+				d.ended(i, resultShed)
+				return
+			}
+			c.waits = waitsForPlace
+			g.places.push(s, i)
+			return
+		}
+		g.inside++
+		c.passed |= passedBulkhead
+	}
+	d.limit(i)
+}
+
+// limit asks the adaptive limiter.
+func (d *edge) limit(i int32) {
+	c := d.sim.calls.at(i)
+	if d.spec.AdaptiveLimiter.Max > 0 {
+		n, ok := d.gate(c.caller).adaptive.permit()
+		if !ok {
+			d.ended(i, resultShed)
+			return
+		}
+		c.passed |= passedAdaptive
+		c.inside = int32(n)
+	}
+	d.launch(i)
+}
+
+// told tells the policies that an attempt has passed how it ended.
+func (d *edge) told(c *call, g *gate, ok bool) {
+	now := d.sim.engine.now
+	p := c.passed
+	c.passed = 0
+	if p&passedRetry != 0 {
+		g.retries--
+	}
+	if p&passedAdaptive != 0 {
+		g.adaptive.record(now, now-c.sent, int(c.inside), false)
+	}
+	if p&passedThrottler != 0 {
+		g.throttler.record(now, ok)
+	}
+	if p&passedBreaker != 0 {
+		g.breaker.record(now, ok)
+	}
+	if p&passedBulkhead != 0 {
+		g.inside--
+		d.admit(g)
+	}
 }
 
 // admit lets in who waits, as far as there is room.
@@ -29,8 +162,8 @@ func (d *edge) admit(g *gate) {
 			continue
 		}
 		g.inside++
-		c.inside = true
-		d.launch(i)
+		c.passed |= passedBulkhead
+		d.limit(i)
 	}
 	for g.connections.n > 0 && (d.spec.Pool.Max == 0 || g.open < d.spec.Pool.Max) {
 		i := g.connections.head
@@ -41,11 +174,11 @@ func (d *edge) admit(g *gate) {
 
 // close gives the connection of a frame back.
 func (d *edge) close(f *frame) {
-	if f.caller == none {
+	if !f.pooled {
 		return
 	}
-	g := d.gate(f.caller)
-	f.caller = none
+	f.pooled = false
+	g := d.gate(f.from)
 	g.open--
 	d.admit(g)
 }

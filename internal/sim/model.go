@@ -74,6 +74,8 @@ type Call struct {
 	To       string
 	Prob     float64 // 1
 	Count    int     // how many, one after the other: 1
+	Parallel bool    // all at once
+	Need     int     // of those made at once, how many must succeed: all
 	Write    bool    // to a store: it changes something
 	Optional bool    // its failure does not fail the caller
 }

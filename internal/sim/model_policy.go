@@ -7,12 +7,19 @@ type Policy struct {
 	From, To string
 	Timeout  time.Duration // of one attempt; 0: none
 	Cancel   bool          // the callee is told that the caller gave up, and stops
-	Retry    Retry
-	Bulkhead Bulkhead
-	Pool     Pool
-	Fallback bool // a call that failed is answered from elsewhere
-	Network  Network
-	Balance  Balance
+	// From the outside in: a call is a retry of attempts, each of which the breaker,
+	// the throttler and the limiters must let through.
+	Retry             Retry
+	CircuitBreaker    CircuitBreaker
+	AdaptiveThrottler AdaptiveThrottler
+	RateLimiter       RateLimiter
+	Bulkhead          Bulkhead
+	AdaptiveLimiter   AdaptiveLimiter
+	Hedge             Hedge
+	Pool              Pool
+	Fallback          bool // a call that failed is answered from elsewhere
+	Network           Network
+	Balance           Balance
 }
 
 // Retry says when a failed attempt is made again.
@@ -21,7 +28,28 @@ type Retry struct {
 	MaxDuration time.Duration // no retry begins later than this; 0: no bound
 	Delay       time.Duration // before every further one
 	Backoff     Backoff
-	Budget      TokenBudget
+	Budget      Budget
+}
+
+// A Budget bounds retries, by tokens or by how many are under way.
+type Budget struct {
+	Tokens   TokenBudget
+	Inflight InflightBudget
+}
+
+// An InflightBudget is failsafe-go's budget: a retry is refused if more than
+// MinConcurrency are under way and they are more than a share MaxRate of all
+// calls and retries. It is asked only after the delay before the retry. The zero
+// InflightBudget lets all through.
+type InflightBudget struct {
+	MaxRate        float64
+	MinConcurrency int // 3
+}
+
+// A Hedge is a second attempt beside the first if that has not been answered for
+// Delay. The first answer counts, and the other attempt is told.
+type Hedge struct {
+	Delay time.Duration // 0: none
 }
 
 // A Jitter says how the delay of a backoff is spread.

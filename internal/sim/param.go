@@ -189,12 +189,61 @@ func (p *Policy) set(param string, v any) error {
 	case "retry.backoff.jitter":
 		return asText(param, v, &p.Retry.Backoff.Jitter)
 	case "retry.budget.tokens.ratio":
-		return asNumber(param, v, &p.Retry.Budget.Ratio)
+		return asNumber(param, v, &p.Retry.Budget.Tokens.Ratio)
 	case "retry.budget.tokens.burst":
-		return asNumber(param, v, &p.Retry.Budget.Burst)
+		return asNumber(param, v, &p.Retry.Budget.Tokens.Burst)
+	}
+	if known, err := p.setGate(param, v); known {
+		return err
 	}
 	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "bulkhead.max",
 		"bulkhead.wait", "pool.max", "balance.algorithm", "balance.discovery", "retry.max_attempts", "retry.max_duration",
 		"retry.delay", "retry.backoff.base", "retry.backoff.cap", "retry.backoff.jitter", "retry.budget.tokens.ratio",
-		"retry.budget.tokens.burst")
+		"retry.budget.tokens.burst", gateParams)
+}
+
+// gateParams are the parameters of the policies that refuse attempts, for
+// messages.
+const gateParams = "retry.budget.inflight.max_rate, circuit_breaker.failure_threshold, circuit_breaker.failure_capacity, " +
+	"circuit_breaker.failure_rate, circuit_breaker.min_executions, circuit_breaker.period, circuit_breaker.delay, " +
+	"adaptive_throttler.failure_rate, adaptive_throttler.period, adaptive_throttler.count_rejected, rate_limiter.interval, " +
+	"rate_limiter.max, rate_limiter.period, rate_limiter.max_wait, adaptive_limiter.max, hedge.delay"
+
+// setGate gives a parameter of a policy that refuses attempts a value.
+func (p *Policy) setGate(param string, v any) (known bool, err error) {
+	switch param {
+	case "retry.budget.inflight.max_rate":
+		return true, asShare(param, v, &p.Retry.Budget.Inflight.MaxRate)
+	case "circuit_breaker.failure_threshold":
+		return true, asInt(param, v, &p.CircuitBreaker.FailureThreshold)
+	case "circuit_breaker.failure_capacity":
+		return true, asInt(param, v, &p.CircuitBreaker.FailureCapacity)
+	case "circuit_breaker.failure_rate":
+		return true, asShare(param, v, &p.CircuitBreaker.FailureRate)
+	case "circuit_breaker.min_executions":
+		return true, asInt(param, v, &p.CircuitBreaker.MinExecutions)
+	case "circuit_breaker.period":
+		return true, asDuration(param, v, &p.CircuitBreaker.Period)
+	case "circuit_breaker.delay":
+		return true, asDuration(param, v, &p.CircuitBreaker.Delay)
+	case "adaptive_throttler.failure_rate":
+		return true, asShare(param, v, &p.AdaptiveThrottler.FailureRate)
+	case "adaptive_throttler.period":
+		return true, asDuration(param, v, &p.AdaptiveThrottler.Period)
+	case "adaptive_throttler.count_rejected":
+		return true, asBool(param, v, &p.AdaptiveThrottler.CountRejected)
+	case "rate_limiter.interval":
+		return true, asDuration(param, v, &p.RateLimiter.Interval)
+	case "rate_limiter.max":
+		return true, asInt(param, v, &p.RateLimiter.Max)
+	case "rate_limiter.period":
+		return true, asDuration(param, v, &p.RateLimiter.Period)
+	case "rate_limiter.max_wait":
+		return true, asDuration(param, v, &p.RateLimiter.MaxWait)
+	case "adaptive_limiter.max":
+		return true, asInt(param, v, &p.AdaptiveLimiter.Max)
+	case "hedge.delay":
+		return true, asDuration(param, v, &p.Hedge.Delay)
+	}
+	return false, nil
 }

@@ -15,6 +15,7 @@ const (
 	AdaptiveLIFO Discipline = "adaptive_lifo" // lifo while the queue has not been empty for Interval
 	CoDel        Discipline = "codel"         // fifo that drops when all of Interval waited longer than Target
 	Priority     Discipline = "priority"      // fifo within the priority of the workload
+	Sharing      Discipline = "sharing"       // nobody waits: all share the servers. Bound is of all present
 )
 
 // priorities is how many there are.

@@ -31,13 +31,18 @@ type call struct {
 	attempt    int32 // from 1
 	next, prev int32 // of those that wait with it
 	waits      waits
-	inside     bool // it takes up a place of the bulkhead
+	inside     int32 // how many were under way when it began, for the adaptive limiter
+	passed     passed
+	second     int32 // the frame that works on its hedge, or none
+	hedge      Handle
 	write      bool
 	key        int32 // what it is about, once that is known, or none
 	nth        int32 // of the same calls of one frame
 	detached   bool  // nobody waits for it
 	cache      cacheResult
 	serial     int32  // of the attempt
+	result     result // of the attempt before
+	sibling    int32  // the next call of the same frame that is under way, or none
 	parentSpan uint64 // what works on the attempt is told to be below
 	started    Time
 	sent       Time // the attempt under way
@@ -60,14 +65,16 @@ type frame struct {
 	node    int32
 	station int32 // the instance, or none
 	edge    int32
-	caller  int32 // whose connection it uses, or none
+	pooled  bool  // it uses a connection
 	from    int32 // the instance that calls, or none
 	attempt int32
 	serial  int32
 	step    int32 // the next call to make
 	repeat  int32 // how many of its repetitions are made
-	child   int32 // the call under way, or none
+	child   int32 // the last call under way, or none
 	busy    int32 // place among those at work, or none
+	pending int32 // calls under way, of those made at once
+	won     int32 // and that have succeeded
 	link    int32 // the next of those that wait for the same, or none
 	key     int32 // which entry, or row, it is about
 	row     int32 // whose lock it holds or waits for, or none
@@ -84,6 +91,7 @@ type frame struct {
 	done    Handle
 	cause   int32 // the rule that failed it, or none
 	judged  bool
+	opening bool   // it is making calls at once
 	flags   uint16 // those of its service of which it got the variant
 	span    uint64 // that of its calls is below
 	parent  uint64
@@ -98,6 +106,7 @@ const (
 	stageLocked               // for a lock, with a server
 	stageIO                   // for input and output, with a server
 	stageWorks                // with a server
+	stageShares               // all servers, with all others
 	stageCalls                // somebody else, with a server
 )
 
@@ -138,8 +147,8 @@ type node interface {
 	pick(d *edge, c *call) (int32, bool)
 	// enter takes a frame in that has arrived.
 	enter(j int32)
-	// resume goes on with a frame whose call has ended.
-	resume(j int32, r result)
+	// resume goes on with a frame whose call i has ended.
+	resume(j, i int32, r result)
 	// abandon is told that the caller of a frame has given up.
 	abandon(j int32)
 }

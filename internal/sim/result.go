@@ -140,13 +140,14 @@ func (c StationCount) plus(d StationCount) StationCount {
 	return StationCount{
 		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused, Expired: c.Expired + d.Expired,
 		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
+		Sojourn: c.Sojourn + d.Sojourn,
 	}
 }
 
 func (c StationCount) minus(d StationCount) StationCount {
 	return c.plus(StationCount{
 		Arrived: -d.Arrived, Done: -d.Done, Refused: -d.Refused, Expired: -d.Expired,
-		Wasted: -d.Wasted, Errors: -d.Errors, Work: -d.Work, Waste: -d.Waste,
+		Wasted: -d.Wasted, Errors: -d.Errors, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
 	})
 }
 
@@ -154,14 +155,14 @@ func (c EdgeCount) plus(d EdgeCount) EdgeCount {
 	return EdgeCount{
 		Calls: c.Calls + d.Calls, Attempts: c.Attempts + d.Attempts, OK: c.OK + d.OK, Failed: c.Failed + d.Failed,
 		Timeouts: c.Timeouts + d.Timeouts, Refused: c.Refused + d.Refused, Shed: c.Shed + d.Shed, Denied: c.Denied + d.Denied,
-		Fallback: c.Fallback + d.Fallback,
+		Hedged: c.Hedged + d.Hedged, Fallback: c.Fallback + d.Fallback,
 	}
 }
 
 func (c EdgeCount) minus(d EdgeCount) EdgeCount {
 	return c.plus(EdgeCount{
 		Calls: -d.Calls, Attempts: -d.Attempts, OK: -d.OK, Failed: -d.Failed, Timeouts: -d.Timeouts,
-		Refused: -d.Refused, Shed: -d.Shed, Denied: -d.Denied, Fallback: -d.Fallback,
+		Refused: -d.Refused, Shed: -d.Shed, Denied: -d.Denied, Hedged: -d.Hedged, Fallback: -d.Fallback,
 	})
 }
 

@@ -6,15 +6,17 @@ import (
 )
 
 // deposit pays for a first attempt into the budget for retries.
-func (d *edge) deposit() {
-	if b := &d.spec.Retry.Budget; b.Ratio > 0 || b.Burst > 0 {
-		d.tokens = math.Min(b.Burst, d.tokens+b.Ratio)
+func (d *edge) deposit(g *gate) {
+	if b := &d.spec.Retry.Budget.Tokens; b.on() {
+		g.tokens = math.Min(b.Burst, g.tokens+b.Ratio)
 	}
 }
 
+func (b *TokenBudget) on() bool { return b.Ratio > 0 || b.Burst > 0 }
+
 // retries reports whether a call may make another attempt, and takes it from the
-// budget.
-func (d *edge) retries(c *call) bool {
+// budget of tokens.
+func (d *edge) retries(c *call, g *gate) bool {
 	r := &d.spec.Retry
 	if c.detached {
 		return false
@@ -22,15 +24,33 @@ func (d *edge) retries(c *call) bool {
 	if r.MaxAttempts >= 0 && int(c.attempt) >= max(r.MaxAttempts, 1) {
 		return false
 	}
-	if r.MaxDuration > 0 && d.sim.engine.now-c.started >= Time(r.MaxDuration) {
+	if r.MaxDuration > 0 && d.sim.engine.now-c.started > Time(r.MaxDuration) {
 		return false
 	}
-	if b := &r.Budget; b.Ratio > 0 || b.Burst > 0 {
-		if d.tokens < 1 {
+	if r.Budget.Tokens.on() {
+		if g.tokens < 1 {
 			d.count.Denied++
 			return false
 		}
-		d.tokens--
+		g.tokens--
+	}
+	return true
+}
+
+// permits reports whether the budget of what is under way lets a retry through,
+// when its delay is over.
+func (d *edge) permits(g *gate) bool {
+	b := &d.spec.Retry.Budget.Inflight
+	if b.MaxRate == 0 {
+		return true
+	}
+	least := b.MinConcurrency
+	if least == 0 {
+		least = 3
+	}
+	if g.retries >= least && float64(g.retries) > b.MaxRate*float64(g.calls+g.retries) {
+		d.count.Denied++
+		return false
 	}
 	return true
 }

@@ -18,6 +18,8 @@ type step struct {
 	edge     *edge
 	prob     float64
 	count    int32
+	need     int32
+	parallel bool
 	write    bool
 	optional bool
 }
@@ -77,12 +79,13 @@ func (v *service) proceed(j int32) {
 	f.stage = stageCalls
 	for int(f.step) < len(v.steps) {
 		st := &v.steps[f.step]
-		if f.repeat < st.count && (st.prob >= 1 ||
-			draw(s.requests.at(f.req).key, forCall, int(v.id)<<8|int(f.step), int(f.serial)<<8|int(f.repeat)) < st.prob) {
+		if st.parallel && v.chance(st, f) {
+			v.fork(j, st)
+			return
+		}
+		if !st.parallel && f.repeat < st.count && v.chance(st, f) {
 			f.repeat++
-			f.child = st.edge.begin(f.req, j, f.station, st.write)
-			s.calls.at(f.child).nth = f.repeat
-			st.edge.send(f.child)
+			v.call(j, st)
 			return
 		}
 		f.step++
@@ -94,15 +97,99 @@ func (v *service) proceed(j int32) {
 	s.stations[f.station].leave(j, resultOK)
 }
 
-// resume goes on with a frame whose call has ended.
-func (v *service) resume(j int32, r result) {
+// chance reports whether a frame makes a call this time.
+func (v *service) chance(st *step, f *frame) bool {
+	return st.prob >= 1 ||
+		draw(v.sim.requests.at(f.req).key, forCall, int(v.id)<<8|int(f.step), int(f.serial)<<8|int(f.repeat)) < st.prob
+}
+
+// call makes one call.
+func (v *service) call(j int32, st *step) {
+	s := v.sim
+	f := s.frames.at(j)
+	i := st.edge.begin(f.req, j, f.station, st.write)
+	c := s.calls.at(i)
+	c.nth = f.repeat
+	c.sibling = f.child
+	f.child = i
+	st.edge.send(i)
+}
+
+// fork makes all calls of a step at once. Those that end at once are only counted
+// until all are made.
+func (v *service) fork(j int32, st *step) {
 	f := v.sim.frames.at(j)
+	f.pending, f.won, f.opening = st.count, 0, true
+	for f.repeat < st.count {
+		f.repeat++
+		v.call(j, st)
+	}
+	f.opening = false
+	v.settle(j, st)
+}
+
+// settle goes on with a frame once enough of its calls have succeeded, or too
+// many have failed. It waits no more for the others.
+func (v *service) settle(j int32, st *step) {
+	f := v.sim.frames.at(j)
+	won := f.won >= st.need
+	if f.opening || !won && f.won+f.pending >= st.need {
+		return
+	}
+	v.sim.giveAll(f)
+	if !won && !st.optional {
+		v.sim.stations[f.station].leave(j, resultUpstream)
+		return
+	}
+	f.step++
+	f.repeat = 0
+	v.proceed(j)
+}
+
+// giveAll gives up all calls of a frame.
+func (s *Sim) giveAll(f *frame) {
+	for i := f.child; i != none; {
+		c := s.calls.at(i)
+		next := c.sibling
+		s.edges[c.edge].give(i)
+		i = next
+	}
 	f.child = none
-	t := v.sim.stations[f.station]
+}
+
+// unlink takes a call that has ended out of those of a frame.
+func (s *Sim) unlink(f *frame, i int32) {
+	if f.child == i {
+		f.child = s.calls.at(i).sibling
+		return
+	}
+	for k := f.child; k != none; k = s.calls.at(k).sibling {
+		if s.calls.at(k).sibling == i {
+			s.calls.at(k).sibling = s.calls.at(i).sibling
+			return
+		}
+	}
+}
+
+// resume goes on with a frame whose call has ended.
+func (v *service) resume(j, i int32, r result) {
+	s := v.sim
+	f := s.frames.at(j)
+	s.unlink(f, i)
+	st := &v.steps[f.step]
+	if st.parallel {
+		f.pending--
+		if r == resultOK {
+			f.won++
+		}
+		v.settle(j, st)
+		return
+	}
+	t := s.stations[f.station]
 	switch {
 	case !t.up:
 		t.leave(j, resultUnreachable)
-	case r != resultOK && !v.steps[f.step].optional:
+	case r != resultOK && !st.optional:
 		t.leave(j, resultUpstream)
 	default:
 		v.proceed(j)
@@ -120,9 +207,7 @@ func (s *Sim) abandonAt(j int32) {
 	case stageWorks:
 		t.interrupt(j, resultCancelled)
 	case stageCalls:
-		i := f.child
-		f.child = none
-		s.edges[s.calls.at(i).edge].give(i)
+		s.giveAll(f)
 		t.leave(j, resultCancelled)
 	default: // it is skipped when its turn comes
 	}

@@ -110,7 +110,7 @@ func (s *Sim) RunUntil(ctx context.Context, until time.Duration) (StopReason, er
 		budget := uint64(0)
 		if s.settings.Budget > 0 {
 			if s.engine.fired >= s.settings.Budget {
-				return Budget, nil
+				return EventBudget, nil
 			}
 			budget = s.settings.Budget - s.engine.fired
 		}

@@ -102,6 +102,7 @@ func (t *station) copy(o *station) {
 	for i := range t.waiting.levels {
 		t.waiting.levels[i].ring = slices.Clone(o.waiting.levels[i].ring)
 	}
+	t.shared.heap.entries = slices.Clone(o.shared.heap.entries)
 	t.io.waiting.ring = slices.Clone(o.io.waiting.ring)
 	t.locks.rows = slices.Clone(o.locks.rows)
 	t.locks.table.ring = slices.Clone(o.locks.table.ring)
@@ -112,6 +113,9 @@ func (d *edge) copy(o *edge) {
 	*d = *o
 	d.sim = sim
 	d.gates = slices.Clone(o.gates)
+	for i := range d.gates {
+		d.gates[i] = o.gates[i].clone()
+	}
 }
 
 func (w *workload) copy(o *workload) {

@@ -31,7 +31,8 @@ func everything() *sim.Model {
 			{ID: "crew", Closed: 10, Think: sim.ExpDist(500 * ms), Entry: "pay"},
 		},
 		Policies: []sim.Policy{
-			{From: "web", To: "pay", Timeout: 200 * ms, Cancel: true, Retry: sim.Retry{MaxAttempts: 3, Backoff: sim.Backoff{Base: 20 * ms, Jitter: sim.FullJitter}, Budget: sim.TokenBudget{Ratio: 0.2, Burst: 5}}, Bulkhead: sim.Bulkhead{Max: 8, Wait: 4}, Network: sim.Network{Delay: sim.ExpDist(ms), Loss: 0.01}},
+			{From: "web", To: "pay", Timeout: 200 * ms, Cancel: true, Retry: sim.Retry{MaxAttempts: 3, Backoff: sim.Backoff{Base: 20 * ms, Jitter: sim.FullJitter}, Budget: sim.Budget{Tokens: sim.TokenBudget{Ratio: 0.2, Burst: 5}}}, Bulkhead: sim.Bulkhead{Max: 8, Wait: 4}, Network: sim.Network{Delay: sim.ExpDist(ms), Loss: 0.01}},
+			{From: "crew", To: "pay", Timeout: 300 * ms, Hedge: sim.Hedge{Delay: 40 * ms}, CircuitBreaker: sim.CircuitBreaker{FailureRate: 0.5, MinExecutions: 5, Period: 10 * time.Second, Delay: 3 * time.Second}, AdaptiveThrottler: sim.AdaptiveThrottler{FailureRate: 0.1}, AdaptiveLimiter: sim.AdaptiveLimiter{Max: 50}, RateLimiter: sim.RateLimiter{Interval: 5 * ms, MaxWait: 200 * ms}},
 			{From: "pay", To: "db", Pool: sim.Pool{Max: 3}, Timeout: 300 * ms},
 		},
 		Rules: []sim.Rule{{ID: "r", At: "pay", When: []sim.Atom{{Entity: "pay", Dimension: "f", Value: "b"}, {Dimension: "condition", Value: "backup"}}, Prob: 0.5, Slow: sim.ConstDist(30 * ms), Harm: "odd"}},

@@ -6,6 +6,7 @@ const (
 	stationIO                       // the input and output of a frame is done
 	stationPause                    // a pause begins
 	stationResume                   // a pause ends
+	stationShared                   // the first of those that share is done
 )
 
 // A station is one instance: some servers and a queue before them.
@@ -24,6 +25,7 @@ type station struct {
 	busy     []int32    // the frames at work, in no order
 	waiting  queue
 	io       ioStage
+	shared   sharing
 	locks    locks
 	paused   bool
 	pauses   Stream
@@ -73,6 +75,9 @@ type StationCount struct {
 	// Work is the work done, and Waste that of it which nobody waited for, in
 	// seconds at speed 1.
 	Work, Waste float64
+	// Sojourn is the time from arrival to departure of those that have left, and
+	// were not refused, in seconds.
+	Sojourn float64
 }
 
 func (t *station) refresh(spec stationSpec) {
@@ -115,7 +120,7 @@ func (t *station) arrive(j int32) {
 		t.refuse(j, resultUnreachable)
 		return
 	}
-	if t.held < t.spec.servers-t.leaked && t.waiting.len() == 0 {
+	if (t.held < t.spec.servers-t.leaked || t.shares()) && t.waiting.len() == 0 {
 		t.integrate(1)
 		t.start(j)
 		return
@@ -128,6 +133,12 @@ func (t *station) arrive(j int32) {
 	t.integrate(1)
 	f.stage = stageWaits
 	t.waiting.push(t.sim, j)
+}
+
+// shares reports whether there is room for one more of those that share.
+func (t *station) shares() bool {
+	q := &t.spec.queue
+	return q.Discipline == Sharing && (q.Bound == 0 || t.present < q.Bound)
 }
 
 func (t *station) refuse(j int32, r result) {
@@ -166,6 +177,10 @@ func (t *station) toil(j int32) {
 	u := draw(s.requests.at(f.req).key, forService, int(f.node), int(f.serial))
 	f.total = t.work[which].at(u)
 	f.work = f.total
+	if t.spec.queue.Discipline == Sharing {
+		t.shared.add(t, j)
+		return
+	}
 	t.add(j)
 }
 
@@ -210,7 +225,9 @@ func (t *station) respeed() {
 			e.Cancel(f.done)
 		}
 	}
+	t.shared.advance(t)
 	t.speed = speed
+	t.shared.schedule(t)
 	for _, j := range t.busy {
 		t.schedule(j, t.sim.frames.at(j))
 	}
@@ -226,6 +243,8 @@ func (t *station) Handle(e *Engine, kind uint16, a uint64) {
 		t.owner.worked(j)
 	case stationIO:
 		t.io.done(t)
+	case stationShared:
+		t.shared.done(t)
 	case stationPause:
 		t.paused = true
 		t.respeed()
@@ -236,6 +255,12 @@ func (t *station) Handle(e *Engine, kind uint16, a uint64) {
 		t.respeed()
 		t.begin()
 	}
+}
+
+// depart counts a frame out.
+func (t *station) depart(f *frame) {
+	t.count.Sojourn += float64(t.sim.engine.now-f.arrived) / 1e9
+	t.integrate(-1)
 }
 
 // remove takes a frame from those at work.
@@ -255,7 +280,7 @@ func (t *station) leave(j int32, r result) {
 		t.locks.give(t, f)
 	}
 	t.held--
-	t.integrate(-1)
+	t.depart(f)
 	t.count.Done++
 	if r != resultOK {
 		t.count.Errors++
@@ -280,7 +305,7 @@ func (t *station) startWaiting() {
 			continue
 		}
 		t.count.Expired++
-		t.integrate(-1)
+		t.depart(f)
 		r := resultRefused
 		if f.stop {
 			r = resultCancelled
@@ -309,9 +334,10 @@ func (t *station) turn(up bool) {
 	}
 	for t.waiting.len() > 0 {
 		j := t.waiting.pop(t.sim)
-		t.integrate(-1)
+		t.depart(t.sim.frames.at(j))
 		t.refuse(j, resultUnreachable)
 	}
+	t.shared.drop(t, resultUnreachable)
 	for len(t.busy) > 0 {
 		t.interrupt(t.busy[len(t.busy)-1], resultUnreachable)
 	}

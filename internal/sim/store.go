@@ -85,7 +85,7 @@ func (v *store) see(t *station, f *frame) {
 }
 
 // resume is not called: a store calls nothing.
-func (v *store) resume(int32, result) {}
+func (v *store) resume(int32, int32, result) {}
 
 func (v *store) abandon(j int32) { v.sim.abandonAt(j) }
 

@@ -70,6 +70,7 @@ const (
 	forEarly
 	forThink
 	forRule
+	forThrottle
 	forAttribute
 	forSampling
 )

@@ -127,12 +127,15 @@ func (v *validation) calls(s *Service) {
 			v.wrong(where, "calls %q: no service, cache or store has this id", c.To)
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)
-		v.atLeast0(where, "count of the call to "+c.To, float64(c.Count))
+		v.atLeast0(where, "count, need of the call to "+c.To, float64(c.Count), float64(c.Need))
+		if c.Need > max(c.Count, 1) {
+			v.wrong(where, "need %d of the call to %s: want no more than its count of %d", c.Need, c.To, max(c.Count, 1))
+		}
 	}
 }
 
 func (v *validation) queue(where string, q Queue) {
-	oneOf(v, where, "queue.discipline", q.Discipline, FIFO, LIFO, AdaptiveLIFO, CoDel, Priority)
+	oneOf(v, where, "queue.discipline", q.Discipline, FIFO, LIFO, AdaptiveLIFO, CoDel, Priority, Sharing)
 	v.atLeast0(where, "queue.bound, queue.drop_margin, queue.target, queue.interval",
 		float64(q.Bound), float64(q.DropMargin), float64(q.Target), float64(q.Interval))
 }
@@ -199,12 +202,43 @@ func (v *validation) policy(p *Policy) {
 	v.atLeast0(where, "timeout, retry.max_duration, retry.delay, retry.backoff", float64(p.Timeout), float64(r.MaxDuration),
 		float64(r.Delay), float64(r.Backoff.Base), float64(r.Backoff.Cap))
 	oneOf(v, where, "retry.backoff.jitter", r.Backoff.Jitter, NoJitter, FullJitter)
-	v.atLeast0(where, "retry.budget", r.Budget.Ratio, r.Budget.Burst)
+	v.atLeast0(where, "retry.budget", r.Budget.Tokens.Ratio, r.Budget.Tokens.Burst, r.Budget.Inflight.MaxRate,
+		float64(r.Budget.Inflight.MinConcurrency))
+	v.gates(where, p)
 	v.atLeast0(where, "bulkhead, pool", float64(p.Bulkhead.Max), float64(p.Bulkhead.Wait), float64(p.Pool.Max))
 	v.check(where, "network.delay", p.Network.Delay.validate())
 	v.share(where, "network.loss", p.Network.Loss)
 	oneOf(v, where, "balance.algorithm", p.Balance.Algorithm, RoundRobin, RandomInstance, TwoChoices, LeastConnections, ConsistentHash)
 	v.check(where, "balance.discovery", p.Balance.Discovery.validate())
+}
+
+// gates checks the policies that refuse attempts.
+func (v *validation) gates(where string, p *Policy) {
+	b := &p.CircuitBreaker
+	v.atLeast0(where, "circuit_breaker", float64(b.FailureThreshold), float64(b.FailureCapacity), float64(b.MinExecutions),
+		float64(b.Period), float64(b.Delay), float64(b.SuccessThreshold), float64(b.SuccessCapacity))
+	v.share(where, "circuit_breaker.failure_rate", b.FailureRate)
+	if b.FailureRate > 0 && b.Period == 0 {
+		v.wrong(where, "circuit_breaker.failure_rate without a period: want the time whose attempts count")
+	}
+	t := &p.AdaptiveThrottler
+	v.atLeast0(where, "adaptive_throttler", float64(t.Period), float64(t.MinExecutions))
+	v.share(where, "adaptive_throttler.max_rejection_rate", t.MaxRejectionRate)
+	if !(t.FailureRate >= 0 && t.FailureRate < 1) {
+		v.wrong(where, "adaptive_throttler.failure_rate %v: want 0 or more, and less than 1", t.FailureRate)
+	}
+	l := &p.RateLimiter
+	v.atLeast0(where, "rate_limiter", float64(l.Interval), float64(l.Max), float64(l.Period), float64(l.MaxWait))
+	if l.Max > 0 && l.Period == 0 {
+		v.wrong(where, "rate_limiter.max without a period: want the time in which so many may go")
+	}
+	a := &p.AdaptiveLimiter
+	v.atLeast0(where, "adaptive_limiter", float64(a.Min), float64(a.Max), float64(a.Initial), a.MaxFactor, float64(a.WindowMin),
+		float64(a.WindowMax), float64(a.MinSamples))
+	if a.Max > 0 && (a.Min > a.Max || a.Initial > a.Max) {
+		v.wrong(where, "adaptive_limiter from %d to %d, at first %d: want min and initial no higher than max", a.Min, a.Max, a.Initial)
+	}
+	v.atLeast0(where, "hedge.delay", float64(p.Hedge.Delay))
 }
 
 func (v *validation) rules() {
