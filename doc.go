@@ -15,6 +15,9 @@
 //	phase/contract/cel         compiles the guards of contracts and decides whether they hold
 //	examples/contracts         is ten contracts to copy, one for each use of phases
 //	phase/protocol             is how phases are announced, believed and held, as pure functions
+//	phase/wire                 is what producers, consumers and the mediator say to each other
+//	phase                      announces phases, learns others', and refuses work that a phase forbids
+//	phase/phasegrpc            carries phases over gRPC
 //	internal/wording           writes counts and shares as people read them
 //	internal/access            knows who may do what, by token and role
 //	internal/telemetry         is a span, a log record, a metric point, a change, a window of time
@@ -31,8 +34,11 @@
 //	examples/scenarios         are systems that fail, and systems that do not
 //	internal/store             is what a backend must do, and one that does it in memory
 //	internal/store/duckdb      answers the store's questions in DuckDB SQL
+//	internal/mediator          commits announcements, hands out leases, and tells everyone
+//	internal/mediator/etcd     keeps what a mediator must not forget in etcd
 //	internal/web               serves the API and the embedded pages
 //	internal/app               wires all this together, and stops it in order
 //	internal/demo              is a shop of real services on loopback, under load, with a twist
+//	examples/drain             counts the requests that a server loses when it is told to stop
 //	cmd/eddy                   parses the command line and calls app
 package eddy

@@ -152,6 +152,39 @@ const (
 	PhaseReason  = "eddy.phase.reason"
 )
 
+// What the two ends of an interaction say about phases: on their spans, and as
+// labels of the metrics below, which never carry a subject or an epoch.
+const (
+	PhaseContract       = "eddy.phase.contract"
+	PhaseAction         = "eddy.phase.action"
+	PhaseVerdict        = "eddy.phase.verdict"
+	PhaseActual         = "eddy.phase.actual.name"
+	PhaseActualEpoch    = "eddy.phase.actual.epoch"
+	PhaseActualSince    = "eddy.phase.actual.since_ms"
+	PhaseBelieved       = "eddy.phase.believed.name"
+	PhaseBelievedEpoch  = "eddy.phase.believed.epoch"
+	PhaseBelievedAge    = "eddy.phase.believed.age_ms"
+	PhaseBelievedSource = "eddy.phase.believed.source" // header, channel or none
+	PhasePanic          = "eddy.phase.panic"
+	PhaseLate           = "eddy.phase.late"
+	PhaseCause          = "eddy.phase.cause" // acks, bound or none
+	ConsumerID          = "eddy.consumer.id"
+
+	MetricPhaseInteractions = "eddy.phase.interactions"
+	MetricPhaseExpired      = "eddy.phase.beliefs.expired"
+	MetricPhasePropagation  = "eddy.phase.propagation"
+	MetricFenceRejected     = "eddy.fence.rejected"
+)
+
+// Events about phases, sent as log records with these names.
+const (
+	EventPhaseAnnounced = "eddy.phase.announced"
+	EventPhaseEnforced  = "eddy.phase.enforced"
+	EventPhaseObserved  = "eddy.phase.observed"
+	EventPhaseExpired   = "eddy.phase.expired"
+	EventPhaseRejected  = "eddy.phase.rejected"
+)
+
 // What a resource says about the fencing token of a write, on the span of that
 // write.
 const (

@@ -19,6 +19,8 @@ type serveCmd struct {
 	GRPC           string        `name:"grpc" help:"Address for OTLP over gRPC (default 127.0.0.1:4317; \"off\" for none)."`
 	HTTP           string        `name:"http" help:"Address for OTLP over HTTP (default 127.0.0.1:4318; \"off\" for none)."`
 	Tokens         string        `help:"File of tokens, one \"NAME ROLE TOKEN\" a line; roles are ingest, viewer, operator, approver." type:"path"`
+	Contracts      string        `help:"Directory of phase contracts to put in use; starts the mediator of phases." type:"path"`
+	Etcd           []string      `help:"URLs of an etcd of yours for the mediator of phases, instead of one in this process." placeholder:"URL,..."`
 	TLSCert        string        `name:"tls-cert" help:"Certificate to serve with, PEM." type:"path"`
 	TLSKey         string        `name:"tls-key" help:"Its private key, PEM." type:"path"`
 	InsecureListen bool          `help:"Allow addresses that other machines can reach without TLS and tokens. Everyone who reaches them can read and write everything."`
@@ -56,12 +58,16 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 		{c.GRPC, &o.Ingest.GRPC},
 		{c.HTTP, &o.Ingest.HTTP},
 		{c.Tokens, &o.TokensFile},
+		{c.Contracts, &o.Phases.Contracts},
 		{c.TLSCert, &o.TLS.CertFile},
 		{c.TLSKey, &o.TLS.KeyFile},
 	} {
 		if f.flag != "" {
 			*f.into = f.flag
 		}
+	}
+	if len(c.Etcd) > 0 {
+		o.Phases.Etcd = c.Etcd
 	}
 	if c.Step != 0 {
 		o.Step = c.Step

@@ -53,6 +53,7 @@ type App struct {
 	listener net.Listener
 	http     *http.Server
 	keeper   *keeper
+	phases   *phases // nil if there are none
 
 	ready   atomic.Bool
 	closers []closer // run last to first
@@ -121,7 +122,7 @@ func (a *App) open(ctx context.Context, tokens *access.List) error {
 	a.pipeline = pipeline.New(o.Analysis, a.store, a.log)
 	a.registry.MustRegister(newCollector(a.pipeline.Stats))
 	a.keeper = newKeeper(a.store, a.ingest, a.log, a.metrics)
-	return nil
+	return a.openPhases(ctx)
 }
 
 // serve starts listening for pages, the API and OTLP.
@@ -151,6 +152,7 @@ func (a *App) serve(ctx context.Context, tokens *access.List) error {
 		Coverage: a.coverage, Health: a.health, Graph: a.pipeline.Graph,
 		Hosts: a.options.Hosts, Access: tokens,
 		Receivers:  a.receivers(),
+		Phases:     a.phaseHandler(tokens),
 		TraceLinks: a.options.TraceLinks, IncidentLinks: a.options.IncidentLinks,
 		Watch: a.pipeline.Window(), Log: a.log, Registerer: a.registry,
 	}
@@ -175,6 +177,8 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.keeper.run(work) })
 	group.Go(func() error { return a.analyse(running) })
 	group.Go(func() error { return a.retain(running) })
+	group.Go(func() error { return a.tellPhases(running) })
+	group.Go(func() error { return a.mediate(running) })
 	group.Go(func() error {
 		tls := a.options.TLS
 		var err error

@@ -37,6 +37,9 @@ type Options struct {
 	// and tokens.
 	InsecureListen bool `yaml:"insecure_listen"`
 
+	// Phases are about the mediator of phases.
+	Phases PhaseOptions `yaml:"phases"`
+
 	Ingest   ingest.Config   `yaml:"ingest"`
 	Analysis pipeline.Config `yaml:"analysis"`
 	// Step is how often the window is analysed. Default 10 s.

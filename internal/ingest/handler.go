@@ -70,6 +70,17 @@ func (s *Server) Changes() http.Handler {
 	})
 }
 
+// Report takes one change in from this process, as if it had been sent. The same
+// id counts once.
+func (s *Server) Report(c *telemetry.Change) error {
+	if !s.enter() {
+		return ErrClosed
+	}
+	defer s.handlers.Done()
+	_, _, err := s.consumeChanges([]*telemetry.Change{c})
+	return err
+}
+
 // errMedia says that the content type of a request is none that is read.
 var errMedia = errors.New("content type")
 

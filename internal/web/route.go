@@ -87,6 +87,9 @@ func (s *Server) mux() (http.Handler, error) {
 		}
 		mux.Handle(rt.method+" "+rt.path, h)
 	}
+	if s.config.Phases != nil {
+		mux.Handle("/api/v1/phase/", s.config.Phases)
+	}
 	mux.Handle("/", s.answer(data, "/", func(w http.ResponseWriter, r *http.Request) error {
 		return s.lost(mux, w, r)
 	}))

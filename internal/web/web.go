@@ -36,6 +36,9 @@ type Config struct {
 	Records Records
 	// Changes receives POST /api/v1/changes. Nil answers 503.
 	Changes http.Handler
+	// Phases answers everything below /api/v1/phase/, which docs/phases.md
+	// describes, and checks tokens itself. Nil means that there are none.
+	Phases http.Handler
 	// Metrics answers GET /metrics. Nil answers 503.
 	Metrics http.Handler
 	// Coverage says what is known and what is missing, per service. Nil means

@@ -1,0 +1,340 @@
+package mediator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"example.test/eddy/phase/contract"
+	"example.test/eddy/phase/protocol"
+	"example.test/eddy/phase/wire"
+)
+
+// registrationTime is how long a consumer counts that does not ask any more, if
+// its beliefs do not last longer.
+const registrationTime = 15 * time.Second
+
+// maxMissing is how many consumers are named of those that have not
+// acknowledged.
+const maxMissing = 20
+
+type consumerID struct{ role, name string }
+
+// A consumer is who asks, and so may hold beliefs.
+type consumer struct {
+	registration  string
+	selector      string
+	until         time.Time // when it counts no more, unless it asks again
+	reads, writes []string
+	acked         map[string]wire.Ack // by key
+}
+
+// Confirm answers what is committed, as of a read that begins after the call,
+// and takes acknowledgements.
+func (m *Mediator) Confirm(ctx context.Context, q wire.ConfirmRequest) (wire.Confirm, error) {
+	if q.Consumer == "" || q.Role == "" {
+		return wire.Confirm{}, &wire.Error{Code: wire.CodeMalformed, Message: "consumer and role must be given"}
+	}
+	registration, err := m.register(ctx, q)
+	if err != nil {
+		return wire.Confirm{}, err
+	}
+	if err := m.fresh.wait(ctx); err != nil {
+		return wire.Confirm{}, err
+	}
+	if err := m.lock(ctx); err != nil {
+		return wire.Confirm{}, err
+	}
+	defer m.mu.Unlock()
+	c, err := m.contract(q.Contract)
+	if err != nil {
+		return wire.Confirm{}, err
+	}
+	answer := wire.Confirm{Revision: m.revision, Full: q.Have == 0 || q.Have > m.revision, Registration: registration}
+	if !answer.Full && q.Have == m.revision {
+		return answer, nil
+	}
+	for _, s := range c.selected(q.Selector) {
+		if answer.Full || s.record.Revision > q.Have {
+			answer.Changed = append(answer.Changed, s.record)
+		}
+	}
+	return answer, nil
+}
+
+// register notes who asks before the read: whoever may get a belief counts from
+// before it has one.
+func (m *Mediator) register(ctx context.Context, q wire.ConfirmRequest) (registration string, err error) {
+	if err := m.lock(ctx); err != nil {
+		return "", err
+	}
+	defer m.mu.Unlock()
+	c, err := m.contract(q.Contract)
+	if err != nil {
+		return "", err
+	}
+	role, ok := c.contract.Consumer(q.Role)
+	if !ok {
+		return "", &wire.Error{Code: wire.CodeContract, Message: fmt.Sprintf("contract %s has no consumer %q", c.contract.ID(), q.Role)}
+	}
+	id := consumerID{q.Role, q.Consumer}
+	if q.Leaving {
+		delete(c.consumers, id)
+		m.acknowledged(c)
+		return "", nil
+	}
+	k := c.consumers[id]
+	if k == nil {
+		if len(c.consumers) >= maxConsumers {
+			return "", &wire.Error{Code: wire.CodeTooMany, Message: fmt.Sprintf("%d consumers are registered, and no more fit", maxConsumers)}
+		}
+		k = &consumer{registration: newID(), acked: make(map[string]wire.Ack)}
+		c.consumers[id] = k
+	}
+	k.selector, k.reads, k.writes = q.Selector, q.Reads, q.Writes
+	k.until = time.Now().Add(max(registrationTime, c.contract.Wait(role)))
+	for _, ack := range q.Acks {
+		s := c.subjects[ack.Key]
+		if s == nil || !wire.Selects(q.Selector, ack.Key) || max(ack.Applied, ack.Quiesced) > s.record.Epoch {
+			continue
+		}
+		before := k.acked[ack.Key]
+		ack.Applied, ack.Quiesced = max(ack.Applied, before.Applied), max(ack.Quiesced, before.Quiesced)
+		if ack != before {
+			k.acked[ack.Key] = ack
+			s.wake()
+		}
+	}
+	return k.registration, nil
+}
+
+// acknowledged tells who waits that the set of consumers has changed.
+func (m *Mediator) acknowledged(c *contractState) {
+	for _, s := range c.subjects {
+		s.wake()
+	}
+}
+
+// wake tells who waits for acknowledgements that there may be one.
+func (s *subject) wake() {
+	for w := range s.waiters {
+		select {
+		case w <- struct{}{}:
+		default: // it has been told and will look
+		}
+	}
+}
+
+// expire forgets consumers that have not asked for long.
+func (c *contractState) expire(now time.Time) {
+	gone := false
+	for id, k := range c.consumers {
+		if now.After(k.until) {
+			delete(c.consumers, id)
+			gone = true
+			continue
+		}
+		maps.DeleteFunc(k.acked, func(key string, _ wire.Ack) bool { return c.subjects[key] == nil })
+	}
+	if !gone {
+		return
+	}
+	for _, s := range c.subjects {
+		s.wake()
+	}
+}
+
+// selected returns the subjects that a selector takes and that were announced,
+// sorted by key.
+func (c *contractState) selected(selector string) []*subject {
+	if s := c.subjects[selector]; s != nil {
+		if s.record.Epoch == 0 {
+			return nil
+		}
+		return []*subject{s}
+	}
+	var list []*subject
+	for _, key := range slices.Sorted(maps.Keys(c.subjects)) {
+		if s := c.subjects[key]; s.record.Epoch > 0 && wire.Selects(selector, key) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// watching returns the consumers of a subject whose acknowledgements count.
+func (c *contractState) watching(key string, now time.Time) map[consumerID]*consumer {
+	list := make(map[consumerID]*consumer)
+	for id, k := range c.consumers {
+		role, _ := c.contract.Consumer(id.role)
+		if role.Acknowledges() && !now.After(k.until) && wire.Selects(k.selector, key) {
+			list[id] = k
+		}
+	}
+	return list
+}
+
+// tally counts who has acknowledged an epoch. The caller holds the lock.
+func (m *Mediator) tally(c *contractState, key string, epoch uint64, now time.Time) wire.Settled {
+	var t wire.Settled
+	// Who believed what before this tenure is not known, so for as long as such a
+	// belief can last nobody's silence may be taken for consent.
+	young := now.Sub(m.since) <= longestWait(c.contract)
+	for id, k := range c.watching(key, now) {
+		t.Registered++
+		ack := k.acked[key]
+		if !young && ack.Applied >= epoch {
+			t.Applied++
+		}
+		if !young && ack.Quiesced >= epoch {
+			t.Quiesced++
+			continue
+		}
+		t.Missing = append(t.Missing, id.role+" "+id.name)
+	}
+	slices.Sort(t.Missing)
+	t.Missing = t.Missing[:min(len(t.Missing), maxMissing)]
+	return t
+}
+
+// acks are those of a tally that count for a transition.
+func acks(t wire.Settled) protocol.Acks {
+	return protocol.Acks{Registered: t.Registered, Applied: t.Applied, Quiesced: t.Quiesced}
+}
+
+// known is from when on the record's epoch was surely told to whoever asked: its
+// commit, or the beginning of this tenure, since the clock of another replica
+// says nothing about the time that has passed.
+func (m *Mediator) known(s *subject) time.Time {
+	if s.record.CommittedAt.Before(m.since) {
+		return m.since
+	}
+	return s.record.CommittedAt
+}
+
+// longestWait is how long after a commit somebody may still act on what was
+// before it.
+func longestWait(c *contract.Contract) time.Duration {
+	var longest time.Duration
+	for _, r := range c.Roles.Consumers {
+		longest = max(longest, c.Wait(r))
+	}
+	return longest
+}
+
+// Settled waits until more consumers of a subject have acknowledged an epoch
+// than the caller knows of, or the time is over, and says how many have.
+func (m *Mediator) Settled(ctx context.Context, q wire.SettledRequest) (wire.Settled, error) {
+	const longest = 15 * time.Second // what a web server lets a question take, and some
+	ctx, stop := context.WithTimeout(ctx, min(time.Duration(q.Within)*time.Millisecond, longest))
+	defer stop()
+	wake := make(chan struct{}, 1)
+	defer m.unwatch(q, wake)
+	for {
+		t, again, err := m.askSettled(ctx, q, wake)
+		if err != nil || t.Applied > q.Applied || t.Quiesced > q.Quiesced || t.Registered > 0 && t.Quiesced == t.Registered {
+			return t, err
+		}
+		select {
+		case <-wake:
+		case <-again:
+		case <-ctx.Done():
+			return t, nil
+		}
+	}
+}
+
+// askSettled looks once. again ends when the tenure is old enough for
+// acknowledgements to count.
+func (m *Mediator) askSettled(ctx context.Context, q wire.SettledRequest, wake chan struct{}) (t wire.Settled, again <-chan time.Time, err error) {
+	if err := m.lock(context.WithoutCancel(ctx)); err != nil {
+		return t, nil, err
+	}
+	defer m.mu.Unlock()
+	c, err := m.contract(q.Contract)
+	if err != nil {
+		return t, nil, err
+	}
+	s := c.subjects[q.Key]
+	if s == nil || s.record.Epoch < q.Epoch {
+		return t, nil, &wire.Error{Code: wire.CodeEpochMismatch, Message: fmt.Sprintf("%s has no epoch %d", q.Key, q.Epoch)}
+	}
+	if s.waiters == nil {
+		s.waiters = make(map[chan struct{}]bool)
+	}
+	s.waiters[wake] = true
+	now := time.Now()
+	t = m.tally(c, q.Key, q.Epoch, now)
+	if left := longestWait(c.contract) - now.Sub(m.since); left > 0 {
+		again = time.After(left + time.Millisecond)
+	}
+	return t, again, nil
+}
+
+func (m *Mediator) unwatch(q wire.SettledRequest, wake chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.contracts[q.Contract]; c != nil && c.subjects[q.Key] != nil {
+		delete(c.subjects[q.Key].waiters, wake)
+	}
+}
+
+// Enforced notes that an epoch is in force.
+func (m *Mediator) Enforced(ctx context.Context, q wire.Enforced, sender string) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	c, err := m.contract(q.Contract)
+	if err != nil {
+		return err
+	}
+	s := c.subjects[q.Key]
+	if s == nil || q.Epoch > s.record.Epoch {
+		return &wire.Error{Code: wire.CodeEpochMismatch, Message: fmt.Sprintf("%s has no epoch %d", q.Key, q.Epoch)}
+	}
+	if q.Epoch <= s.record.Enforced {
+		return nil // it was reported before
+	}
+	next := s.record
+	next.Enforced = q.Epoch
+	data, err := json.Marshal(next)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", q.Key, err)
+	}
+	entry, puts, drop := m.audit.next(wire.Entry{What: "enforced", Contract: next.Contract, Key: q.Key, To: next.Phase, Epoch: q.Epoch, Sender: sender, Detail: clip(q.Cause)})
+	key := recordKey(c.contract.Name, q.Key)
+	revision, ok, err := m.commit(ctx, []Condition{{Key: key, Revision: s.stored}}, append(puts, Put{Key: key, Data: data}), drop...)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return unavailable(errOvertaken)
+	}
+	m.audit.done(entry)
+	next.Revision = revision
+	s.record, s.stored = next, revision
+	m.tell(s)
+	return nil
+}
+
+// Subjects lists the records that a selector takes.
+func (m *Mediator) Subjects(ctx context.Context, contractName, selector string) ([]wire.Record, error) {
+	if err := m.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	list := []wire.Record{}
+	for _, name := range slices.Sorted(maps.Keys(m.contracts)) {
+		if contractName != "" && contractName != name {
+			continue
+		}
+		for _, s := range m.contracts[name].selected(selector) {
+			list = append(list, s.record)
+		}
+	}
+	return list, nil
+}

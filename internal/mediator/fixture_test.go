@@ -1,0 +1,143 @@
+package mediator_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.test/eddy/internal/mediator"
+	"example.test/eddy/phase/contract"
+	"example.test/eddy/phase/wire"
+)
+
+// signer is a key with an id. All keys of testdata are the same one, so that what
+// is refused is refused for its id.
+func signer(id string) wire.Signer {
+	return wire.Signer{KeyID: id, Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+}
+
+// text reads a contract of testdata and fills in the public key.
+func text(t testing.TB, name string) []byte {
+	t.Helper()
+	yaml, err := os.ReadFile("testdata/" + name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := signer("").Key.Public().(ed25519.PublicKey)
+	return []byte(strings.ReplaceAll(string(yaml), "KEY", base64.StdEncoding.EncodeToString(public)))
+}
+
+// A fixture is a mediator that runs, with one contract.
+type fixture struct {
+	*mediator.Mediator
+	t        *testing.T
+	state    mediator.State
+	contract *contract.Contract
+	stop     func()
+}
+
+// start runs a mediator on a state and waits until it is one. It is for use in a
+// synctest bubble.
+func start(t *testing.T, state mediator.State, name string) *fixture {
+	t.Helper()
+	m, err := mediator.New(mediator.Config{State: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = m.Run(ctx) })
+	f := &fixture{Mediator: m, t: t, state: state, stop: func() { cancel(); running.Wait() }}
+	t.Cleanup(f.stop)
+	for range 10_000 {
+		c, err := m.AddContract(t.Context(), name, text(t, name), "test")
+		if err == nil {
+			f.contract = c
+			return f
+		}
+		if code(err) != wire.CodeNotActive {
+			t.Fatal(err)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	t.Fatal("it did not become the mediator")
+	return nil
+}
+
+// code is that of a refusal, or the text of another error, or "".
+func code(err error) string {
+	if why, ok := errors.AsType[*wire.Error](err); ok {
+		return why.Code
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// announcement is one that will be committed, as a beginning.
+func (f *fixture) announcement(from, to string, expected uint64) wire.Announcement {
+	return wire.Announcement{
+		Audience: "eddy", Contract: f.contract.ID(), Digest: f.contract.Digest(), Subject: "flags/rounding",
+		From: from, To: to, Expected: expected, IssuedAt: time.Now(), NotAfter: time.Now().Add(30 * time.Second),
+	}
+}
+
+// seal signs with the keys.
+func (f *fixture) seal(a wire.Announcement, ids ...string) wire.Envelope {
+	f.t.Helper()
+	var signers []wire.Signer
+	for _, id := range ids {
+		signers = append(signers, signer(id))
+	}
+	e, err := wire.Seal(a, signers...)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return e
+}
+
+// announce signs with the controller's key and announces.
+func (f *fixture) announce(a wire.Announcement) (wire.Receipt, error) {
+	f.t.Helper()
+	return f.Announce(f.t.Context(), f.seal(a, "controller"), "test", false)
+}
+
+// commit announces, must succeed, and reports it to be in force.
+func (f *fixture) commit(a wire.Announcement) wire.Receipt {
+	f.t.Helper()
+	r, err := f.announce(a)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.Enforced(f.t.Context(), wire.Enforced{Contract: f.contract.Name, Key: a.Subject, Epoch: r.Epoch, Cause: "none"}, "test"); err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+// records are what is committed.
+func (f *fixture) records() []wire.Record {
+	f.t.Helper()
+	list, err := f.Subjects(f.t.Context(), "", "")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return list
+}
+
+// audit is the whole log.
+func (f *fixture) audit() []wire.Entry {
+	f.t.Helper()
+	entries, err := f.Audit(f.t.Context(), 0, 1_000_000, "")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return entries
+}

@@ -1,0 +1,88 @@
+package mediator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.test/eddy/phase/wire"
+)
+
+// metrics are the mediator's own figures; the zero value counts nothing. No
+// label is a subject or an epoch: there is no end of those.
+type metrics struct {
+	transitions *prometheus.CounterVec
+	refusals    *prometheus.CounterVec
+	flaps       *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer, m *Mediator) (metrics, error) {
+	if r == nil {
+		return metrics{}, nil
+	}
+	k := metrics{
+		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "eddy_phase_transitions_total", Help: "Transitions committed, by contract.",
+		}, []string{"contract", "from", "to"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "eddy_phase_refused_total", Help: "Announcements refused, by code.",
+		}, []string{"code"}),
+		flaps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "eddy_phase_flaps_total", Help: "Times that a subject went back and forth more often than its contract allows.",
+		}, []string{"contract"}),
+	}
+	active := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eddy_phase_mediator_active", Help: "1 while this replica is the mediator.",
+	}, func() float64 { active, _, _ := m.count(); return active })
+	subjects := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eddy_phase_subjects", Help: "Subjects that have a record.",
+	}, func() float64 { _, subjects, _ := m.count(); return subjects })
+	consumers := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eddy_phase_consumers", Help: "Consumers that are registered.",
+	}, func() float64 { _, _, consumers := m.count(); return consumers })
+	for _, c := range []prometheus.Collector{k.transitions, k.refusals, k.flaps, active, subjects, consumers} {
+		if err := r.Register(c); err != nil {
+			return metrics{}, fmt.Errorf("mediator metrics: %w", err)
+		}
+	}
+	return k, nil
+}
+
+// count is what the gauges show.
+func (m *Mediator) count() (active, subjects, consumers float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tenure != "" {
+		active = 1
+	}
+	for _, c := range m.contracts {
+		subjects += float64(len(c.subjects))
+		consumers += float64(len(c.consumers))
+	}
+	return active, subjects, consumers
+}
+
+func (k metrics) committed(contract, from, to string) {
+	if k.transitions != nil {
+		k.transitions.WithLabelValues(contract, from, to).Inc()
+	}
+}
+
+func (k metrics) refused(code string) {
+	if k.refusals != nil {
+		k.refusals.WithLabelValues(code).Inc()
+	}
+}
+
+func (k metrics) flapped(contract string) {
+	if k.flaps != nil {
+		k.flaps.WithLabelValues(contract).Inc()
+	}
+}
+
+// sortRecords sorts by revision, in which order they were committed.
+func sortRecords(list []wire.Record) {
+	slices.SortFunc(list, func(a, b wire.Record) int { return cmp.Compare(a.Revision, b.Revision) })
+}

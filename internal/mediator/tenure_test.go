@@ -1,0 +1,274 @@
+package mediator_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.test/eddy/internal/mediator"
+	"example.test/eddy/phase/wire"
+)
+
+// flaky is a State that can be cut off, before a commit or before its answer.
+type flaky struct {
+	mediator.State
+	down, lostAnswer bool
+}
+
+var errDown = errors.New("no quorum")
+
+func (s *flaky) Get(ctx context.Context, key string) (mediator.Value, int64, error) {
+	if s.down {
+		return mediator.Value{}, 0, errDown
+	}
+	return s.State.Get(ctx, key)
+}
+
+func (s *flaky) Commit(ctx context.Context, ifs []mediator.Condition, puts []mediator.Put, deletes ...string) (int64, bool, error) {
+	if s.down {
+		return 0, false, errDown
+	}
+	revision, ok, err := s.State.Commit(ctx, ifs, puts, deletes...)
+	if s.lostAnswer {
+		s.lostAnswer = false
+		return 0, false, errDown
+	}
+	return revision, ok, err
+}
+
+func (s *flaky) Renew(ctx context.Context, id mediator.LeaseID) error {
+	if s.down {
+		return errDown
+	}
+	return s.State.Renew(ctx, id)
+}
+
+func confirm(f *fixture, consumer string, acks ...wire.Ack) (wire.Confirm, error) {
+	return f.Confirm(f.t.Context(), wire.ConfirmRequest{Consumer: consumer, Role: "region", Contract: "flag", Selector: "flags/*", Acks: acks})
+}
+
+func TestARestartForgetsNothingThatWasCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := &mediator.Memory{}
+		first := start(t, state, "flag")
+		first.commit(first.announcement("FLAG_OFF", "CANARY", 0))
+		first.stop()
+		second := start(t, state, "flag")
+		if r := second.records(); len(r) != 1 || r[0].Epoch != 1 || r[0].Phase != "CANARY" {
+			t.Errorf("records %+v, want CANARY at epoch 1", r)
+		}
+		<-time.After(time.Minute)
+		second.commit(second.announcement("CANARY", "FLAG_OFF", 1))
+		if err := wire.VerifyChain(second.audit()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A mediator that was just started does not know who believes what: nobody has
+// registered with it, and that must not read as consent.
+func TestAfterARestartSilenceIsNotConsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := &mediator.Memory{}
+		first := start(t, state, "flag")
+		first.commit(first.announcement("FLAG_OFF", "CANARY", 0))
+		<-time.After(time.Minute)
+		first.stop()
+		second := start(t, state, "flag")
+		if _, err := confirm(second, "eu", wire.Ack{Key: "flags/rounding", Applied: 1, Quiesced: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := second.announce(second.announcement("CANARY", "FLAG_OFF", 1)); code(err) != wire.CodeNotSettled {
+			t.Errorf("at once: %v, want not_settled although all who are known have acknowledged", err)
+		}
+		<-time.After(1400 * time.Millisecond)
+		if _, err := second.announce(second.announcement("CANARY", "FLAG_OFF", 1)); err != nil {
+			t.Errorf("when every belief of before has ended: %v", err)
+		}
+	})
+}
+
+func TestOneReplicaAtATimeIsTheMediator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := &mediator.Memory{}
+		cut := &flaky{State: memory}
+		first := start(t, cut, "flag")
+		second, err := mediator.New(mediator.Config{State: memory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { _ = second.Run(ctx); close(ended) }()
+		<-time.After(time.Minute)
+		if _, err := second.Subjects(t.Context(), "", ""); code(err) != wire.CodeNotActive {
+			t.Errorf("the second replica answers %v, want not_active", err)
+		}
+		// The first cannot renew, and does not notice for a moment.
+		cut.down = true
+		<-time.After(7 * time.Second)
+		if _, err := second.Subjects(t.Context(), "", ""); err != nil {
+			t.Errorf("the second replica: %v, want it to have taken over", err)
+		}
+		cut.down = false
+		if _, err := confirm(first, "eu"); code(err) != wire.CodeNotActive {
+			t.Errorf("the first confirms although it was deposed: %v", err)
+		}
+		if _, err := first.announce(first.announcement("FLAG_OFF", "CANARY", 0)); err == nil {
+			t.Error("the first commits although it was deposed")
+		}
+		if list, err := second.Subjects(t.Context(), "", ""); err != nil || len(list) != 0 {
+			t.Errorf("records %v, %v, want none", list, err)
+		}
+		stop()
+		<-ended
+	})
+}
+
+func TestWithoutAQuorumNothingIsConfirmedOrCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := &flaky{State: &mediator.Memory{}}
+		f := start(t, state, "flag")
+		f.commit(f.announcement("FLAG_OFF", "CANARY", 0))
+		state.down = true
+		if _, err := confirm(f, "eu"); code(err) != wire.CodeUnavailable {
+			t.Errorf("confirm: %v, want unavailable", err)
+		}
+		<-time.After(2 * time.Second)
+		if _, err := f.announce(f.announcement("CANARY", "FLAG_OFF", 1)); code(err) != wire.CodeUnavailable {
+			t.Errorf("announce: %v, want unavailable", err)
+		}
+		state.down = false
+		if _, err := f.announce(f.announcement("CANARY", "FLAG_OFF", 1)); err != nil {
+			t.Errorf("with the quorum back: %v", err)
+		}
+	})
+}
+
+func TestACommitWhoseAnswerWasLostIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := &flaky{State: &mediator.Memory{}}
+		f := start(t, state, "flag")
+		state.lostAnswer = true
+		a := f.announcement("FLAG_OFF", "CANARY", 0)
+		if _, err := f.announce(a); code(err) != wire.CodeUnavailable {
+			t.Fatalf("announce: %v, want unavailable", err)
+		}
+		if r := f.records(); len(r) != 1 || r[0].Epoch != 1 {
+			t.Errorf("records %v, want what was committed", r)
+		}
+		if _, err := f.announce(a); code(err) != wire.CodeEpochMismatch {
+			t.Errorf("the same again: %v, want that it is not committed twice", err)
+		}
+		if err := wire.VerifyChain(f.audit()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAConfirmHoldsWhatIsNewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &mediator.Memory{}, "flag")
+		all, err := confirm(f, "eu")
+		if err != nil || !all.Full || len(all.Changed) != 0 {
+			t.Fatalf("%+v, %v, want nothing, and all of it", all, err)
+		}
+		f.commit(f.announcement("FLAG_OFF", "CANARY", 0))
+		news, err := f.Confirm(t.Context(), wire.ConfirmRequest{Consumer: "eu", Role: "region", Contract: "flag", Selector: "flags/*", Have: all.Revision})
+		if err != nil || news.Full || len(news.Changed) != 1 || news.Changed[0].Phase != "CANARY" {
+			t.Errorf("%+v, %v, want CANARY", news, err)
+		}
+		other, err := f.Confirm(t.Context(), wire.ConfirmRequest{Consumer: "eu", Role: "region", Contract: "flag", Selector: "flags/other*"})
+		if err != nil || len(other.Changed) != 0 {
+			t.Errorf("%+v, %v, want nothing of another selector", other, err)
+		}
+	})
+}
+
+func TestNewsGoesOnWhereAStreamEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &mediator.Memory{}, "flag")
+		first := f.commit(f.announcement("FLAG_OFF", "CANARY", 0))
+		for _, tt := range []struct {
+			from int64
+			want int
+		}{{0, 1}, {first.Revision - 1, 1}, {f.records()[0].Revision, 0}, {1 << 40, 1}} {
+			ctx, stop := context.WithCancel(t.Context())
+			err := f.Watch(ctx, "flag", "", tt.from, func(_ int64, changed []wire.Record) error {
+				if len(changed) != tt.want {
+					t.Errorf("from %d: %d records, want %d", tt.from, len(changed), tt.want)
+				}
+				stop()
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestAnEntryThatWasChangedOrLeftOutIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &mediator.Memory{}, "flag")
+		f.commit(f.announcement("FLAG_OFF", "CANARY", 0))
+		log := f.audit()
+		if err := wire.VerifyChain(log); err != nil || len(log) != 3 {
+			t.Fatalf("%d entries, %v, want contract, committed and enforced", len(log), err)
+		}
+		changed := append([]wire.Entry(nil), log...)
+		changed[1].Sender = "somebody else"
+		forged := append([]wire.Entry(nil), log...)
+		forged[1].Sender = "somebody else"
+		forged[1].Hash = forged[1].Sum()
+		for name, bad := range map[string][]wire.Entry{"changed": changed, "forged": forged, "left out": {log[0], log[2]}} {
+			if wire.VerifyChain(bad) == nil {
+				t.Errorf("a log with an entry that was %s verifies", name)
+			}
+		}
+	})
+}
+
+func TestALeaseHasOneHolderAndGrowingTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &mediator.Memory{}, "lease")
+		q := func(holder string, token uint64) wire.LeaseRequest {
+			return wire.LeaseRequest{Contract: "lease", Key: "shop/cron", Holder: holder, Token: token}
+		}
+		one, err := f.Acquire(t.Context(), q("one", 0), "test")
+		if err != nil || one.Token == 0 {
+			t.Fatalf("%+v, %v, want a token", one, err)
+		}
+		if two, err := f.Acquire(t.Context(), q("two", 0), "test"); err != nil || two.Token != 0 || two.Holder != "one" {
+			t.Errorf("%+v, %v, want that one holds it", two, err)
+		}
+		if again, err := f.Acquire(t.Context(), q("one", 0), "test"); err != nil || again.Token != one.Token {
+			t.Errorf("%+v, %v, want the same tenure", again, err)
+		}
+		<-time.After(9 * time.Second)
+		if _, err := f.Renew(t.Context(), q("one", one.Token)); err != nil {
+			t.Error(err)
+		}
+		<-time.After(11 * time.Second)
+		if _, err := f.Renew(t.Context(), q("one", one.Token)); code(err) != wire.CodeFenceStale {
+			t.Errorf("renewing after the end: %v, want fence_stale", err)
+		}
+		two, err := f.Acquire(t.Context(), q("two", 0), "test")
+		if err != nil || two.Token <= one.Token {
+			t.Errorf("%+v, %v, want a token larger than %d", two, err, one.Token)
+		}
+		a := f.announcement("FOLLOWER", "ACQUIRING", 0)
+		a.Subject, a.Token = "shop/cron", one.Token
+		if _, err := f.Announce(t.Context(), f.seal(a, "test"), "test", false); code(err) != wire.CodeFenceStale {
+			t.Errorf("announcing with the old token: %v, want fence_stale", err)
+		}
+		if err := f.Resign(t.Context(), q("two", two.Token), "test"); err != nil {
+			t.Error(err)
+		}
+		if three, err := f.Acquire(t.Context(), q("three", 0), "test"); err != nil || three.Token <= two.Token {
+			t.Errorf("%+v, %v, want the lease at once", three, err)
+		}
+	})
+}

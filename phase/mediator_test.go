@@ -1,0 +1,239 @@
+package phase_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.test/eddy/internal/mediator"
+	"example.test/eddy/phase"
+)
+
+// signer is the key of the contracts in testdata, which have KEY for its public
+// half.
+func signer(id string) phase.Signer {
+	seed := make([]byte, ed25519.SeedSize)
+	copy(seed, id)
+	return phase.Signer{KeyID: id, Key: ed25519.NewKeyFromSeed(seed)}
+}
+
+// contractText reads a contract of testdata, with the public key filled in.
+func contractText(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := signer("test").Key.Public().(ed25519.PublicKey)
+	return []byte(strings.ReplaceAll(string(text), "KEY", base64.StdEncoding.EncodeToString(public)))
+}
+
+// A fixture is a mediator with its contracts, and a wire to it that a test can
+// cut.
+type fixture struct {
+	*direct
+	mediator *mediator.Mediator
+	state    *mediator.Memory
+}
+
+// newFixture starts a mediator whose tenure is old enough for acknowledgements
+// to count, and stops it with the test. It is for use in a synctest bubble.
+func newFixture(t *testing.T, contracts ...string) *fixture {
+	t.Helper()
+	state := &mediator.Memory{}
+	m, err := mediator.New(mediator.Config{State: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = m.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	f := &fixture{direct: &direct{handler: m.Handler(nil)}, mediator: m, state: state}
+	for _, name := range contracts {
+		text := contractText(t, name)
+		for {
+			if _, err := m.AddContract(t.Context(), name, text, "test"); err == nil {
+				break
+			} else if !strings.Contains(err.Error(), "not_active") {
+				t.Fatal(err)
+			}
+			<-time.After(time.Millisecond)
+		}
+	}
+	<-time.After(10 * time.Second)
+	return f
+}
+
+// client returns a client of the fixture's mediator, closed with the test.
+func (f *fixture) client(t *testing.T, identity string) *phase.Client {
+	t.Helper()
+	return f.clientWith(t, phase.Config{Identity: identity})
+}
+
+// direct is a round tripper that calls the handler, without a network. cut, if
+// it is not nil, decides which requests are lost.
+type direct struct {
+	handler http.Handler
+
+	mu    sync.Mutex
+	cut   func(*http.Request) bool
+	delay func() time.Duration
+}
+
+var errCut = errors.New("the wire is cut")
+
+// lose sets which requests are lost from now on.
+func (d *direct) lose(cut func(*http.Request) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cut = cut
+}
+
+// hold delays requests from now on, each by what delay says, and answers as
+// well.
+func (d *direct) hold(delay func() time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.delay = delay
+}
+
+func (d *direct) lost(r *http.Request) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cut != nil && d.cut(r)
+}
+
+// travel lets the time of the wire pass.
+func (d *direct) travel() {
+	d.mu.Lock()
+	delay := d.delay
+	d.mu.Unlock()
+	if delay != nil {
+		<-time.After(delay())
+	}
+}
+
+// RoundTrip implements http.RoundTripper. The response begins with the first
+// byte of its body, so that streams work.
+func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.lost(r) {
+		return nil, fmt.Errorf("%s: %w", r.URL.Path, errCut)
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	d.travel()
+	read, write := io.Pipe()
+	a := &answer{header: make(http.Header), body: write, begun: make(chan struct{})}
+	go func() {
+		d.handler.ServeHTTP(a, r)
+		a.begin(http.StatusOK)
+		_ = write.Close() // it never fails
+	}()
+	stop := context.AfterFunc(r.Context(), func() { read.CloseWithError(r.Context().Err()) })
+	select {
+	case <-a.begun:
+		d.travel()
+		return &http.Response{
+			StatusCode: a.status, Status: http.StatusText(a.status), Header: a.header, Request: r, ProtoMajor: 1, ProtoMinor: 1,
+			Body: &closing{read, stop, func() bool { return d.lost(r) }},
+		}, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+type closing struct {
+	*io.PipeReader
+	stop func() bool
+	lost func() bool
+}
+
+// Read loses what arrives while the wire is cut: a stream ends with that.
+func (c *closing) Read(p []byte) (int, error) {
+	n, err := c.PipeReader.Read(p)
+	if c.lost() {
+		return 0, errCut
+	}
+	return n, err
+}
+
+func (c *closing) Close() error {
+	c.stop()
+	return c.PipeReader.Close()
+}
+
+// answer is the http.ResponseWriter of direct.
+type answer struct {
+	header http.Header
+	body   *io.PipeWriter
+	once   sync.Once
+	status int
+	begun  chan struct{}
+}
+
+func (a *answer) Header() http.Header { return a.header }
+func (a *answer) WriteHeader(s int)   { a.begin(s) }
+func (a *answer) FlushError() error   { return nil }
+func (a *answer) Write(p []byte) (int, error) {
+	a.begin(http.StatusOK)
+	return a.body.Write(p)
+}
+
+func (a *answer) begin(status int) {
+	a.once.Do(func() {
+		a.status, a.header = status, a.header.Clone()
+		close(a.begun)
+	})
+}
+
+// newWire returns the fixture with a wire of its own to the same mediator.
+func newWire(f *fixture) *fixture {
+	return &fixture{direct: &direct{handler: f.handler}, mediator: f.mediator, state: f.state}
+}
+
+// clientWith returns a client with what f.client adds to a config.
+func (f *fixture) clientWith(t *testing.T, config phase.Config) *phase.Client {
+	t.Helper()
+	began := time.Now()
+	config.URLs = []string{"http://mediator.test"}
+	config.Signers = []phase.Signer{signer("test")}
+	config.HTTP = &http.Client{Transport: f.direct}
+	config.Clock = func() time.Duration { return time.Since(began) }
+	c, err := phase.Dial(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// answerLost makes the wire lose answers: the mediator acts, and nobody hears.
+func (f *fixture) answerLost(lost func(*http.Request) bool) {
+	whole := f.handler
+	f.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !lost(r) {
+			whole.ServeHTTP(w, r)
+			return
+		}
+		whole.ServeHTTP(&answer{header: make(http.Header), body: nobody(), begun: make(chan struct{})}, r)
+		w.WriteHeader(http.StatusBadGateway)
+	})
+}
+
+// nobody is a pipe whose reader is gone.
+func nobody() *io.PipeWriter {
+	read, write := io.Pipe()
+	_ = read.Close() // it never fails
+	return write
+}

@@ -1,0 +1,506 @@
+package phase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"example.test/eddy/phase/contract"
+	"example.test/eddy/phase/protocol"
+	"example.test/eddy/phase/wire"
+)
+
+// A Producer puts the phases of one subject in force: it is the subject, or
+// speaks for it. There must be one at a time for a subject, which its contract's
+// lease sees to where more could want to be.
+type Producer struct {
+	client   *Client
+	subject  Subject
+	contract *contract.Contract
+
+	turn chan struct{} // one transition at a time
+
+	mu       sync.Mutex
+	machine  protocol.Producer
+	actual   Name // in force
+	since    time.Duration
+	record   wire.Record // the last that is known to be committed
+	reported Epoch
+	token    uint64
+	sealed   bool
+	inflight int
+	quiet    chan struct{} // closed when inflight falls to 0
+}
+
+// A Receipt says how a transition came into force.
+type Receipt struct {
+	Epoch               Epoch
+	Committed, Enforced time.Time
+	// Cause is what ended the wait: acks, bound or none.
+	Cause protocol.Cause
+	// Missing are consumers that had not acknowledged when the bound ended it.
+	Missing []string
+}
+
+// Producer returns the producer of a subject. It takes up what an earlier
+// process left: a phase that was announced and not put in force is waited for
+// and then put in force, before Producer returns.
+func (c *Client) Producer(ctx context.Context, s Subject) (*Producer, error) {
+	if s.Key == "" || len(s.Key) > wire.MaxKey {
+		return nil, fmt.Errorf("phase: key of %d bytes: want 1 to %d", len(s.Key), wire.MaxKey)
+	}
+	k, err := c.Contract(ctx, s.Contract)
+	if err != nil {
+		return nil, err
+	}
+	p := &Producer{client: c, subject: s, contract: k, turn: make(chan struct{}, 1), quiet: make(chan struct{}), since: c.config.Clock()}
+	close(p.quiet)
+	if err := p.refresh(ctx); err != nil {
+		return nil, err
+	}
+	p.actual = Name(p.record.Phase)
+	p.machine.Epoch, p.machine.Enforced = Epoch(p.record.Epoch), Epoch(p.record.Enforced)
+	p.reported = p.machine.Enforced
+	if p.machine.Enforced < p.machine.Epoch {
+		return p, p.resume(ctx)
+	}
+	return p, nil
+}
+
+// refresh reads what is committed.
+func (p *Producer) refresh(ctx context.Context) error {
+	var answer struct {
+		Subjects []wire.Record `json:"subjects"`
+	}
+	query := url.Values{"contract": {p.subject.Contract}, "select": {p.subject.Key}}
+	if err := p.client.get(ctx, wire.PathSubjects+"?"+query.Encode(), &answer); err != nil {
+		return fmt.Errorf("phase of %s: %w", p.subject.Key, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.record = wire.Record{Contract: p.contract.ID(), Key: p.subject.Key, Phase: string(p.contract.Initial)}
+	for _, r := range answer.Subjects {
+		if r.Key == p.subject.Key {
+			p.record = r
+		}
+	}
+	return nil
+}
+
+// resume puts a phase in force that was announced before this process began.
+// When is not known, so it waits from now. A subject with a lease is left as it
+// is: who holds the lease decides.
+func (p *Producer) resume(ctx context.Context) error {
+	if p.contract.Exclusivity != nil {
+		return nil
+	}
+	t, ok := p.contract.Transition(Name(p.record.Previous), Name(p.record.Phase))
+	if ok && t.Discipline == contract.AnnounceFirst {
+		p.actual = Name(p.record.Previous)
+	}
+	rules := p.rules(t)
+	p.machine.Stage, p.machine.Committed = protocol.StageWaiting, p.client.config.Clock()
+	receipt, err := p.wait(ctx, rules, Receipt{Epoch: p.machine.Epoch})
+	if err != nil {
+		return fmt.Errorf("take up %s of %s: %w", p.record.Phase, p.subject.Key, err)
+	}
+	return p.report(ctx, receipt.Cause)
+}
+
+// Actual is the phase that is in force.
+func (p *Producer) Actual() View {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.view()
+}
+
+func (p *Producer) view() View {
+	return View{Subject: p.subject, Phase: p.actual, Last: p.actual, Epoch: p.machine.Enforced, Known: true, Age: p.client.config.Clock() - p.since}
+}
+
+// A To is an option of Producer.To.
+type To func(*change)
+
+// A change is a transition with its options.
+type change struct {
+	act          func(context.Context) error
+	reason       string
+	deployment   string
+	urgent       bool
+	signal       bool
+	waitForGuard bool
+	facts        Facts
+}
+
+// WithAct makes true what the next phase promises, in a transition that is acted
+// first: apply the DDL, warm the cache. It may run again if To is called again.
+func WithAct(f func(context.Context) error) To { return func(c *change) { c.act = f } }
+
+// WithReason says why, for people and the audit log.
+func WithReason(reason string) To { return func(c *change) { c.reason = reason } }
+
+// WithDeployment names the deployment that this belongs to.
+func WithDeployment(id string) To { return func(c *change) { c.deployment = id } }
+
+// WithFacts are statements for the guard. In-flight requests are counted by
+// Enter and need not be given.
+func WithFacts(f Facts) To { return func(c *change) { c.facts = f } }
+
+// WaitForGuard tries again while the guard does not hold, until the context
+// ends. Without it To returns the refusal.
+func WaitForGuard() To { return func(c *change) { c.waitForGuard = true } }
+
+// Urgent passes over debounce and dwell, where the transition allows it.
+func Urgent() To { return func(c *change) { c.urgent = true } }
+
+// AsSignal says that a probe or a metric asks, and not an operator or a program:
+// the phase is committed only when this has held for the contract's debounce.
+func AsSignal() To { return func(c *change) { c.signal = true } }
+
+// To puts the next phase in force, in the order that the contract prescribes,
+// and returns when it is. It waits, as long as ctx lets it, where the mediator
+// says that it is too early: the change before has not settled, a dwell is not
+// over, another key has to sign. Other refusals are returned, as *wire.Error.
+//
+// When it fails, nothing was withdrawn: either nothing changed, or the phase is
+// committed and not in force, and calling To again goes on from there.
+func (p *Producer) To(ctx context.Context, to Name, options ...To) (Receipt, error) {
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return Receipt{}, context.Cause(ctx)
+	}
+	var c change
+	for _, option := range options {
+		option(&c)
+	}
+	receipt, err := p.change(ctx, to, c)
+	if err != nil {
+		return receipt, fmt.Errorf("phase %s of %s: %w", to, p.subject.Key, err)
+	}
+	return receipt, nil
+}
+
+// change is one transition. The caller has the turn.
+func (p *Producer) change(ctx context.Context, to Name, c change) (Receipt, error) {
+	if err := p.settle(ctx); err != nil {
+		return Receipt{}, err
+	}
+	from := Name(p.record.Phase)
+	t, ok := p.contract.Transition(from, to)
+	if !ok {
+		return Receipt{}, &wire.Error{Code: wire.CodeTransition, Message: fmt.Sprintf("contract %s has no transition from %s to %s", p.contract.ID(), from, to)}
+	}
+	made := p.machine.Stage == protocol.StageAnnouncing // by a call that could not announce it
+	if made && p.actual != to {
+		return Receipt{}, fmt.Errorf("%s is made and not announced: call To(%s) first", p.actual, p.actual)
+	}
+	rules := p.rules(t)
+	if t.Discipline == contract.ActFirst {
+		if !made {
+			if _, err := p.announce(ctx, t, c, true); err != nil {
+				return Receipt{}, err
+			}
+			if c.act != nil {
+				if err := c.act(ctx); err != nil {
+					return Receipt{}, fmt.Errorf("act: %w", err)
+				}
+			}
+			p.step(rules, protocol.ProducerInput{Event: protocol.ProducerAct})
+			p.step(rules, protocol.ProducerInput{Event: protocol.ProducerActed})
+			p.enforce(to)
+		}
+	} else {
+		p.step(rules, protocol.ProducerInput{Event: protocol.ProducerAnnounce})
+	}
+	committed, err := p.announce(ctx, t, c, false)
+	if err != nil {
+		p.step(rules, protocol.ProducerInput{Event: protocol.ProducerRefused})
+		return Receipt{}, err
+	}
+	receipt := Receipt{Epoch: Epoch(committed.Epoch), Committed: committed.CommittedAt}
+	if out := p.step(rules, protocol.ProducerInput{Event: protocol.ProducerCommitted, Epoch: receipt.Epoch}); out.Enforce {
+		receipt.Cause, receipt.Enforced = out.Cause, time.Now()
+	} else if receipt, err = p.wait(ctx, rules, receipt); err != nil {
+		return receipt, err
+	}
+	return receipt, p.report(ctx, receipt.Cause)
+}
+
+// settle finishes what a failed call left: a wait, a report.
+func (p *Producer) settle(ctx context.Context) error {
+	if p.machine.Stage == protocol.StageWaiting {
+		t, _ := p.contract.Transition(Name(p.record.Previous), Name(p.record.Phase))
+		receipt, err := p.wait(ctx, p.rules(t), Receipt{Epoch: p.machine.Epoch})
+		if err != nil {
+			return err
+		}
+		return p.report(ctx, receipt.Cause)
+	}
+	if p.reported < p.machine.Enforced {
+		return p.report(ctx, protocol.CauseNone)
+	}
+	return nil
+}
+
+// rules are the bounds of a transition.
+func (p *Producer) rules(t contract.Transition) protocol.ProducerRules {
+	r := protocol.ProducerRules{MaxFlight: p.contract.Propagation.MaxFlight}
+	step := p.contract.Derive(t.From, t.To)
+	if len(step.Loss) == 0 {
+		return r
+	}
+	r.AtMost = t.Await.AtMost
+	for _, role := range p.contract.Roles.Consumers {
+		r.AtMost = max(r.AtMost, p.contract.Wait(role))
+	}
+	if p.contract.Shortcut(t) {
+		r.Quiesced, r.Applied = true, t.Await.Acks == contract.AckApplied
+	}
+	return r
+}
+
+// step moves the machine, and puts in force what it says.
+func (p *Producer) step(r protocol.ProducerRules, in protocol.ProducerInput) protocol.ProducerOutput {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in.Now = p.client.config.Clock()
+	var out protocol.ProducerOutput
+	p.machine, out = p.machine.Step(r, in)
+	if out.Enforce {
+		p.put(Name(p.record.Phase))
+	}
+	return out
+}
+
+// enforce makes a phase the actual one.
+func (p *Producer) enforce(to Name) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.put(to)
+}
+
+func (p *Producer) put(to Name) {
+	if p.actual != to {
+		p.actual, p.since = to, p.client.config.Clock()
+	}
+}
+
+// announce asks the mediator to commit, again while it is too early.
+func (p *Producer) announce(ctx context.Context, t contract.Transition, c change, dryRun bool) (wire.Receipt, error) {
+	for {
+		receipt, err := p.announceOnce(ctx, t, c, dryRun)
+		if err == nil && receipt.Pending == "" {
+			return receipt, nil
+		}
+		why := err
+		if err == nil {
+			why = errors.New(receipt.Pending)
+		} else if !p.early(err, c) {
+			return wire.Receipt{}, err
+		}
+		if !p.pause(ctx, why) {
+			return wire.Receipt{}, fmt.Errorf("%w; the last answer was: %w", context.Cause(ctx), why)
+		}
+	}
+}
+
+// pause waits before the next attempt, and reports whether there may be one.
+// Where acknowledgements are missing the mediator tells when one has come.
+func (p *Producer) pause(ctx context.Context, why error) bool {
+	every := p.contract.Propagation.ConfirmEvery
+	if refusal, ok := errors.AsType[*wire.Error](why); !ok || refusal.Code != wire.CodeNotSettled {
+		return sleep(ctx, every)
+	}
+	q := wire.SettledRequest{Contract: p.subject.Contract, Key: p.subject.Key, Epoch: p.record.Epoch, Within: every.Milliseconds()}
+	if err := p.client.post(ctx, wire.PathSettled, q, &wire.Settled{}); err != nil {
+		return sleep(ctx, every)
+	}
+	return sleep(ctx, every/10) // all may have acknowledged, and time be what counts
+}
+
+// early reports whether a refusal may pass with time.
+func (p *Producer) early(err error, c change) bool {
+	why, ok := errors.AsType[*wire.Error](err)
+	if !ok {
+		return true // nobody answered
+	}
+	switch why.Code {
+	case wire.CodeNotSettled, wire.CodeDwell, wire.CodeNotActive, wire.CodeUnavailable, wire.CodeTooMany:
+		return true
+	case wire.CodeGuardFalse:
+		return c.waitForGuard
+	}
+	return false
+}
+
+// announceOnce asks once. A commit whose answer was lost is recognised by its
+// envelope when the subject turns out to be ahead.
+func (p *Producer) announceOnce(ctx context.Context, t contract.Transition, c change, dryRun bool) (wire.Receipt, error) {
+	e, err := p.envelope(t, c)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	path := wire.PathAnnounce
+	if dryRun {
+		path += "?dry_run=true"
+	}
+	var receipt wire.Receipt
+	err = p.client.post(ctx, path, e, &receipt)
+	why, refused := errors.AsType[*wire.Error](err)
+	switch {
+	case err == nil && (dryRun || receipt.Pending != ""):
+		return receipt, nil
+	case err == nil:
+		p.committed(t, receipt)
+		return receipt, nil
+	case refused && why.Code != wire.CodeUnavailable || dryRun:
+		return wire.Receipt{}, err
+	}
+	expected := p.record.Epoch
+	if again := p.refresh(context.WithoutCancel(ctx)); again != nil || p.record.Epoch != expected+1 || !p.mine(t) {
+		return wire.Receipt{}, err
+	}
+	return wire.Receipt{Epoch: p.record.Epoch, Revision: p.record.Revision, CommittedAt: p.record.CommittedAt}, nil
+}
+
+// mine reports whether the record is of a transition that one of our keys
+// signed.
+func (p *Producer) mine(t contract.Transition) bool {
+	if p.record.Envelope == nil || p.record.Phase != string(t.To) || p.record.Previous != string(t.From) {
+		return false
+	}
+	for _, signature := range p.record.Envelope.Signatures {
+		for _, s := range p.client.config.Signers {
+			if s.KeyID == signature.KeyID {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// committed notes what is committed now.
+func (p *Producer) committed(t contract.Transition, r wire.Receipt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.record.Phase, p.record.Previous = string(t.To), string(t.From)
+	p.record.Epoch, p.record.CommittedAt, p.record.Revision = r.Epoch, r.CommittedAt, r.Revision
+}
+
+// envelope signs the announcement of a transition.
+func (p *Producer) envelope(t contract.Transition, c change) (wire.Envelope, error) {
+	const useful = 30 * time.Second
+	p.mu.Lock()
+	facts := c.facts
+	facts.Inflight += p.inflight
+	facts.Sealed = facts.Sealed || p.sealed
+	now := time.Now().UTC()
+	a := wire.Announcement{
+		Audience: p.client.audience(), Contract: p.contract.ID(), Digest: p.contract.Digest(),
+		Subject: p.subject.Key, From: string(t.From), To: string(t.To), Expected: p.record.Epoch, Token: p.token,
+		IssuedAt: now, NotAfter: now.Add(useful), Reason: c.reason, Deployment: c.deployment,
+		Urgent: c.urgent, Signal: c.signal, Facts: facts,
+	}
+	p.mu.Unlock()
+	return wire.Seal(a, p.client.config.Signers...)
+}
+
+// wait asks who has acknowledged until the machine puts the phase in force.
+func (p *Producer) wait(ctx context.Context, r protocol.ProducerRules, receipt Receipt) (Receipt, error) {
+	news := make(chan wire.Settled)
+	ask, stop := context.WithCancel(ctx)
+	defer stop()
+	if r.Quiesced || r.Applied {
+		q := wire.SettledRequest{
+			Contract: p.subject.Contract, Key: p.subject.Key, Epoch: uint64(receipt.Epoch),
+			Within: min(r.AtMost, askTime/2).Milliseconds(),
+		}
+		p.client.work.Go(func() { p.askSettled(ask, q, news) })
+	}
+	var known wire.Settled
+	for {
+		out := p.step(r, protocol.ProducerInput{
+			Event: protocol.ProducerTick,
+			Acks:  protocol.Acks{Registered: known.Registered, Applied: known.Applied, Quiesced: known.Quiesced},
+		})
+		if out.Enforce {
+			receipt.Cause, receipt.Enforced = out.Cause, time.Now()
+			if out.Cause == protocol.CauseBound {
+				receipt.Missing = known.Missing
+			}
+			return receipt, nil
+		}
+		timer := time.NewTimer(p.untilBound(r))
+		select {
+		case known = <-news:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return receipt, fmt.Errorf("committed at epoch %d and not in force: %w", receipt.Epoch, context.Cause(ctx))
+		}
+		timer.Stop()
+	}
+}
+
+// untilBound is how long the machine has nothing to do but wait.
+func (p *Producer) untilBound(r protocol.ProducerRules) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	until := p.machine.Committed + r.AtMost
+	if r.Applied && p.machine.AllApplied {
+		until = min(until, p.machine.Applied+r.MaxFlight)
+	}
+	return max(until-p.client.config.Clock(), 0) + time.Millisecond // past it, not at it
+}
+
+// askSettled passes on how far the epoch is acknowledged, until ctx ends. While
+// the mediator does not answer, the bound alone counts.
+func (p *Producer) askSettled(ctx context.Context, q wire.SettledRequest, news chan<- wire.Settled) {
+	for {
+		var answer wire.Settled
+		if err := p.client.post(ctx, wire.PathSettled, q, &answer); err != nil {
+			if !sleep(ctx, p.contract.Propagation.ConfirmEvery) {
+				return
+			}
+			continue
+		}
+		q.Applied, q.Quiesced = answer.Applied, answer.Quiesced
+		select {
+		case news <- answer:
+		case <-ctx.Done():
+			return
+		}
+		if answer.Registered > 0 && answer.Quiesced == answer.Registered && !sleep(ctx, p.contract.Propagation.ConfirmEvery) {
+			return
+		}
+	}
+}
+
+// report tells the mediator what is in force, and tries again until ctx ends.
+func (p *Producer) report(ctx context.Context, cause protocol.Cause) error {
+	p.mu.Lock()
+	q := wire.Enforced{Contract: p.subject.Contract, Key: p.subject.Key, Epoch: uint64(p.machine.Enforced), Cause: string(cause)}
+	v := p.view()
+	p.mu.Unlock()
+	p.client.signals.enforced(ctx, v, cause)
+	for {
+		err := p.client.post(ctx, wire.PathEnforced, q, &struct{}{})
+		if err == nil {
+			p.mu.Lock()
+			p.reported = Epoch(q.Epoch)
+			p.mu.Unlock()
+			return nil
+		}
+		if !elsewhere(err) {
+			return fmt.Errorf("report %s: %w", v.Phase, err)
+		}
+		if !sleep(ctx, p.contract.Propagation.ConfirmEvery) {
+			return fmt.Errorf("%s is in force and not reported: %w", v.Phase, err)
+		}
+	}
+}
