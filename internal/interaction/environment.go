@@ -61,7 +61,7 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 		for i := range on {
 			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))
 		}
-		if d := c.deviance(); d > 2*m.price && c.p() < m.options.Alpha/float64(len(m.classes.list)) {
+		if d := c.deviance(); d > 2*m.price[1] && c.p() < m.options.Alpha/float64(len(m.classes.list)) {
 			list = append(list, coincidence{k, d, c.observed / c.failed, 0})
 		}
 	}

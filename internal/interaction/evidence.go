@@ -43,6 +43,10 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 				phrase(f.Conditions[i]), m.options.things(c.total())))
 		}
 	}
+	if m.downstream(j.set) {
+		f.Against = append(f.Against, fmt.Sprintf(
+			"A failure brings about %s, and not the other way round: what made the earlier request fail may be at work here too.", list(f.Conditions, phrase)))
+	}
 	m.doubt(f, t)
 	m.halves(f, j.set) // the table is no longer good
 	m.untested(f, j.set)

@@ -42,7 +42,7 @@ func (m *miner) judge(set []int32) judgement {
 	j := judgement{set: set, cells: slices.Clone(t.cells)}
 	j.test = m.exact.compare(t, func(c int) bool { return c == whole }, func(int) bool { return true })
 	j.p = min(1, j.test.p()*m.tests[len(set)])
-	j.score = j.test.deviance() - m.price*float64(len(set))
+	j.score = j.test.deviance() - m.price[len(set)]
 	j.excess = m.exact.excess(t)
 	if len(set) == 1 {
 		return j

@@ -13,7 +13,7 @@ type miner struct {
 	classes *classes
 	exact   *exact
 	tests   []float64 // by order: how many tests a set's p is adjusted for
-	price   float64   // of naming one condition, in deviance
+	price   []float64 // by order: of naming a set, in deviance
 	cut     bool      // the search hit its bound
 	certain bool      // what fails does so for certain (see next)
 	scratch *scratch
@@ -69,11 +69,12 @@ func (m *miner) prepare() {
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger, m.exact, m.scratch.margins)
 	m.tests = combinations(m.classes.sizes, o.MaxOrder)
-	distinct := 0
-	for _, n := range m.classes.sizes {
-		distinct += n
+	// The price of a set is what it takes to say which one of its order it is: the
+	// logarithm of how many there are, in deviance twice that.
+	m.price = make([]float64, o.MaxOrder+1)
+	for k := 1; k <= o.MaxOrder; k++ {
+		m.price[k] = 2 * math.Log(m.tests[k]+float64(k))
 	}
-	m.price = 2 * math.Log(float64(distinct)+1)
 	for k := range m.tests {
 		m.tests[k] = max(1, m.tests[k]) * float64(o.MaxOrder)
 	}
@@ -131,7 +132,10 @@ func (m *miner) next(s *search) (judgement, bool) {
 	if m.certain {
 		return m.pick(s.pure.list, func(j judgement) bool { return m.pure(j) })
 	}
-	j, ok := m.pick(s.best.list, func(judgement) bool { return true })
+	j, ok := m.pick(s.best.list, func(j judgement) bool { return !m.downstream(j.set) })
+	if !ok {
+		j, ok = m.pick(s.best.list, func(judgement) bool { return true })
+	}
 	if !ok {
 		return j, false
 	}
@@ -146,6 +150,16 @@ func (m *miner) next(s *search) (judgement, bool) {
 		}
 	}
 	return m.accompany(m.widen(j)), true
+}
+
+// downstream reports whether a set names only what follows from a failure.
+func (m *miner) downstream(set []int32) bool {
+	for _, k := range set {
+		if !slices.Contains(m.options.Downstream, m.condition(k).Dimension) {
+			return false
+		}
+	}
+	return true
 }
 
 // nearly returns the best set that only misses the bound over all sets, if a

@@ -35,6 +35,11 @@ type Options struct {
 	// entry, and a location is never a cause by itself. Nil means "entry"; an
 	// empty slice means that the table has no such column.
 	Location []string
+	// Downstream are the dimensions that follow from a failure rather than lead to
+	// one: a request that is a retry fails more often because of what made the
+	// first attempt fail. A finding that names nothing else comes after all
+	// others, and says so. Nil means "attempt".
+	Downstream []string
 	// Permutations is how many times failures are permuted within strata when
 	// they are fewer than 200 and a set misses the bound over all sets by
 	// little. Such a set counts at a fifth of Alpha; default 199.
@@ -92,6 +97,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Location == nil {
 		o.Location = []string{"entry"}
+	}
+	if o.Downstream == nil {
+		o.Downstream = []string{"attempt"}
 	}
 	if o.Permutations == 0 {
 		o.Permutations = 199
