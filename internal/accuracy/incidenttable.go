@@ -24,7 +24,6 @@ func explainers() []explainer {
 		{"eddy, since the minute", func(ctx context.Context, i *Incident) ([]Set, error) { return i.Since(ctx) }},
 		{"eddy, the minute alone", func(ctx context.Context, i *Incident) ([]Set, error) { return i.mine(ctx, minutes-1) }},
 		{"eddy, five minutes at once", func(ctx context.Context, i *Incident) ([]Set, error) { return i.mine(ctx, 0) }},
-		{"study: change against the leaf's history", func(_ context.Context, i *Incident) ([]Set, error) { return i.change(), nil }},
 		{"WRAcc of the minute", simple(wracc)},
 		{"WRAcc of the change", simple(gain)},
 		{"excess over history", simple(excess)},
@@ -137,8 +136,28 @@ func incidentTables(ctx context.Context, s *Settings) error {
 		orders.add(e.name, x[0].String(), x[1].String(), x[2].String(), x[3].String())
 	}
 	s.heading("rs: incidents of a video service", fmt.Sprintf("n %d. Right at k: every labelled set is among the first k, or as many as there are. "+
-		"The study was tuned on the even half.", len(all)))
+		"The method was chosen on the even half.", len(all)))
 	halves.print(s.Out)
 	orders.print(s.Out)
+	return s.studyTable(ctx, all)
+}
+
+// studyTable is what each choice in explaining by the change is worth.
+func (s *Settings) studyTable(ctx context.Context, all []Incident) error {
+	t := &table{}
+	t.add("explained by the change", "Top-1 / 3 / 5", "even half", "odd half", "first set of one condition")
+	studies := studies()
+	answers, err := grid(ctx, s, "rs, choices", len(studies), len(all), func(_ context.Context, c, i int) ([]Set, error) {
+		return studies[c].explain(&all[i]), nil
+	})
+	if err != nil {
+		return err
+	}
+	for c, x := range studies {
+		score := scoreIncidents(all, answers[c])
+		t.add(x.name, score.all.String(), score.half[0].String(), score.half[1].String(), fmt.Sprintf("%.2f", score.single.Rate()))
+	}
+	s.heading("rs: what each choice is worth", "The method of the engine in a plain way, with one choice at a time made otherwise.")
+	t.print(s.Out)
 	return nil
 }
