@@ -9,9 +9,10 @@ BENCHTIME ?= 1s
 COUNT     ?= 1
 FUZZTIME  ?= 30
 SOAK      ?= 3m
+SIZE      ?= 1e6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench accuracy soak fuzz update lint
+.PHONY: help demo build test race bench accuracy soak table fuzz update lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ soak: ## a server under all the load it takes, for SOAK=3m: its memory must stay
 
 corpus: build ## what experiments and replays find against what was planted, over all scenarios; some minutes (ARGS=flag-combination)
 	@bin/eddy sim corpus $(ARGS)
+
+table: ## eddy explain on a table of SIZE=1e6 rows, beside DuckDB reading it (TABLE_FORMAT=csv,parquet)
+	@. ./.ci/env && EDDY_TABLE_ROWS=$(SIZE) EDDY_TABLE_FORMAT=$(TABLE_FORMAT) go test ./internal/store/duckdb -run '^TestALargeTableIsExplained$$' -v -count 1 -timeout 0
 
 fuzz: ## every fuzz target, one after the other (FUZZTIME=30 seconds each)
 	@.ci/fuzz $(FUZZTIME)

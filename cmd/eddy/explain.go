@@ -68,13 +68,15 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
+	say, done := announce(std.err)
 	result, reading, err := duckdb.Explain(ctx, duckdb.TableSource{
 		Files: c.Files, Stdin: std.in, Format: c.Format,
 		Failed: c.Failed, Count: c.Count, Failures: c.Failures,
 		Time: c.Time, Bucket: c.Bucket,
 		Only: c.Only, Ignore: c.Ignore,
-		Memory: c.Memory, Seed: c.Seed,
+		Memory: c.Memory, Seed: c.Seed, Progress: say,
 	}, options)
+	done()
 	if err != nil {
 		return err
 	}

@@ -177,6 +177,7 @@ func openTable(ctx context.Context, dir, memory string) (*sql.DB, error) {
 		"SET memory_limit=" + quoteText(memory),
 		"SET temp_directory=" + quoteText(dir),
 		fmt.Sprintf("SET threads=%d", runtime.GOMAXPROCS(0)),
+		"SET parquet_metadata_cache=true",
 		"SET autoinstall_known_extensions=false",
 		"SET autoload_known_extensions=false",
 		"SET TimeZone='UTC'",
@@ -210,29 +211,25 @@ type tableReader struct {
 	notes    []string
 	strata   []stratum // ascending
 	packed   packedRows
+	drawn    bool      // the sample is in the table drawn
 	meanings []meaning // of the table's conditions
 }
 
 // read learns what values each column has, decides what becomes of them, and
 // reads the rows that are mined.
 func (r *tableReader) read(ctx context.Context) (TableReading, error) {
-	steps := []struct {
-		doing string // long work is announced
-		do    func(context.Context) error
-	}{
-		{"", r.openFiles}, // which files, formats, columns
-		{"", r.findRoles}, // which columns tell failures and time, and which are offered
-		{"reading " + r.what(), r.load},
-		{"counting the failures", r.measure},
-		{"", r.takeSample}, // which columns are numbers, which number the rows
-		{"counting the values of each column", r.profile},
-		{"", r.choose}, // what becomes of each column
+	steps := []func(context.Context) error{
+		r.openFiles,  // which files, formats, columns
+		r.findRoles,  // which columns tell failures and time, and which are offered
+		r.load,       // where their rows can be asked for again and again
+		r.measure,    // how many rows there are, and how many failed
+		r.takeSample, // which columns are numbers, which number the rows
+		r.draw,       // the sample, of a table too large to look at each cell
+		r.profile,    // how often each value of each column occurs
+		r.choose,     // what becomes of each column
 	}
 	for _, step := range steps {
-		if step.doing != "" {
-			r.say(step.doing)
-		}
-		if err := step.do(ctx); err != nil {
+		if err := step(ctx); err != nil {
 			return TableReading{}, err
 		}
 	}
@@ -262,12 +259,4 @@ func (r *tableReader) say(doing string) {
 	if r.src.Progress != nil {
 		r.src.Progress(doing)
 	}
-}
-
-// what names the files.
-func (r *tableReader) what() string {
-	if len(r.src.Files) == 1 {
-		return r.src.Files[0]
-	}
-	return fmt.Sprintf("%d files", len(r.src.Files))
 }

@@ -144,7 +144,8 @@ func (r *tableReader) createWords(ctx context.Context, i int, c *candidate) erro
 	return r.exec(ctx, fmt.Sprintf("CREATE OR REPLACE TYPE w%d AS ENUM (%s)", i, strings.Join(words, ", ")))
 }
 
-// codeSQL is the code of the column's value, in the order of conditions.
+// codeSQL is the code of the column's value, in the order of conditions, given
+// the cell and the number that it is.
 func (c *candidate) codeSQL(i int) string {
 	first := 1 // code of the first state
 	var b strings.Builder
@@ -158,7 +159,7 @@ func (c *candidate) codeSQL(i int) string {
 	}
 	fmt.Fprintf(&b, " WHEN c%d IS NULL THEN %d", i, empty)
 	if c.number {
-		x := c.numberSQL(i)
+		x := fmt.Sprintf("x%d", i)
 		fmt.Fprintf(&b, " WHEN isfinite(%s) THEN %s", x, partSQL(x, c.cuts, 1))
 	}
 	if words < first+len(c.states) {
@@ -211,11 +212,15 @@ func (r *tableReader) packedSQL(words []string, bucket time.Duration) string {
 	for i, w := range words {
 		selected[i] = fmt.Sprintf("%s AS w%d", w, i)
 	}
-	codes := make([]string, 0, len(r.columns))
+	codes, cells := make([]string, 0, len(r.columns)+4), []string{"*"}
 	for _, i := range r.offered() {
-		codes = append(codes, fmt.Sprintf("%s AS c%d", r.columns[i].codeSQL(i), i))
+		c := &r.columns[i]
+		codes = append(codes, fmt.Sprintf("%s AS c%d", c.codeSQL(i), i))
+		if c.number { // each cell becomes a number once, not for each comparison
+			cells = append(cells, fmt.Sprintf("%s AS x%d", c.numberSQL(i), i))
+		}
 	}
 	return fmt.Sprintf(`SELECT %s AS bucket, %s, weight, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
-		FROM (SELECT %s FROM (%s)) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(selected, ", "),
-		strings.Join(append(codes, "total", "failed", "moment", "weight"), ", "), r.pickSQL(bucket))
+		FROM (SELECT %s FROM (SELECT %s FROM (%s))) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(selected, ", "),
+		strings.Join(append(codes, "total", "failed", "moment", "weight"), ", "), strings.Join(cells, ", "), r.pickSQL(bucket))
 }

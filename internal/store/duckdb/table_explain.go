@@ -60,7 +60,7 @@ func (r *tableReader) explain(ctx context.Context, reading *TableReading, o inte
 	if !reading.Sampled {
 		return found, nil
 	}
-	r.say("counting what was found on all rows")
+	r.say("counting what was found in " + wording.Count(r.total.lines) + " rows")
 	c := r.chosen(reading, found)
 	if c.dropped > 0 {
 		reading.Notes = append(reading.Notes, fmt.Sprintf("%s more in the sample, but too many kinds of rows to count: ask for fewer with --top or --max-order.",

@@ -35,6 +35,7 @@ const headLimit = 1 << 20
 type tableFile struct {
 	name        string // as it was given, for errors
 	path        string // where its content is
+	size        int64  // in bytes, as it lies there
 	format      string
 	compression string // "uncompressed", "gzip" or "zstd"; text formats only
 	delimiter   byte   // CSV and TSV only
@@ -97,6 +98,7 @@ func (r *tableReader) openFile(ctx context.Context, name string) (tableFile, err
 	case info.Size() == 0:
 		return f, fmt.Errorf("%s: empty", f.name)
 	}
+	f.size = info.Size()
 	head, err := f.readHead()
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", f.name, err)

@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -30,6 +31,11 @@ func (r *tableReader) load(ctx context.Context) error {
 	if r.inPlace() {
 		return r.exec(ctx, "CREATE OR REPLACE TEMP VIEW lines AS "+r.recordsSQL(r.offered(), true))
 	}
+	var size int64
+	for i := range r.files {
+		size += r.files[i].size
+	}
+	r.say(fmt.Sprintf("reading %d MB of text", size>>20))
 	path := quoteText(filepath.Join(r.dir, "lines.parquet"))
 	if err := r.exec(ctx, "COPY (SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered(), false)+
 		")) TO "+path+" (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"); err != nil {
@@ -56,12 +62,10 @@ const mostStrata = 20_000
 // measure counts the rows, by bucket of time, and checks that they say who
 // failed. If all of them do, later queries of files in place need not ask again.
 func (r *tableReader) measure(ctx context.Context) error {
+	r.say("counting the failures")
 	t := &r.total
-	if r.src.Time != "" {
-		row := r.db.QueryRowContext(ctx, "SELECT coalesce(min(moment), 0), coalesce(max(moment), 0) FROM lines")
-		if err := row.Scan(&t.first, &t.last); err != nil {
-			return r.inFile(err)
-		}
+	if err := r.findSpan(ctx); err != nil {
+		return err
 	}
 	bucket := r.bucket()
 	if r.buckets(bucket) > mostStrata {
@@ -96,5 +100,24 @@ func (r *tableReader) measure(ctx context.Context) error {
 		r.complete = true
 		return r.load(ctx)
 	}
+	return nil
+}
+
+// findSpan finds the time that the table covers. Of a column of timestamps in
+// Parquet the file itself says it.
+func (r *tableReader) findSpan(ctx context.Context) error {
+	if r.src.Time == "" {
+		return nil
+	}
+	query := "SELECT min(moment), max(moment) FROM lines"
+	if r.inPlace() && r.typeOf(r.src.Time) == typeMoment {
+		query = fmt.Sprintf("SELECT CASE WHEN isfinite(low) AND isfinite(high) THEN epoch_us(low) ELSE 0 END, CASE WHEN isfinite(low) AND isfinite(high) THEN epoch_us(high) ELSE 0 END"+
+			" FROM (SELECT min(%[1]s) AS low, max(%[1]s) AS high FROM (%s))", quoteName(r.src.Time), r.relation([]string{r.src.Time}, true))
+	}
+	var first, last sql.NullInt64
+	if err := r.db.QueryRowContext(ctx, query).Scan(&first, &last); err != nil {
+		return r.inFile(err)
+	}
+	r.total.first, r.total.last = first.Int64, last.Int64
 	return nil
 }

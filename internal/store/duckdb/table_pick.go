@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func (r *tableReader) shares() share {
 // other rows, evenly as far as they have the rows and oversample allows: what is
 // compared with the failures are rows of the same time.
 func (r *tableReader) pickSQL(bucket time.Duration) string {
+	if r.drawn {
+		return "SELECT * FROM drawn"
+	}
 	if !r.sampled() {
 		return "SELECT *, CAST(1 AS DOUBLE) AS weight FROM lines WHERE total > 0"
 	}
@@ -84,9 +88,31 @@ func (r *tableReader) pickSQL(bucket time.Duration) string {
 	}
 	// The first filter is within the scan, and decides what is read at all.
 	return fmt.Sprintf(`SELECT drawn.*, CASE WHEN failed > 0 THEN 1 ELSE rates.weight END AS weight
-		FROM (SELECT * FROM (SELECT *, hash(n, CAST(%d AS UBIGINT)) %% %d AS draw FROM lines) WHERE total > 0 AND (%s OR failed = 0 AND draw < %.0f)) AS drawn
+		FROM (SELECT * FROM (SELECT *, hash(xor(hash(n), CAST(%d AS UBIGINT))) %% %d AS draw FROM lines) WHERE total > 0 AND (%s OR failed = 0 AND draw < %.0f)) AS drawn
 		JOIN (VALUES %s) AS rates(bucket, below, weight) ON rates.bucket = %s WHERE failed > 0 OR draw < below`,
 		r.src.Seed, uint64(draws), failing, highest*draws, strings.Join(rates, ", "), on)
+}
+
+// mostProfiled is up to how many times the rows that may be mined the values of
+// each column are counted in all rows. To look at each cell of a larger table
+// would take longer than all the rest; there the sample has to do, weighted.
+const mostProfiled = 100
+
+// draw keeps the sample of a very large table, so that the values of its columns
+// can be counted in it before it is packed.
+func (r *tableReader) draw(ctx context.Context) error {
+	if r.total.lines <= mostProfiled*int64(r.src.MaxRows) {
+		return nil
+	}
+	r.say("choosing which of " + wording.Count(r.total.lines) + " rows to search")
+	var columns []string
+	for _, i := range r.offered() {
+		columns = append(columns, fmt.Sprintf("c%d", i))
+	}
+	columns = append(columns, "total", "failed", "moment", "weight")
+	err := r.exec(ctx, fmt.Sprintf("CREATE TEMP TABLE drawn AS SELECT %s FROM (%s)", strings.Join(columns, ", "), r.pickSQL(r.bucket())))
+	r.drawn = err == nil
+	return err
 }
 
 // sampled reports whether only a sample of the rows is mined.
@@ -97,7 +123,7 @@ func bucketSQL(bucket time.Duration) string {
 	if bucket <= 0 {
 		return "CAST(0 AS BIGINT)"
 	}
-	return fmt.Sprintf("CAST(floor(moment / %d) AS BIGINT)", bucket.Microseconds())
+	return fmt.Sprintf("(moment // %d)", bucket.Microseconds())
 }
 
 // level returns how many each may have at most, for all of them to have about

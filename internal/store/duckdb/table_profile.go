@@ -167,10 +167,21 @@ func (r *tableReader) offered() []int {
 	return list
 }
 
-// profile counts how often each value of each column occurs, in all rows. That
-// is a count by one column for each, in one statement: counts over GROUPING SETS
-// took as long, and more memory.
+// profile counts how often each value of each column occurs: in all rows, or in
+// the sample of a very large table, for all rows. That is a count by one column
+// for each, in one statement: counts over GROUPING SETS took as long, and more
+// memory.
 func (r *tableReader) profile(ctx context.Context) error {
+	if len(r.offered()) == 0 {
+		return nil
+	}
+	r.say(fmt.Sprintf("counting the values of %s", wording.Plural(len(r.offered()), "column")))
+	from, lines, total, failed := "lines", "count(*)", "sum(total)", "sum(failed)"
+	if r.drawn {
+		each := r.shares().failing
+		from, lines = "drawn", fmt.Sprintf("round(sum(weight) / %v)", each)
+		total, failed = fmt.Sprintf("round(sum(total * weight) / %v)", each), fmt.Sprintf("round(sum(failed) / %v)", each)
+	}
 	var parts []string
 	for _, i := range r.offered() {
 		c := &r.columns[i]
@@ -180,11 +191,8 @@ func (r *tableReader) profile(ctx context.Context) error {
 			value = "CAST(word AS VARCHAR)"
 		}
 		parts = append(parts, fmt.Sprintf(`SELECT %d AS col, coalesce(CAST(number AS VARCHAR), %s) AS value, lines, total, failed FROM (
-			SELECT %s AS word, %s AS number, count(*) AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed FROM lines GROUP BY ALL)`,
-			i, value, word, number))
-	}
-	if len(parts) == 0 {
-		return nil
+			SELECT %s AS word, %s AS number, CAST(%s AS BIGINT) AS lines, CAST(%s AS BIGINT) AS total, CAST(%s AS BIGINT) AS failed FROM %s GROUP BY ALL)`,
+			i, value, word, number, lines, total, failed, from))
 	}
 	return r.exec(ctx, "CREATE TEMP TABLE profile AS "+strings.Join(parts, " UNION ALL "))
 }

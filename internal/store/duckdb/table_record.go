@@ -57,11 +57,15 @@ func (r *tableReader) timeSQL(t columnType) string {
 		return "CASE WHEN isfinite(told_time) THEN epoch_us(told_time) END"
 	}
 	number := t.numberSQL("told_time")
-	text := "CAST(NULL AS BIGINT)"
+	first, text := "CASE", "CAST(NULL AS BIGINT)"
 	if t == typeText {
-		text = "epoch_us(try_cast(told_time AS TIMESTAMPTZ))"
+		// What looks like a date is tried as one first, for to fail at reading a
+		// number takes as long as to read a time.
+		const moment = "try_cast(told_time AS TIMESTAMPTZ)"
+		first = "CASE WHEN told_time LIKE '____-%' AND " + moment + " IS NOT NULL THEN epoch_us(" + moment + ")"
+		text = "epoch_us(" + moment + ")"
 	}
-	return "CASE WHEN " + number + " IS NULL THEN " + text +
+	return first + " WHEN " + number + " IS NULL THEN " + text +
 		" WHEN abs(" + number + ") < 1e11 THEN CAST(" + number + " * 1e6 AS BIGINT)" +
 		" WHEN abs(" + number + ") < 1e14 THEN CAST(" + number + " * 1e3 AS BIGINT)" +
 		" WHEN abs(" + number + ") < 1e17 THEN CAST(" + number + " AS BIGINT)" +

@@ -1,0 +1,145 @@
+package duckdb_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/store/duckdb"
+)
+
+// checkoutSQL selects a table of n rows and 20 columns, over an hour: attributes
+// of 2 to 400 values, skewed ones among them, a window of backups, and two
+// columns of numbers. Where cart 2.4.0 meets the banker's rounding under a load
+// above 840, 30 % fail; elsewhere 0.3 %. All is decided by the number of the row.
+func checkoutSQL(n int) string {
+	// Three hashes give 64 random bits each; those of several arguments would depend
+	// on each other.
+	return fmt.Sprintf(`SELECT * EXCLUDE (chance), CAST(chance < CASE WHEN cart = '2.4.0' AND rounding = 'banker' AND load > 840 THEN 0.30 ELSE 0.003 END AS INT) AS failed FROM (SELECT
+		TIMESTAMP '2026-05-04 14:00:00' + to_microseconds(i * 3600000000 // %[1]d) AS at,
+		'r' || (a & 3) AS region, 'r' || (a & 3) || 'z' || ((a >> 2) %% 3) AS zone, 'pod-' || ((a >> 10) %% 60) AS pod,
+		['2.3.0', '2.3.1', '2.4.0', '2.5.0'][CAST(1 + ((a >> 20) & 3) AS INT)] AS cart, ['half-up', 'banker'][CAST(1 + ((a >> 22) & 1) AS INT)] AS rounding,
+		['1.0', '1.1', '1.2'][CAST(1 + (a >> 23) %% 3 AS INT)] AS pricing,
+		't' || CAST(floor(400 * pow(((a >> 32) & 65535) / 65536.0, 3)) AS INT) AS tenant, '/e/' || CAST(floor(24 * pow(((a >> 48) & 65535) / 65536.0, 2)) AS INT) AS endpoint,
+		['web', 'ios', 'android'][CAST(1 + b %% 3 AS INT)] AS app, 'os' || ((b >> 8) %% 5) AS os,
+		CASE WHEN (b >> 16) %% 10 = 0 THEN 'miss' ELSE 'hit' END AS cache, CASE WHEN (i * 60 // %[1]d) %% 20 < 3 THEN 'running' ELSE '' END AS backup,
+		CASE WHEN (b >> 24) %% 50 = 0 THEN 2 ELSE 1 END AS attempt, CAST((b >> 32) %% 1000 AS INT) AS load, CAST(exp(((b >> 44) & 65535) / 65536.0 * 12) AS INT) AS size,
+		'c' || CAST(floor(60 * pow((c & 65535) / 65536.0, 2)) AS INT) AS country, ['free', 'pro', 'team'][CAST(1 + (c >> 16) %% 3 AS INT)] AS plan,
+		(c >> 24) %% 20 = 0 AS canary, (c >> 32) / 4294967296.0 AS chance
+		FROM (SELECT i, hash(3 * i) AS a, hash(3 * i + 1) AS b, hash(3 * i + 2) AS c FROM range(%[1]d) r(i)))`, n)
+}
+
+// TestALargeTableIsExplained is small unless EDDY_TABLE_ROWS says otherwise, as
+// "make table SIZE=1e8" does; it then prints what it took, beside what it takes
+// DuckDB to read the same file and do nothing with it.
+func TestALargeTableIsExplained(t *testing.T) {
+	given := os.Getenv("EDDY_TABLE_ROWS")
+	if given == "" {
+		t.Run("sampled", func(t *testing.T) { explainLarge(t, 30_000, 10_000, "parquet", false) })
+		t.Run("profiled in the sample", func(t *testing.T) { explainLarge(t, 150_000, 1_400, "parquet", false) })
+		return
+	}
+	rows, err := strconv.ParseFloat(given, 64)
+	if err != nil || rows < 1e4 {
+		t.Fatalf("EDDY_TABLE_ROWS=%s: want a number of 10,000 or more", given)
+	}
+	formats := "csv,parquet"
+	if some := os.Getenv("EDDY_TABLE_FORMAT"); some != "" {
+		formats = some
+	}
+	for format := range strings.SplitSeq(formats, ",") {
+		t.Run(format, func(t *testing.T) { explainLarge(t, int(rows), 0, format, true) })
+	}
+}
+
+func explainLarge(t *testing.T, rows, most int, format string, loud bool) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	path := filepath.Join(t.TempDir(), "checkout."+format)
+	query := func(q string, into ...any) {
+		t.Helper()
+		if err := db.QueryRowContext(t.Context(), q).Scan(into...); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SET threads=%d", runtime.GOMAXPROCS(0))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "COPY ("+checkoutSQL(rows)+") TO "+quote(path)+" (FORMAT "+format+")"); err != nil {
+		t.Fatal(err)
+	}
+	from := "read_" + format + "(" + quote(path) + ")"
+
+	src := duckdb.TableSource{Files: []string{path}, Failed: "failed", Time: "at", Seed: 1, MaxRows: most}
+	var result interaction.Result
+	eddy := took(func() { result, _ = explain(t, src) })
+	if got := sets(result); len(got) != 1 || !strings.HasPrefix(got[0], "interaction: cart=2.4.0 and load > 8") || !strings.HasSuffix(got[0], " and rounding=banker") {
+		t.Errorf("got %q, want cart=2.4.0, rounding=banker and a load above about 840", got)
+	}
+	if len(result.Findings) > 0 {
+		// The cells are counts of all rows: DuckDB is asked for the same.
+		f := result.Findings[0]
+		var total, failed int
+		query("SELECT count(*), sum(failed) FROM "+from+" WHERE cart = '2.4.0' AND rounding = 'banker' AND load "+f.Conditions[1].Value, &total, &failed)
+		if f.Cells[0].Total != total || f.Cells[0].Failed != failed {
+			t.Errorf("%d of %d failed with all of %s, the file has %d of %d", f.Cells[0].Failed, f.Cells[0].Total, sets(result)[0], failed, total)
+		}
+	}
+	if !loud {
+		return
+	}
+	var n, all int
+	count := took(func() { query("SELECT count(*) FROM "+from, &n) })
+	var columns []string
+	for _, c := range strings.Fields("at region zone pod cart rounding pricing tenant endpoint app os cache backup attempt load size country plan canary failed") {
+		columns = append(columns, fmt.Sprintf("count(%q)", c))
+	}
+	read := took(func() {
+		query("SELECT "+strings.Join(columns, " + ")+" FROM (SELECT COLUMNS(*)::VARCHAR FROM "+from+")", &all)
+	})
+	decode := took(func() {
+		query("SELECT count(x) FROM (SELECT max(COLUMNS(*)) FROM "+from+") AS x", new(int))
+	})
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s, %d rows, %d failed, %.0f MB, %d processors", format, result.Rows, result.Failed, float64(info.Size())/1e6, runtime.GOMAXPROCS(0))
+	for _, line := range []struct {
+		what string
+		effort
+	}{
+		{"DuckDB: SELECT count(*)", count}, {"DuckDB: the largest value of each column", decode}, {"DuckDB: each cell as text", read}, {"eddy explain, file to verdict", eddy},
+	} {
+		t.Logf("%-42s %7.2f s wall %7.2f s CPU  %5.1f times the largest values", line.what, line.wall.Seconds(), line.cpu.Seconds(), line.cpu.Seconds()/decode.cpu.Seconds())
+	}
+	t.Logf("peak memory of the process, generator included: %d MB", usage().Maxrss>>10)
+}
+
+// An effort is what something took.
+type effort struct{ wall, cpu time.Duration }
+
+func took(f func()) effort {
+	wall, before := time.Now(), usage()
+	f()
+	after := usage()
+	return effort{time.Since(wall), time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())}
+}
+
+func usage() syscall.Rusage {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return u
+}
