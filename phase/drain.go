@@ -26,6 +26,8 @@ type DrainOptions struct {
 	Grace time.Duration
 	// Hard bounds what is in flight after that; at least 6 s, the default.
 	Hard time.Duration
+	// Reason goes to the audit log. Default: the server was told to stop.
+	Reason string
 }
 
 // ServeAndDrain serves on l, announces that the subject is active, and when ctx
@@ -92,7 +94,7 @@ func (p *Producer) start(ctx context.Context, active Name) error {
 func (p *Producer) drain(ctx context.Context, srv *http.Server, o DrainOptions, served <-chan error) error {
 	grace, stop := context.WithTimeout(ctx, o.Grace)
 	defer stop()
-	err := p.leaveTo(grace, o)
+	err := p.Drain(grace, o)
 	if err != nil {
 		// Nothing could be announced, so all that is left is time: everyone who
 		// watches has lost the mediator too, or has no belief older than this.
@@ -107,9 +109,13 @@ func (p *Producer) drain(ctx context.Context, srv *http.Server, o DrainOptions, 
 	return errors.Join(err, ignoreClosed(<-served))
 }
 
-// leaveTo announces the drain and the stop.
-func (p *Producer) leaveTo(ctx context.Context, o DrainOptions) error {
-	reason := WithReason("the server was told to stop")
+// Drain announces the drain, waits for what the contract wants waited for, and
+// announces the stop; when it returns nil, that is in force and nobody sends any
+// more. It is for subjects that are stopped by somebody else, as by an
+// orchestrator. Of the options it uses the names.
+func (p *Producer) Drain(ctx context.Context, o DrainOptions) error {
+	o.Drain, o.Stop = cmp.Or(o.Drain, "DRAIN"), cmp.Or(o.Stop, "SHUTDOWN")
+	reason := WithReason(cmp.Or(o.Reason, "the server was told to stop"))
 	if _, ok := p.contract.Transition(p.Actual().Phase, o.Drain); ok {
 		if _, err := p.To(ctx, o.Drain, reason, Urgent()); err != nil {
 			return err
@@ -139,9 +145,8 @@ func ignoreClosed(err error) error {
 // the drain, and answers when the subject may stop, or when the request is given
 // up. It is for processes that do not use ServeAndDrain.
 func (p *Producer) PreStop(o DrainOptions) http.Handler {
-	o.Drain, o.Stop = cmp.Or(o.Drain, "DRAIN"), cmp.Or(o.Stop, "SHUTDOWN")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := p.leaveTo(r.Context(), o); err != nil {
+		if err := p.Drain(r.Context(), o); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

@@ -1,14 +1,9 @@
 package phase
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"example.test/eddy/phase/wire"
 )
@@ -45,38 +40,8 @@ func (w *Watch) follow(base string, last *string) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", base, response.Status)
 	}
-	return readEvents(w.ctx, response.Body, func(id string, data []byte) {
-		var record wire.Record
-		if json.Unmarshal(data, &record) != nil {
-			return // of a mediator that speaks otherwise: the confirm will tell
-		}
+	return wire.ReadEvents(response.Body, func(id string, r wire.Record) {
 		*last = id
-		w.pushed(record)
+		w.pushed(r)
 	})
-}
-
-// readEvents calls each for the events of a stream, until it ends.
-func readEvents(ctx context.Context, body io.Reader, each func(id string, data []byte)) error {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 0, 4<<10), 2*wire.MaxBody)
-	var id, data string
-	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch {
-		case lines.Text() == "":
-			if data != "" {
-				each(id, []byte(data))
-			}
-			id, data = "", ""
-		case field == "id":
-			id = value
-		case field == "data":
-			data += value
-		}
-	}
-	if err := lines.Err(); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return io.EOF
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,35 +31,58 @@ const maxAnswer = 64 << 20
 
 // get asks the server and decodes the answer into v.
 func (s server) get(ctx context.Context, path string, v any) error {
-	target, err := url.JoinPath(s.Server, path)
-	if err != nil {
-		return fmt.Errorf("server %q: want an address such as http://127.0.0.1:7080", s.Server)
-	}
+	return s.ask(ctx, http.MethodGet, path, nil, v)
+}
+
+// ask sends a body, if there is one, and decodes the answer into v.
+func (s server) ask(ctx context.Context, method, path string, sent []byte, v any) error {
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	response, err := s.open(ctx, method, path, sent)
 	if err != nil {
-		return fmt.Errorf("server %q: %w", s.Server, err)
-	}
-	if s.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+s.Token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w; is \"eddy serve\" running there?", s.Server, errors.Unwrap(err))
+		return err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", s.Server, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask %s%s: %s: %s", s.Server, path, response.Status, refusal(body))
-	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("answer of %s%s is not what this version of eddy expects: %w", s.Server, path, err)
 	}
 	return nil
+}
+
+// open asks and returns an answer that is not read yet, if it is a good one.
+func (s server) open(ctx context.Context, method, path string, sent []byte) (*http.Response, error) {
+	path, query, _ := strings.Cut(path, "?")
+	target, err := url.JoinPath(s.Server, path)
+	if err != nil {
+		return nil, fmt.Errorf("server %q: want an address such as http://127.0.0.1:7080", s.Server)
+	}
+	if query != "" {
+		target += "?" + query
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(sent))
+	if err != nil {
+		return nil, fmt.Errorf("server %q: %w", s.Server, err)
+	}
+	if s.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.Token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w; is \"eddy serve\" running there?", s.Server, errors.Unwrap(err))
+	}
+	if response.StatusCode == http.StatusOK {
+		return response, nil
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", s.Server, err)
+	}
+	return nil, fmt.Errorf("ask %s%s: %s: %s", s.Server, path, response.Status, refusal(body))
 }
 
 // refusal takes the message out of an error answer.

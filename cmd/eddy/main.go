@@ -37,6 +37,7 @@ type commands struct {
 	Replay    replayCmd    `cmd:"" help:"Carry recorded OTLP and changes through the pipeline on their own clock."`
 	Incidents incidentsCmd `cmd:"" help:"List the incidents of a running server."`
 	Show      showCmd      `cmd:"" help:"Show one incident of a running server."`
+	Phase     phaseCmd     `cmd:"" help:"Phases: who is in which, announced, drained, watched, audited."`
 	Version   versionCmd   `cmd:"" help:"Print the version and how it was built."`
 }
 

@@ -164,7 +164,8 @@ func (a *App) tellPhases(ctx context.Context) error {
 func (a *App) phaseChange(ctx context.Context, r wire.Record) *telemetry.Change {
 	c := &telemetry.Change{
 		ID: fmt.Sprintf("phase-%s-%s-%d", r.Contract, wire.Hash(r.Key), r.Epoch), Time: r.CommittedAt, Kind: telemetry.ChangePhase,
-		Entity: r.Key, Dimension: "phase", Value: r.Phase, Previous: r.Previous, Source: "eddy phases",
+		Entity: r.Key, Dimension: "phase", Value: r.Phase, Previous: r.Previous,
+		Origin: telemetry.OriginReported, Source: "eddy phases",
 		Summary: fmt.Sprintf("%s: %s to %s at epoch %d", r.Contract, r.Previous, r.Phase, r.Epoch),
 	}
 	name, _, _ := strings.Cut(r.Contract, "@")

@@ -66,7 +66,7 @@ func TestPhasesAreCommittedOnDiskAndToldToTheAnalysis(t *testing.T) {
 		for telemetryChange(t, server).Value != string(to) {
 			<-time.After(10 * time.Millisecond)
 		}
-		if c := telemetryChange(t, server); c.Entity != "cart" || c.Instance != "7f" || c.Dimension != "phase" || c.Kind != telemetry.ChangePhase {
+		if c := telemetryChange(t, server); c.Entity != "cart" || c.Instance != "7f" || c.Dimension != "phase" || c.Origin != telemetry.OriginReported || c.Kind != telemetry.ChangePhase {
 			t.Errorf("the change is %+v, want the phase of instance 7f of cart", c)
 		}
 		stop()

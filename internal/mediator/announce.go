@@ -68,8 +68,11 @@ func (m *Mediator) Announce(ctx context.Context, e wire.Envelope, sender string,
 	if dryRun {
 		return wire.Receipt{Epoch: r.subject.record.Epoch, Registered: len(r.state.watching(r.Subject, r.now))}, nil
 	}
-	if wait := m.gather(r); wait != "" {
-		err := m.note(ctx, r.entry("pending", wait))
+	if wait, first := m.gather(r); wait != "" {
+		var err error
+		if first {
+			err = m.note(ctx, r.entry("pending", wait))
+		}
 		return wire.Receipt{Epoch: r.subject.record.Epoch, Pending: wait}, err
 	}
 	return m.put(ctx, r)
@@ -239,7 +242,7 @@ func (m *Mediator) checkProtocol(_ context.Context, r *request) *wire.Error {
 		return refusal(wire.CodeDwell, "it has been in %s for %s, and must stay %s", r.From, r.now.Sub(committed).Round(time.Millisecond), rules.Dwell)
 	case protocol.RefusalGuard:
 		if err != nil {
-			return refusal(wire.CodeGuardFalse, "guard %s could not be told: %v", t.Guard, err)
+			return refusal(wire.CodeGuardFalse, "%v", err)
 		}
 		return refusal(wire.CodeGuardFalse, "guard does not hold: %s", t.Guard)
 	case "":
@@ -269,8 +272,8 @@ func (m *Mediator) quiesced(r *request) protocol.Acks {
 }
 
 // gather counts signatures and the time that a signal holds. It returns what the
-// announcement still waits for, "" if nothing.
-func (m *Mediator) gather(r *request) string {
+// announcement still waits for, "" if nothing, and whether that is news.
+func (m *Mediator) gather(r *request) (wait string, first bool) {
 	hold := r.contract.Stability.Debounce[contract.PhaseName(r.To)]
 	if !r.Signal || r.Urgent && r.transition.Urgent {
 		hold = 0
@@ -280,24 +283,26 @@ func (m *Mediator) gather(r *request) string {
 		p = &pending{announcement: r.Announcement, since: r.now}
 	}
 	p.seen = r.now
+	signed := len(p.keyIDs)
 	for _, id := range r.keyIDs {
 		if !slices.Contains(p.keyIDs, id) {
 			p.keyIDs = append(p.keyIDs, id)
 		}
 	}
 	slices.Sort(p.keyIDs)
+	first = len(p.keyIDs) > signed
 	quorum := max(r.contract.Announce.Quorum, 1)
 	held := r.now.Sub(p.since)
 	switch {
 	case len(p.keyIDs) < quorum:
 		r.hold(p)
-		return fmt.Sprintf("%d of %d keys have signed (%s); another one must announce the same within %s", len(p.keyIDs), quorum, strings.Join(p.keyIDs, ", "), pendingTime)
+		return fmt.Sprintf("%d of %d keys have signed (%s); another one must announce the same within %s", len(p.keyIDs), quorum, strings.Join(p.keyIDs, ", "), pendingTime), first
 	case held < hold:
 		r.hold(p)
-		return fmt.Sprintf("the signal must hold for %s, and has for %s; announce it again while it does", hold, held.Round(time.Millisecond))
+		return fmt.Sprintf("the signal must hold for %s, and has for %s; announce it again while it does", hold, held.Round(time.Millisecond)), first
 	}
 	r.keyIDs = p.keyIDs
-	return ""
+	return "", false
 }
 
 // hold keeps an announcement that waits.

@@ -101,17 +101,40 @@ func (m *Mediator) note(ctx context.Context, e wire.Entry) error {
 // the refusal. The caller holds the lock.
 func (m *Mediator) refuse(ctx context.Context, a wire.Announcement, sender string, why *wire.Error) error {
 	m.metrics.refused(why.Code)
-	if !m.audit.quota(time.Now()) {
+	if m.askedAgain(a, why) || !m.audit.quota(time.Now()) {
 		return why
 	}
-	err := m.note(ctx, wire.Entry{
+	e := wire.Entry{
 		What: "refused", Code: why.Code, Contract: clip(a.Contract), Key: clip(a.Subject), From: clip(a.From), To: clip(a.To),
-		Epoch: a.Expected + 1, Token: a.Token, Sender: sender, Detail: clip(why.Message),
-	})
+		Token: a.Token, Sender: sender, Detail: clip(why.Message),
+	}
+	if a.Subject != "" {
+		e.Epoch = a.Expected + 1
+	}
+	err := m.note(ctx, e)
 	if err != nil {
 		m.config.Log.ErrorContext(ctx, "refusal not in the audit log", "code", why.Code, "error", err)
 	}
 	return why
+}
+
+// askedAgain reports whether the same was refused for the same reason just before,
+// a reason that passes with time: whoever waits for it asks again and again.
+func (m *Mediator) askedAgain(a wire.Announcement, why *wire.Error) bool {
+	name, _ := splitID(a.Contract)
+	if m.contracts[name] == nil || m.contracts[name].subjects[a.Subject] == nil {
+		return false
+	}
+	switch why.Code {
+	case wire.CodeNotSettled, wire.CodeDwell, wire.CodeGuardFalse, wire.CodeHeld:
+	default:
+		return false
+	}
+	s := m.contracts[name].subjects[a.Subject]
+	asked := fmt.Sprintf("%s %s %d", why.Code, a.To, a.Expected)
+	again := s.refused == asked
+	s.refused = asked
+	return again
 }
 
 // clip bounds what a stranger can put into the log.

@@ -104,6 +104,7 @@ type subject struct {
 	record   wire.Record
 	stored   int64 // the revision of the record in the state; 0 if it is not there
 	pending  *pending
+	refused  string      // what was refused last, of what passes with time
 	flips    []time.Time // lately
 	heldTill time.Time
 	waiters  map[chan struct{}]bool // told when an acknowledgement comes
