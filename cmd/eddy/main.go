@@ -33,6 +33,7 @@ type commands struct {
 	Demo      demoCmd      `cmd:"" help:"Play a story in a shop of real services, and name what went wrong."`
 	Serve     serveCmd     `cmd:"" help:"Receive telemetry and changes, analyse them, show what was found."`
 	Explain   explainCmd   `cmd:"" help:"Find the conditions that explain failures in a table: CSV, TSV, JSON lines, Parquet."`
+	Reproduce reproduceCmd `cmd:"" help:"Make a finding again in the simulator: confirmed, or refuted."`
 	Sim       simCmd       `cmd:"" help:"Carry out systems in virtual time, with known truth."`
 	Replay    replayCmd    `cmd:"" help:"Carry recorded OTLP and changes through the pipeline on their own clock."`
 	Incidents incidentsCmd `cmd:"" help:"List the incidents of a running server."`

@@ -17,6 +17,7 @@ import (
 // simCmd are the verbs of the simulator.
 type simCmd struct {
 	Run    simRunCmd    `cmd:"" help:"Carry out a scenario: one run to look at, or the experiment in it."`
+	Import simImportCmd `cmd:"" help:"Learn a scenario from recorded traces."`
 	Corpus simCorpusCmd `cmd:"" help:"Hold what is found against what was planted, over the scenarios that come with Eddy."`
 	List   simListCmd   `cmd:"" help:"List the scenarios that come with Eddy."`
 	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files."`
@@ -30,6 +31,7 @@ type simRunCmd struct {
 	Off        []string `help:"Conditions to switch off in the run." placeholder:"ID"`
 	Seed       *uint64  `help:"Seed of the run, and the first of the experiment (default: that of the file)."`
 	Workers    int      `help:"How many runs go on at the same time (default: one a core)."`
+	Telemetry  string   `help:"Write the telemetry of the run to this file, for eddy replay." type:"path" placeholder:"FILE"`
 	HTML       string   `name:"html" help:"Write a page with charts to this file." type:"path" placeholder:"FILE"`
 	JSON       bool     `name:"json" help:"Print JSON."`
 }
@@ -69,6 +71,11 @@ func (c *simRunCmd) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	out := simResult{Picture: s.Draw(run), Responses: s.Responses(run)}
+	if c.Telemetry != "" {
+		if _, err := record(ctx, s, c.Telemetry, on); err != nil {
+			return fmt.Errorf("telemetry: %w", err)
+		}
+	}
 	if c.Experiment {
 		if out.Experiment, err = c.experiment(ctx, s, std.err); err != nil {
 			return err

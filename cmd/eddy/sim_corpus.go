@@ -122,7 +122,7 @@ func (r *corpusRow) replay(ctx context.Context, s *scenario.Scenario) error {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, r.Name+".jsonl")
-	shows, err := record(ctx, s, path)
+	shows, err := record(ctx, s, path, nil)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", r.Name, err)
 	}
@@ -158,13 +158,14 @@ func (r *corpusRow) replay(ctx context.Context, s *scenario.Scenario) error {
 	return nil
 }
 
-// record writes the telemetry of one run to a file.
-func record(ctx context.Context, s *scenario.Scenario, path string) (map[string]string, error) {
+// record writes the telemetry of one run to a file, and returns how conditions
+// show in it.
+func record(ctx context.Context, s *scenario.Scenario, path string, on map[string]bool) (map[string]string, error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	shows, err := s.Record(ctx, s.Seed, nil, f)
+	shows, err := s.Record(ctx, s.Seed, on, f)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}

@@ -31,6 +31,7 @@ type document struct {
 	Conditions  []conditionEntry
 	SLO         objective
 	Telemetry   sim.Telemetry
+	Uncertain   []Uncertain
 	Experiment  *questionEntry
 	Asserts     []assertEntry
 	Truth       truthEntry
@@ -130,7 +131,7 @@ func (d *decoder) scenario(doc *document) *Scenario {
 	if doc.Name == "" {
 		d.about("", "name", "missing: name the scenario, as in \"name: retry-storm\"")
 	}
-	s := &Scenario{File: d.file, Description: strings.TrimSpace(doc.Description), Seed: doc.Seed}
+	s := &Scenario{File: d.file, Description: strings.TrimSpace(doc.Description), Seed: doc.Seed, Uncertain: doc.Uncertain}
 	s.Model = sim.Model{
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
 		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores,
@@ -161,6 +162,7 @@ func (d *decoder) scenario(doc *document) *Scenario {
 		s.Model.Conditions = append(s.Model.Conditions, c.condition())
 	}
 	d.valid(&s.Model)
+	d.uncertain(s)
 	s.Truth = doc.Truth.truth()
 	d.truth(s)
 	if doc.Experiment != nil {

@@ -37,9 +37,11 @@ type Scenario struct {
 	Description string
 	Seed        uint64
 	Model       sim.Model
-	Question    *Question // nil if the file asks for no experiment
-	Asserts     []Assert
-	Truth       Truth
+	// Uncertain are numbers of the model that are not known, with their ranges.
+	Uncertain []Uncertain
+	Question  *Question // nil if the file asks for no experiment
+	Asserts   []Assert
+	Truth     Truth
 }
 
 // Truth is what the author of a scenario planted. No run looks at it.
@@ -98,16 +100,21 @@ func (s *Scenario) Record(ctx context.Context, seed uint64, on map[string]bool, 
 	if _, err := run.Run(ctx); err != nil {
 		return nil, err
 	}
-	shows := make(map[string]string)
+	return s.shows(run), nil
+}
+
+// shows says how each condition shows in telemetry.
+func (s *Scenario) shows(run *sim.Sim) map[string]string {
+	out := make(map[string]string)
 	for _, id := range s.ids() {
-		shows[id] = ""
+		out[id] = ""
 		if seen, _, ok := strings.Cut(s.Truth.SeenAs[id], "="); ok {
-			shows[id] = seen
+			out[id] = seen
 		} else if c, ok := run.Told(id); ok {
-			shows[id] = condition.Condition{Entity: c.Entity, Dimension: c.Dimension}.Name()
+			out[id] = condition.Condition{Entity: c.Entity, Dimension: c.Dimension}.Name()
 		}
 	}
-	return shows, nil
+	return out
 }
 
 // start makes a run ready.

@@ -148,16 +148,19 @@ func TestAPageLoadsNothingAndDrawsEverything(t *testing.T) {
 	}
 }
 
+// conditions makes some out of "entity dimension".
+func conditions(names ...string) []condition.Condition {
+	var out []condition.Condition
+	for _, n := range names {
+		entity, dimension, _ := strings.Cut(n, " ")
+		out = append(out, condition.Condition{Entity: entity, Dimension: dimension, Value: "x"})
+	}
+	return out
+}
+
 func TestWhatWasFoundIsHeldAgainstWhatWasPlanted(t *testing.T) {
 	shows := map[string]string{"v2": "cart service.version", "flag": "pricing flag tax", "load": ""}
-	set := func(names ...string) []condition.Condition {
-		var out []condition.Condition
-		for _, n := range names {
-			entity, dimension, _ := strings.Cut(n, " ")
-			out = append(out, condition.Condition{Entity: entity, Dimension: dimension, Value: "x"})
-		}
-		return out
-	}
+	set := conditions
 	both := set("pricing flag tax", "cart service.version")
 	for _, c := range []struct {
 		name    string

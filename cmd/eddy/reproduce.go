@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/experiment"
+	"example.test/eddy/internal/incident"
+	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/scenario"
+	"example.test/eddy/internal/wording"
+)
+
+// reproduceCmd makes a finding again, in the simulator.
+type reproduceCmd struct {
+	server
+
+	ID       string `arg:"" optional:"" help:"Incident of a running server."`
+	Finding  string `help:"Read the finding from this file: what eddy show, replay or explain print with --json." type:"path" placeholder:"FILE"`
+	Scenario string `required:"" help:"The system: a file, or the name of a scenario that comes with Eddy." placeholder:"FILE|NAME"`
+	Points   int    `default:"5" help:"At how many places in the ranges of what is not known (uncertain) to ask."`
+	Workers  int    `help:"How many runs go on at the same time (default: one a core)."`
+	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is shown by --help after the flags.
+func (reproduceCmd) Help() string {
+	return `Examples:
+  eddy reproduce 2026-11-21-1 --scenario shop.yaml
+  eddy replay traces.jsonl --json > found.json
+  eddy reproduce --finding found.json --scenario shop.yaml
+
+The scenario must have a condition for each of the finding's, which says what it
+does to the system; the experiment then says whether exactly these do the harm.
+"eddy sim import" makes a scenario of recorded traces, to which the conditions
+are to be added. The exit status is 0 if the finding is confirmed, and 1 if it is
+refuted, or if it depends on what is not known.`
+}
+
+// Run prints the cells that were observed beside those of the experiment.
+func (c *reproduceCmd) Run(ctx context.Context, std stdio) error {
+	f, err := c.finding(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := findScenario(c.Scenario)
+	if err != nil {
+		return err
+	}
+	r, err := s.Reproduce(ctx, f.Conditions, c.Points, func(o *experiment.Options) {
+		o.Workers = c.Workers
+		if terminal(std.err) {
+			o.Progress = func(done, most int) { fmt.Fprintf(std.err, "\r\x1b[K%d of at most %d runs", done, most) }
+		}
+	})
+	if terminal(std.err) {
+		fmt.Fprint(std.err, "\r\x1b[K")
+	}
+	if err != nil {
+		return fmt.Errorf("reproduce: %w", err)
+	}
+	if c.JSON {
+		err = printJSON(std.out, struct {
+			Finding interaction.Finding `json:"finding"`
+			scenario.Reproduction
+		}{f, r})
+	} else {
+		err = printReproduction(std.out, f, r)
+	}
+	if err == nil && r.Status != scenario.Confirmed {
+		err = errNo
+	}
+	return err
+}
+
+// finding reads the finding, from the server or from a file.
+func (c *reproduceCmd) finding(ctx context.Context) (interaction.Finding, error) {
+	switch {
+	case (c.ID == "") == (c.Finding == ""):
+		return interaction.Finding{}, errors.New("reproduce: name an incident, or a file with --finding, and not both")
+	case c.ID != "":
+		var k incident.Incident
+		if err := c.get(ctx, "/api/v1/incidents/"+url.PathEscape(c.ID), &k); err != nil {
+			return interaction.Finding{}, err
+		}
+		if k.Finding == nil {
+			return interaction.Finding{}, fmt.Errorf("reproduce: nothing explains incident %s, so there is nothing to confirm", c.ID)
+		}
+		return *k.Finding, nil
+	}
+	text, err := os.ReadFile(c.Finding)
+	if err != nil {
+		return interaction.Finding{}, fmt.Errorf("finding: %w", err)
+	}
+	f, err := firstFinding(text)
+	if err != nil {
+		return f, fmt.Errorf("finding %s: %w", c.Finding, err)
+	}
+	return f, nil
+}
+
+// firstFinding takes the first finding out of what a command printed: a finding,
+// an incident, several incidents, or a result.
+func firstFinding(text []byte) (interaction.Finding, error) {
+	var any struct {
+		interaction.Finding
+
+		One       *interaction.Finding  `json:"finding"`
+		Findings  []interaction.Finding `json:"findings"`
+		Incidents []incident.Incident   `json:"incidents"`
+	}
+	if err := json.Unmarshal(text, &any); err != nil {
+		return interaction.Finding{}, fmt.Errorf("%w: want what eddy show, replay or explain print with --json", err)
+	}
+	switch {
+	case len(any.Conditions) > 0:
+		return any.Finding, nil
+	case any.One != nil:
+		return *any.One, nil
+	case len(any.Findings) > 0:
+		return any.Findings[0], nil
+	}
+	for _, k := range any.Incidents {
+		if k.Finding != nil {
+			return *k.Finding, nil
+		}
+	}
+	return interaction.Finding{}, errors.New("there is no finding in it")
+}
+
+// printReproduction writes it for people.
+func printReproduction(w io.Writer, f interaction.Finding, r scenario.Reproduction) error {
+	out := &strings.Builder{}
+	fmt.Fprintf(out, "%s: %s of %s.\n", capital(string(r.Status)), f.Verdict, conditionsText(f.Conditions))
+	for i, p := range r.Points {
+		if len(r.Points) > 1 {
+			fmt.Fprintf(out, "\nat %s: %s, %s\n", p, p.Status, p.Result.Verdict)
+		}
+		if i == 0 {
+			printBeside(out, f, r.Factors, p.Result)
+		}
+		for _, m := range p.Result.Missing {
+			fmt.Fprintf(out, "missing: %s\n", m)
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// printBeside writes the cells of the finding beside those of an experiment.
+func printBeside(out *strings.Builder, f interaction.Finding, factors []string, r experiment.Result) {
+	fmt.Fprintf(out, "\n  %-40s  %-28s  %s\n", "in force", "observed: failed requests", "experiment: "+r.Harm)
+	for _, cell := range r.Cells {
+		var holds []string
+		for i, c := range f.Conditions {
+			if slices.Contains(cell.On, factors[i]) {
+				holds = append(holds, c.String())
+			}
+		}
+		seen := "not seen"
+		for _, o := range f.Cells {
+			if slices.Equal(slices.Sorted(slices.Values(o.Holds)), slices.Sorted(slices.Values(holds))) && o.Total > 0 {
+				seen = fmt.Sprintf("%s of %s (%s to %s)", wording.Percent(o.Risk), wording.Count(o.Total), wording.Percent(o.Low), wording.Percent(o.High))
+			}
+		}
+		name := strings.Join(cell.On, ", ")
+		if name == "" {
+			name = "none"
+		}
+		fmt.Fprintf(out, "  %-40s  %-28s  %d of %d runs, %s to %s\n", name, seen, cell.Harmed, cell.N, wording.Percent(cell.Low), wording.Percent(cell.High))
+	}
+	fmt.Fprintf(out, "\n%s\n", scenario.Sentence(r))
+}
+
+func conditionsText(list []condition.Condition) string {
+	var parts []string
+	for _, c := range list {
+		parts = append(parts, c.String())
+	}
+	return strings.Join(parts, " and ")
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -1,0 +1,159 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/experiment"
+)
+
+// A Status is what an experiment makes of a finding.
+type Status string
+
+// The statuses. A finding is Observed until there is an experiment.
+const (
+	Observed Status = "observed"
+	// Confirmed: the experiment shows that exactly the conditions of the finding
+	// do the harm, each of them needed, wherever in their ranges the numbers lie
+	// that are not known.
+	Confirmed Status = "confirmed"
+	// Refuted: the experiment shows something else, again everywhere.
+	Refuted Status = "refuted"
+	// Unsettled: it depends on numbers that are not known, or the runs do not
+	// tell.
+	Unsettled Status = "unsettled"
+)
+
+// A Reproduction is a finding made again.
+type Reproduction struct {
+	Status Status `json:"status"`
+	// Factors are the conditions of the scenario that stand for those of the
+	// finding, in their order.
+	Factors []string `json:"factors"`
+	// Points are the experiments, one for each place in the ranges of what is not
+	// known; one if all is known.
+	Points []Point `json:"points"`
+}
+
+// A Point is one experiment.
+type Point struct {
+	// Values are the uncertain numbers, as "pay servers".
+	Values map[string]int    `json:"values,omitempty"`
+	Result experiment.Result `json:"result"`
+	Status Status            `json:"status"`
+}
+
+// Factors returns the conditions of the scenario that show in telemetry as those
+// of a finding do. The error says which have no counterpart.
+func (s *Scenario) Factors(of []condition.Condition) ([]string, error) {
+	run, err := s.start(s.Seed, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	shows := s.shows(run)
+	var out, lacking []string
+	for _, c := range of {
+		id := slices.IndexFunc(s.ids(), func(id string) bool { return shows[id] == c.Name() })
+		if id < 0 {
+			lacking = append(lacking, c.String())
+			continue
+		}
+		out = append(out, s.ids()[id])
+	}
+	if len(lacking) == 0 {
+		return out, nil
+	}
+	var has []string
+	for _, id := range s.ids() {
+		if shows[id] != "" {
+			has = append(has, fmt.Sprintf("%s (%s)", shows[id], id))
+		}
+	}
+	if len(has) == 0 {
+		has = []string{"none"}
+	}
+	return nil, fmt.Errorf("scenario %s has no condition that shows as %s; those that show are %s. Add a condition that says what it does, or its truth.seen_as",
+		s.File, list(lacking), strings.Join(has, ", "))
+}
+
+// Reproduce asks whether the conditions of a finding, and no fewer, do the harm
+// of the scenario: each on and off, all others by default, at up to points
+// places in the ranges of what is not known. Harm is that of the file's own
+// experiment, or one request in twenty that fails or is slow.
+func (s *Scenario) Reproduce(ctx context.Context, of []condition.Condition, points int, change func(*experiment.Options)) (Reproduction, error) {
+	factors, err := s.Factors(of)
+	if err != nil {
+		return Reproduction{}, err
+	}
+	asked := *s
+	harm := Harm{Response: "failed_share", AtLeast: 0.05}
+	if s.Question != nil {
+		harm = s.Question.Harm
+	}
+	asked.Question = &Question{Harm: harm, Options: experiment.Options{Factors: factors, Harm: harm.String(), Seed: s.Seed}}
+	asked.Asserts = nil
+	out := Reproduction{Factors: factors, Points: []Point{}}
+	for _, shares := range s.Corners(points, rand.New(rand.NewPCG(s.Seed, 1))) {
+		at, err := asked.At(shares)
+		if err != nil {
+			return Reproduction{}, err
+		}
+		study, err := at.Experiment(ctx, change)
+		if err != nil {
+			return Reproduction{}, err
+		}
+		p := Point{Result: study.Result, Status: statusOf(&study.Result, factors)}
+		if len(s.Uncertain) > 0 {
+			p.Values = at.uncertainValues()
+		}
+		out.Points = append(out.Points, p)
+	}
+	out.Status = out.Points[0].Status
+	if slices.ContainsFunc(out.Points, func(p Point) bool { return p.Status != out.Status }) {
+		out.Status = Unsettled
+	}
+	return out, nil
+}
+
+// statusOf says whether exactly the factors were shown to do the harm.
+func statusOf(r *experiment.Result, factors []string) Status {
+	switch {
+	case same(found(r), [][]string{factors}):
+		return Confirmed
+	case r.Verdict == experiment.Undecided || slices.ContainsFunc(r.Sets, func(s experiment.Set) bool { return s.Verdict == experiment.Undecided }):
+		return Unsettled
+	}
+	return Refuted
+}
+
+// uncertainValues are the uncertain numbers as they are in the model.
+func (s *Scenario) uncertainValues() map[string]int {
+	out := make(map[string]int)
+	for _, u := range s.Uncertain {
+		for _, v := range s.Model.Services {
+			if v.ID == u.Target {
+				out[u.Target+" "+u.Param] = map[string]int{"servers": v.Servers, "queue.bound": v.Queue.Bound}[u.Param]
+			}
+		}
+		for _, v := range s.Model.Stores {
+			if v.ID == u.Target {
+				out[u.Target+" "+u.Param] = map[string]int{"servers": v.Servers, "queue.bound": v.Queue.Bound}[u.Param]
+			}
+		}
+	}
+	return out
+}
+
+// String writes the values of a point: "pay servers=6, shop servers=8".
+func (p Point) String() string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(p.Values)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", k, p.Values[k]))
+	}
+	return strings.Join(parts, ", ")
+}
