@@ -17,12 +17,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
+
+	"example.test/eddy/internal/interaction"
 )
 
 // Settings say how much to measure and where to print it.
@@ -44,6 +45,22 @@ type Settings struct {
 	Out     io.Writer
 	// Progress, if set, is told of what is done.
 	Progress io.Writer
+	// Wrong, if set, is told of each wrong answer: the seed, the truth, what was
+	// said.
+	Wrong func(line string)
+}
+
+// wrong tells of a wrong answer.
+func (s *Settings) wrong(what string, seed uint64, truth string, r interaction.Result) {
+	if s.Wrong == nil {
+		return
+	}
+	said := []string{string(r.Verdict)}
+	for _, f := range r.Findings {
+		said = append(said, fmt.Sprintf("%s of %s (p %.2g, %d of %d failed)",
+			f.Verdict, NewSet(f.Conditions...), f.P, f.Cells[0].Failed, f.Cells[0].Total))
+	}
+	s.Wrong(fmt.Sprintf("%s, seed %d: want %s; of %d failures it said: %s", what, seed, truth, r.Failed, strings.Join(said, "; ")))
 }
 
 // A Measurement prints one or more tables about one question.
@@ -214,9 +231,4 @@ func (s *Settings) progress(what string, n int) func(done int) {
 }
 
 // heading prints the title of a table, and what is to be known about it.
-func (s *Settings) heading(title string, notes ...string) {
-	fmt.Fprintf(s.Out, "### %s\n\n", title)
-	for _, n := range slices.DeleteFunc(notes, func(n string) bool { return n == "" }) {
-		fmt.Fprintf(s.Out, "%s\n\n", n)
-	}
-}
+func (s *Settings) heading(title, note string) { fmt.Fprintf(s.Out, "**%s.** %s\n\n", title, note) }

@@ -174,7 +174,17 @@ func distractorTable(ctx context.Context, s *Settings) error {
 	n := max(1, s.Worlds/2)
 	worlds := distractors()
 	out, err := grid(ctx, s, "distractors", len(worlds), n, func(ctx context.Context, k, i int) (bool, error) {
-		return worlds[k].run(ctx, s.Seed(i), s.Rows)
+		x := &worlds[k]
+		w := x.world(s.Seed(i), s.Rows)
+		r, err := interaction.Mine(ctx, w.Table, options())
+		if err != nil {
+			return false, err
+		}
+		said := x.said(w, r)
+		if !said {
+			s.wrong(x.name, s.Seed(i), x.must+", of "+fmt.Sprint(w.sets()), r)
+		}
+		return said, nil
 	})
 	if err != nil {
 		return err
@@ -193,17 +203,8 @@ func distractorTable(ctx context.Context, s *Settings) error {
 	return nil
 }
 
-// run makes one world and reports whether what must be said is said.
-func (x distractor) run(ctx context.Context, seed uint64, rows int) (bool, error) {
-	w := x.world(seed, rows)
-	r, err := interaction.Mine(ctx, w.Table, options())
-	if err != nil {
-		return false, err
-	}
-	return x.said(w, r), nil
-}
-
-func (x distractor) world(seed uint64, rows int) *World {
+// world makes one of the worlds.
+func (x *distractor) world(seed uint64, rows int) *World {
 	p := x.plan
 	p.Seed, p.Requests, p.Base = seed, rows, base
 	w := p.Build()
@@ -211,4 +212,13 @@ func (x distractor) world(seed uint64, rows int) *World {
 		x.after(w, rand.New(rand.NewPCG(seed, 1)))
 	}
 	return w
+}
+
+// sets lists those of the causes.
+func (w *World) sets() []Set {
+	var sets []Set
+	for _, c := range w.Causes {
+		sets = append(sets, c.Set)
+	}
+	return sets
 }

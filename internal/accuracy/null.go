@@ -90,6 +90,9 @@ func nullTable(ctx context.Context, s *Settings) error {
 			w := p.Build()
 			kinds[k].make(w, rand.New(rand.NewPCG(p.Seed, 1)))
 			r, err := interaction.Mine(ctx, w.Table, options())
+			if len(r.Findings) > 0 {
+				s.wrong(fmt.Sprintf("null, %s, base %v", kinds[k].name, size.base), p.Seed, "nothing", r)
+			}
 			joined := slices.ContainsFunc(r.Findings, func(f interaction.Finding) bool { return f.Verdict == interaction.Interact })
 			return outcome{r.Failed, len(r.Findings) > 0, joined}, err
 		})

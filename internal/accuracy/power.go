@@ -74,7 +74,11 @@ func planted(ctx context.Context, s *Settings, what string, n int, cells []trial
 		p.Seed = s.Seed(i)
 		w := p.Build()
 		r, err := interaction.Mine(ctx, w.Table, cells[c].options)
-		return grade(w, r), err
+		a := grade(w, r)
+		if err == nil && !a.typed {
+			s.wrong(fmt.Sprintf("%s, order %d, risk %v", what, len(w.Causes[0].Set), p.Risk), p.Seed, w.Causes[0].Set.String()+" first", r)
+		}
+		return a, err
 	})
 	var out []tally
 	for _, as := range answers {

@@ -52,6 +52,9 @@ func withheldTable(ctx context.Context, s *Settings) error {
 		}
 		r, err := interaction.Mine(ctx, w.Table, options())
 		o.none = r.Verdict == interaction.NoExplanation
+		if o.none != o.withheld {
+			s.wrong(fmt.Sprintf("withheld %v", o.withheld), p.Seed, w.Causes[0].Set.String()+" or, if withheld, no explanation", r)
+		}
 		o.joined = slices.ContainsFunc(r.Findings, func(f interaction.Finding) bool { return f.Verdict == interaction.Interact })
 		return o, err
 	})
