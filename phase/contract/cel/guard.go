@@ -23,8 +23,9 @@ import (
 
 const (
 	// maxCost is what an evaluation may cost, in CEL's own units: about one for each
-	// operation. It leaves room for a look at every one of a thousand consumers.
-	maxCost = 10_000
+	// operation. It leaves room for asking each of some thousand consumers for its
+	// versions, and an evaluation that reaches it has taken some thirty milliseconds.
+	maxCost = 200_000
 	// maxLength is how long a guard may be, in bytes.
 	maxLength = 4096
 	// maxMetricAge is how old a measurement may be before it counts as missing.

@@ -2,6 +2,7 @@ package cel_test
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,30 @@ func TestGuardsThatCannotBeDecidedAreRefused(t *testing.T) {
 		if err := cel.Check(guard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", guard, err, want)
 		}
+	}
+}
+
+func BenchmarkCostliestGuard(b *testing.B) {
+	g, err := cel.Compile("consumers.all(a, consumers.all(b, consumers.all(c, a.id != 'x' && b.id != 'x' && c.id != 'x')))")
+	if err != nil {
+		b.Fatal(err)
+	}
+	facts := cel.Facts{Consumers: make([]cel.Consumer, 100)}
+	for b.Loop() {
+		if _, err := g.Holds(facts); err == nil {
+			b.Fatal("it was not ended")
+		}
+	}
+}
+
+func TestAThousandConsumersCanBeAskedForTheirVersions(t *testing.T) {
+	g, err := cel.Compile("consumers.all(c, c.version_reads.exists(v, v == 'v2'))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumers := slices.Repeat([]cel.Consumer{{Role: "region", VersionReads: []string{"v1", "v2"}}}, 1000)
+	if got, err := g.Holds(cel.Facts{Consumers: consumers}); !got || err != nil {
+		t.Errorf("got %v, %v; want true", got, err)
 	}
 }
 
