@@ -26,6 +26,7 @@
 //	internal/graph             folds requests into who depends on whom, and on which shared resources
 //	internal/condition         keeps which states are in force, and stamps requests with them
 //	internal/interaction       finds the conditions, alone or together, that explain failures
+//	internal/modelcheck        walks every interleaving of a contract and shows the shortest way to break it
 //	internal/incident          opens, groups and closes what people are told about
 //	internal/pipeline          carries one window through the stages above
 //	internal/sim               is a fleet of services in virtual time

@@ -335,6 +335,9 @@ type Model struct {
 // ID is the contract with its version: rolling-drain@1.
 func (c *Contract) ID() string { return fmt.Sprintf("%s@%d", c.Name, c.Version) }
 
+// File is the name that the contract was parsed under.
+func (c *Contract) File() string { return c.file }
+
 // Digest is the SHA-256, in hexadecimal, of the contract's content as JSON with
 // sorted keys. Comments, order of keys and spelled-out defaults do not change it.
 func (c *Contract) Digest() string {

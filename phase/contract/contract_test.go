@@ -1,7 +1,7 @@
 package contract_test
 
 import (
-	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,32 +9,40 @@ import (
 	"example.test/eddy/phase/contract"
 )
 
-// judged is when the shipped contracts are judged: their keys hold until the end
-// of 2027.
+// judged is when contracts are judged.
 var judged = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
 
-// shipped parses a contract of examples/contracts.
+// read returns the text of a shipped contract, by the name of its file.
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	text, ok := contracts.Read(strings.TrimSuffix(file, ".yaml"))
+	if !ok {
+		t.Fatalf("there is no contract %s", file)
+	}
+	return text
+}
+
+// shipped parses a shipped contract.
 func shipped(t testing.TB, file string) *contract.Contract {
 	t.Helper()
-	text, err := contracts.Files.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := contract.Parse(file, text)
+	c, err := contract.Parse(file, read(t, file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-// files are the names of all shipped contracts.
+// files are the names of the files of all shipped contracts.
 func files(t testing.TB) []string {
 	t.Helper()
-	names, err := fs.Glob(contracts.Files, "*.yaml")
-	if err != nil || len(names) != 10 {
-		t.Fatalf("got %d contracts, %v; want 10", len(names), err)
+	var files []string
+	for _, name := range contracts.Names() {
+		files = append(files, name+".yaml")
 	}
-	return names
+	if len(files) != 10 {
+		t.Fatalf("got %d contracts, want 10", len(files))
+	}
+	return files
 }
 
 func TestShippedContractsHaveNothingToComplainAbout(t *testing.T) {

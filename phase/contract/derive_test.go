@@ -9,7 +9,7 @@ import (
 )
 
 func TestWhatIsLostIsAnnouncedFirstAndWhatIsGainedIsDoneFirst(t *testing.T) {
-	c := shipped(t, "04-expand-contract.yaml")
+	c := shipped(t, "expand-contract.yaml")
 	for _, test := range []struct {
 		from, to   contract.PhaseName
 		loss, gain []string
@@ -50,7 +50,7 @@ func TestTheOverlapOfAConflictResolvesIt(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	c := shipped(t, "01-rolling-drain.yaml")
+	c := shipped(t, "rolling-drain.yaml")
 	for _, test := range []struct {
 		name string
 		in   contract.Interaction
@@ -74,7 +74,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestADeclaredPairMayBeForbidden(t *testing.T) {
-	c := edited(t, "01-rolling-drain.yaml", "role: router,     verdict: tolerate, for: 2s}", "role: router,     verdict: forbid}")
+	c := edited(t, "rolling-drain.yaml", "role: router,     verdict: tolerate, for: 2s}", "role: router,     verdict: forbid}")
 	in := contract.Interaction{Role: "router", Action: "new_request", Actual: "DRAIN", Believed: "ACTIVE", Known: true}
 	if got := c.Judge(in); got != contract.VerdictMismatch {
 		t.Errorf("got %s, want %s", got, contract.VerdictMismatch)
@@ -82,12 +82,12 @@ func TestADeclaredPairMayBeForbidden(t *testing.T) {
 }
 
 func TestAcknowledgementsDoNotSpeakForWhoSendsNone(t *testing.T) {
-	c := shipped(t, "01-rolling-drain.yaml")
+	c := shipped(t, "rolling-drain.yaml")
 	step, _ := c.Transition("DRAIN", "SHUTDOWN")
 	if c.Shortcut(step) {
 		t.Error("a drain may end early although kube-proxy does not acknowledge")
 	}
-	c = shipped(t, "05-serverless-init.yaml")
+	c = shipped(t, "serverless-init.yaml")
 	step, _ = c.Transition("FREEZING", "STOPPED")
 	if !c.Shortcut(step) {
 		t.Error("where everyone acknowledges, acknowledgements must end the wait")
@@ -95,7 +95,7 @@ func TestAcknowledgementsDoNotSpeakForWhoSendsNone(t *testing.T) {
 }
 
 func TestTheWaitIsABeliefOnASlowClockAndAFlight(t *testing.T) {
-	c := shipped(t, "01-rolling-drain.yaml")
+	c := shipped(t, "rolling-drain.yaml")
 	router, _ := c.Consumer("router")
 	if got, want := c.Wait(router), 1318*time.Millisecond; got != want { // 900 ms * 1.02 + 400 ms
 		t.Errorf("got %v, want %v", got, want)

@@ -186,7 +186,7 @@ func (l *linter) guards() {
 	for i, t := range l.c.Transitions {
 		if err := l.o.CheckGuard(t.Guard); err != nil {
 			field := fmt.Sprintf("spec.transitions[%d].guard", i)
-			l.add("L07", field, strings.TrimSpace(err.Error()), "want an expression that is true or false; docs/contracts.md lists what a guard may use")
+			l.add("L07", field, strings.TrimSpace(err.Error()), "docs/contracts.md lists what a guard may use")
 		}
 	}
 }

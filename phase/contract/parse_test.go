@@ -8,17 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"example.test/eddy/examples/contracts"
 	"example.test/eddy/phase/contract"
 )
 
 func TestMistakesOfFormAreToldWithPlaceAndRemedy(t *testing.T) {
 	for _, test := range []struct{ name, old, changed, want string }{
-		{"unknown", "monotone: true", "monoton: true", "01-rolling-drain.yaml:17:3: spec.monoton: no such field: want monotone"},
+		{"unknown", "monotone: true", "monoton: true", "rolling-drain.yaml:17:3: spec.monoton: no such field: want monotone"},
 		{"missing", "  initial: INIT\n", "", "spec.initial: missing: want the phase that a subject begins in"},
 		{"duration", "minDwell: 5s", "minDwell: 5", `spec.transitions[2].minDwell: "5": want a duration`},
 		{"negative", "minDwell: 5s", "minDwell: -5s", `"-5s": want a duration`},
-		{"boolean", "monotone: true", "monotone: yes", `01-rolling-drain.yaml:17:13: spec.monotone: "yes": want true or false`},
+		{"boolean", "monotone: true", "monotone: yes", `rolling-drain.yaml:17:13: spec.monotone: "yes": want true or false`},
 		{"number", "{name: INIT,     order: 0", "{name: INIT,     order: first", `spec.phases[0].order: "first": want a whole number`},
 		{"permission", "accepts_new: grace", "accepts_new: maybe", `spec.phases[2].permissions.accepts_new: "maybe" is none of allow, grace, deny`},
 		{"list", "announces: [INIT, ACTIVE, DRAIN, SHUTDOWN]", "announces: INIT", "spec.roles.producers[0].announces: is no list"},
@@ -29,26 +28,23 @@ func TestMistakesOfFormAreToldWithPlaceAndRemedy(t *testing.T) {
 		{"version", "version: 1", "version: 0", "metadata.version: is 0: want a number from 1 up"},
 		{"name", "name: rolling-drain", "name: Rolling drain", "metadata.name"},
 		{"key", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "c2hvcnQ=", "want the 32 bytes of an Ed25519 public key"},
-		{"time", "2027-12-31T00:00:00Z", "2027-12-31", "want a time, as 2027-12-31T00:00:00Z"},
+		{"time", "roles: [pod]}", "roles: [pod], notAfter: 2027-12-31}", "want a time, as 2027-12-31T00:00:00Z"},
 		{"quorum", "quorum: 1", "quorum: 2", "is 2 with 1 keys"},
 		{"confirm", "confirmEvery: 300ms", "confirmEvery: 400ms", "want at most a third of beliefTTL, 300ms"},
 		{"ratio", "panicThreshold: 0.5", "panicThreshold: 50", "want a ratio from 0 to 1"},
 		{"bound", "        assumedBound: 5s\n", "", "want how late a role may act that observes endpointslice"},
 		{"template", "{service.instance.id}\"", "{service.instance.id\"", "want text and attributes in braces"},
 		{"phase twice", "{name: ACTIVE, ", "{name: INIT, ", "INIT is there twice"},
-		{"open", "kind: PhaseContract", "kind: {PhaseContract", "01-rolling-drain.yaml"},
+		{"open", "kind: PhaseContract", "kind: {PhaseContract", "rolling-drain.yaml"},
 		{"document", "# An instance", "a: 1\n---\n# An instance", "a second document"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			text, err := contracts.Files.ReadFile("01-rolling-drain.yaml")
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := read(t, "rolling-drain.yaml")
 			changed := strings.Replace(string(text), test.old, test.changed, 1)
 			if changed == string(text) {
 				t.Fatalf("no %q to replace", test.old)
 			}
-			_, err = contract.Parse("01-rolling-drain.yaml", []byte(changed))
+			_, err := contract.Parse("rolling-drain.yaml", []byte(changed))
 			if _, ok := errors.AsType[*contract.Error](err); !ok || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v\nwant %s", err, test.want)
 			}
@@ -92,7 +88,7 @@ func TestLoadTellsWhatItCannotRead(t *testing.T) {
 }
 
 func TestDefaultsAreTheOnesInTheDocument(t *testing.T) {
-	c := edited(t, "06-staged-policy.yaml", "  propagation: {bound: 2s, beliefTTL: 900ms, confirmEvery: 300ms, maxFlight: 400ms, clockDrift: 0.01}\n  stability: {debounce: {ENFORCE: 10s}, flap: {window: 24h, maxFlips: 1, onBreach: hold}}\n", "")
+	c := edited(t, "staged-policy.yaml", "  propagation: {bound: 2s, beliefTTL: 900ms, confirmEvery: 300ms, maxFlight: 400ms, clockDrift: 0.01}\n  stability: {debounce: {ENFORCE: 10s}, flap: {window: 24h, maxFlips: 1, onBreach: hold}}\n", "")
 	want := contract.Propagation{Bound: 2 * time.Second, BeliefTTL: 900 * time.Millisecond, ConfirmEvery: 300 * time.Millisecond, MaxFlight: 400 * time.Millisecond, ClockDrift: 0.01}
 	if c.Propagation != want {
 		t.Errorf("propagation: got %+v, want %+v", c.Propagation, want)
@@ -114,32 +110,28 @@ func TestTheDisciplineMayBeLeftOut(t *testing.T) {
 			}
 		}
 	}
-	c := edited(t, "05-serverless-init.yaml", "to: WARM,     discipline: act_first,    ", "to: WARM,   ")
+	c := edited(t, "serverless-init.yaml", "to: WARM,     discipline: act_first,    ", "to: WARM,   ")
 	if step, _ := c.Transition("INIT", "WARM"); step.Discipline != contract.ActFirst {
 		t.Errorf("INIT to WARM: got %q, want %s", step.Discipline, contract.ActFirst)
 	}
 }
 
 func TestTheDigestIsThatOfTheContent(t *testing.T) {
-	c := shipped(t, "01-rolling-drain.yaml")
-	if other := edited(t, "01-rolling-drain.yaml", "# it stops", "# another comment"); other.Digest() != c.Digest() {
+	c := shipped(t, "rolling-drain.yaml")
+	if other := edited(t, "rolling-drain.yaml", "# it stops", "# another comment"); other.Digest() != c.Digest() {
 		t.Error("a comment changed the digest")
 	}
-	if other := edited(t, "01-rolling-drain.yaml", "quorum: 1\n", ""+"\n"); other.Digest() != c.Digest() {
+	if other := edited(t, "rolling-drain.yaml", "quorum: 1\n", ""+"\n"); other.Digest() != c.Digest() {
 		t.Error("leaving out a default changed the digest")
 	}
-	if other := edited(t, "01-rolling-drain.yaml", "assumedBound: 5s", "assumedBound: 4s"); other.Digest() == c.Digest() {
+	if other := edited(t, "rolling-drain.yaml", "assumedBound: 5s", "assumedBound: 4s"); other.Digest() == c.Digest() {
 		t.Error("another bound has the same digest")
 	}
 }
 
 func FuzzParse(f *testing.F) {
 	for _, file := range files(f) {
-		text, err := contracts.Files.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text)
+		f.Add(read(f, file))
 	}
 	f.Add([]byte("spec: {phases: [{name: A}]}"))
 	f.Add([]byte("a: &x [*x]"))

@@ -122,55 +122,72 @@ const (
 	PartyProducer Party = "producer"
 )
 
-// UnmarshalText accepts allow, grace and deny.
-func (p *Permission) UnmarshalText(text []byte) error { return oneOf(p, text, Allow, Grace, Deny) }
+// UnmarshalText accepts the constants of this type.
+func (p *Permission) UnmarshalText(text []byte) error { return oneOf(p, text, p.names()) }
 
-// UnmarshalText accepts announce_first, act_first and atomic.
-func (d *Discipline) UnmarshalText(text []byte) error {
-	return oneOf(d, text, AnnounceFirst, ActFirst, Atomic)
+func (Permission) names() []string { return names([]Permission{Allow, Grace, Deny}, asText) }
+
+// UnmarshalText accepts the constants of this type.
+func (d *Discipline) UnmarshalText(text []byte) error { return oneOf(d, text, d.names()) }
+
+func (Discipline) names() []string {
+	return names([]Discipline{AnnounceFirst, ActFirst, Atomic}, asText)
 }
 
-// UnmarshalText accepts the kinds of subject.
-func (k *SubjectKind) UnmarshalText(text []byte) error {
-	return oneOf(k, text, Instance, Group, Flag, Table, Function, Policy, Pipeline, Stage)
+// UnmarshalText accepts the constants of this type.
+func (k *SubjectKind) UnmarshalText(text []byte) error { return oneOf(k, text, k.names()) }
+
+func (SubjectKind) names() []string {
+	return names([]SubjectKind{Instance, Group, Flag, Table, Function, Policy, Pipeline, Stage}, asText)
 }
 
-// UnmarshalText accepts eddy, endpointslice, lb_api and header.
-func (c *Channel) UnmarshalText(text []byte) error {
-	return oneOf(c, text, ObservesEddy, ObservesEndpointSlice, ObservesLBAPI, ObservesHeader)
+// UnmarshalText accepts the constants of this type.
+func (c *Channel) UnmarshalText(text []byte) error { return oneOf(c, text, c.names()) }
+
+func (Channel) names() []string {
+	return names([]Channel{ObservesEddy, ObservesEndpointSlice, ObservesLBAPI, ObservesHeader}, asText)
 }
 
-// UnmarshalText accepts quiesced, applied and none.
-func (m *AckMode) UnmarshalText(text []byte) error {
-	return oneOf(m, text, AckQuiesced, AckApplied, AckNone)
+// UnmarshalText accepts the constants of this type.
+func (m *AckMode) UnmarshalText(text []byte) error { return oneOf(m, text, m.names()) }
+
+func (AckMode) names() []string { return names([]AckMode{AckQuiesced, AckApplied, AckNone}, asText) }
+
+// UnmarshalText accepts the constants of this type.
+func (s *Settle) UnmarshalText(text []byte) error { return oneOf(s, text, s.names()) }
+
+func (Settle) names() []string { return names([]Settle{SettleRequired, SettleSkip}, asText) }
+
+// UnmarshalText accepts the constants of this type.
+func (v *PairingVerdict) UnmarshalText(text []byte) error { return oneOf(v, text, v.names()) }
+
+func (PairingVerdict) names() []string { return names([]PairingVerdict{Tolerate, Forbid}, asText) }
+
+// UnmarshalText accepts the constants of this type.
+func (m *FencingMode) UnmarshalText(text []byte) error { return oneOf(m, text, m.names()) }
+
+func (FencingMode) names() []string {
+	return names([]FencingMode{FencingNone, FencingToken, FencingSeal, FencingTxn}, asText)
 }
 
-// UnmarshalText accepts required and skip.
-func (s *Settle) UnmarshalText(text []byte) error {
-	return oneOf(s, text, SettleRequired, SettleSkip)
-}
+// UnmarshalText accepts the constants of this type.
+func (b *Breach) UnmarshalText(text []byte) error { return oneOf(b, text, b.names()) }
 
-// UnmarshalText accepts tolerate and forbid.
-func (v *PairingVerdict) UnmarshalText(text []byte) error { return oneOf(v, text, Tolerate, Forbid) }
+func (Breach) names() []string { return names([]Breach{BreachHold, BreachPage}, asText) }
 
-// UnmarshalText accepts none, token, seal and txn.
-func (m *FencingMode) UnmarshalText(text []byte) error {
-	return oneOf(m, text, FencingNone, FencingToken, FencingSeal, FencingTxn)
-}
+// UnmarshalText accepts the constants of this type.
+func (p *Party) UnmarshalText(text []byte) error { return oneOf(p, text, p.names()) }
 
-// UnmarshalText accepts hold and page.
-func (b *Breach) UnmarshalText(text []byte) error { return oneOf(b, text, BreachHold, BreachPage) }
+func (Party) names() []string { return names([]Party{PartyConsumer, PartyProducer}, asText) }
 
-// UnmarshalText accepts consumer and producer.
-func (p *Party) UnmarshalText(text []byte) error { return oneOf(p, text, PartyConsumer, PartyProducer) }
+// A named value is one of few, for the schema.
+type named interface{ names() []string }
 
-// oneOf sets to to text if that is among the values. An error says what is wanted.
-func oneOf[S ~string](to *S, text []byte, values ...S) error {
-	if !slices.Contains(values, S(text)) {
-		var names []string
-		for _, v := range values {
-			names = append(names, string(v))
-		}
+func asText[S ~string](s S) string { return string(s) }
+
+// oneOf sets to to text if that is among the names. An error says what is wanted.
+func oneOf[S ~string](to *S, text []byte, names []string) error {
+	if !slices.Contains(names, string(text)) {
 		return fmt.Errorf("%q is none of %s", text, strings.Join(names, ", "))
 	}
 	*to = S(text)

@@ -131,7 +131,7 @@ func Compile(guard string) (*Guard, error) {
 func explain(issues *cel.Issues) error {
 	first := issues.Errors()[0]
 	message := first.Message
-	if strings.HasPrefix(message, "undeclared reference") {
+	if strings.HasPrefix(message, "undeclared reference") && !strings.Contains(message, "did you mean") {
 		message += ": want one of " + strings.Join(variables(), ", ")
 	}
 	return fmt.Errorf("at character %d: %s", first.Location.Column()+1, message)

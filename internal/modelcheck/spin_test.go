@@ -1,0 +1,163 @@
+package modelcheck_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"example.test/eddy/internal/modelcheck"
+	"example.test/eddy/phase/contract"
+)
+
+// spinResult is what Spin says of a model.
+type spinResult struct {
+	states, edges int
+	depth         int // of a violation, 0 without one
+	elapsed       time.Duration
+}
+
+// requireSpin skips where spin or gcc are missing, unless they must not be.
+func requireSpin(t testing.TB) {
+	t.Helper()
+	for _, tool := range []string{"spin", "gcc"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("EDDY_REQUIRE_SPIN") == "1" {
+				t.Fatalf("%v, and EDDY_REQUIRE_SPIN=1", err)
+			}
+			t.Skipf("%v: the models are not compared with Spin's (Debian: apt-get install spin gcc)", err)
+		}
+	}
+}
+
+// spin runs Spin on a model, nearest states first, compiled with -O and a level.
+func spin(t testing.TB, model, level string) spinResult {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "m.pml"), []byte(model), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		return string(out)
+	}
+	run("spin", "-a", "m.pml")
+	run("gcc", "-O"+level, "-w", "-DSAFETY", "-DNOREDUCE", "-DBFS", "-o", "pan", "pan.c")
+	began := time.Now()
+	out := run("./pan", "-E")
+	r := spinResult{elapsed: time.Since(began)}
+	number := func(pattern string) int {
+		match := regexp.MustCompile(pattern).FindStringSubmatch(out)
+		if match == nil {
+			return 0
+		}
+		n, err := strconv.Atoi(match[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	r.states, r.edges = number(`(\d+) states, stored`), number(`(\d+) transitions`)
+	r.depth = number(`assertion violated .*\(at depth (\d+)\)`)
+	if r.states == 0 {
+		t.Fatalf("spin said nothing of states:\n%s", out)
+	}
+	return r
+}
+
+// A comparison is a model that both search.
+type comparison struct {
+	name string
+	c    *contract.Contract
+	o    modelcheck.Options
+	slow bool // only with EDDY_SPIN=all
+}
+
+func comparisons(t testing.TB) []comparison {
+	all := []comparison{
+		{"drain", edited(t, "rolling-drain"), modelcheck.Options{Epochs: 3, Faults: none()}, false},
+		{"together", edited(t, "rolling-drain"), modelcheck.Options{Together: true, Faults: none(), Epochs: 2}, true},
+		{"two", edited(t, "cicd-stages"), modelcheck.Options{Consumers: 2, Faults: none(), Epochs: 1}, true},
+		{"function", edited(t, "serverless-init"), modelcheck.Options{Epochs: 3}, true},
+		{"api", edited(t, "api-versions"), modelcheck.Options{Epochs: 3}, true},
+		{"table", edited(t, "expand-contract"), modelcheck.Options{Epochs: 3}, true},
+		{"in_order", edited(t, "staged-policy", "reorder: true", "reorder: false"), modelcheck.Options{Epochs: 3}, true},
+		{"seal", edited(t, "leader-lease"), modelcheck.Options{Tick: 1900 * time.Millisecond}, true},
+		{"txn", edited(t, "leader-lease", "mode: seal", "mode: txn"), modelcheck.Options{Tick: 3 * time.Second, Faults: none()}, true},
+		{"unknown", edited(t, "pipeline-format", "does: {read_v1: [FORMAT_V1, BOTH, DRAIN_V1]}\n        unknown: {does: []}", "does: {read_v1: [FORMAT_V1, BOTH, DRAIN_V1]}\n        unknown: {does: [read_v1]}"), modelcheck.Options{Epochs: 3}, true},
+	}
+	for _, r := range rules {
+		all = append(all, comparison{"without_" + string(r.rule), edited(t, r.c), modelcheck.Options{Without: []modelcheck.Rule{r.rule}, Epochs: 3}, r.rule != modelcheck.RuleAwait})
+	}
+	for i, b := range broken {
+		all = append(all, comparison{"broken_" + strconv.Itoa(i+1), edited(t, b.c, b.edits...), modelcheck.Options{Epochs: b.epochs()}, true})
+	}
+	return all
+}
+
+// The protocol is written out twice, in Go and in Promela. Where all is well, both
+// must visit the same states by the same steps, and where not, both must find a way
+// of the same length.
+func TestSpinAgrees(t *testing.T) {
+	requireSpin(t)
+	for _, k := range comparisons(t) {
+		t.Run(k.name, func(t *testing.T) {
+			if k.slow && os.Getenv("EDDY_SPIN") != "all" {
+				t.Skip("only with EDDY_SPIN=all, as in .ci/run")
+			}
+			k.o.SafetyOnly = true
+			report := check(t, k.c, k.o)
+			models, err := modelcheck.Promela(k.c, k.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, run := range report.Runs {
+				compare(t, run, spin(t, models[i].Text, "0"))
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, run modelcheck.Run, theirs spinResult) {
+	t.Helper()
+	steps := 0
+	if run.Counterexample != nil {
+		steps = len(run.Counterexample.Steps)
+	}
+	if theirs.depth != steps {
+		t.Errorf("%s: a violation in %d steps, Spin finds one in %d", run.Name, steps, theirs.depth)
+	}
+	// Spin enters the loop by a state and two steps of its own.
+	if steps == 0 && (theirs.states != run.States+1 || theirs.edges != run.Edges+2) {
+		t.Errorf("%s: %d states and %d edges, Spin has %d and %d; want one state and two edges more", run.Name, run.States, run.Edges, theirs.states, theirs.edges)
+	}
+}
+
+// BenchmarkBesideSpin searches one model with both, here with both processors and
+// with one, and reports states a second. Spin's time is without its compilation.
+func BenchmarkBesideSpin(b *testing.B) {
+	requireSpin(b)
+	c := edited(b, "regional-flag")
+	o := modelcheck.Options{SafetyOnly: true}
+	models, err := modelcheck.Promela(c, o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for workers, unit := range map[int]string{1: "states/s-1", 0: "states/s-all"} {
+			o.Workers = workers
+			run := check(b, c, o).Runs[0]
+			b.ReportMetric(float64(run.States)/run.Elapsed.Seconds(), unit)
+		}
+		theirs := spin(b, models[0].Text, "2")
+		b.ReportMetric(float64(theirs.states)/theirs.elapsed.Seconds(), "spin-states/s")
+	}
+}
