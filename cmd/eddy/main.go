@@ -35,11 +35,10 @@ type commands struct {
 	Explain   explainCmd   `cmd:"" help:"Find the conditions that explain failures in a table: CSV, TSV, JSON lines, Parquet."`
 	Reproduce reproduceCmd `cmd:"" help:"Make a finding again in the simulator: confirmed, or refuted."`
 	Sim       simCmd       `cmd:"" help:"Carry out systems in virtual time, with known truth."`
-	Phase     phaseCmd     `cmd:"" help:"Check the contracts of phases."`
 	Replay    replayCmd    `cmd:"" help:"Carry recorded OTLP and changes through the pipeline on their own clock."`
 	Incidents incidentsCmd `cmd:"" help:"List the incidents of a running server."`
 	Show      showCmd      `cmd:"" help:"Show one incident of a running server."`
-	Phase     phaseCmd     `cmd:"" help:"Phases: who is in which, announced, drained, watched, audited."`
+	Phase     phaseCmd     `cmd:"" help:"Phases: contracts checked; who is in which, announced, drained, watched, audited."`
 	Version   versionCmd   `cmd:"" help:"Print the version and how it was built."`
 }
 

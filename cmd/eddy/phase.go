@@ -17,12 +17,14 @@ import (
 	"example.test/eddy/phase/contract/cel"
 )
 
-// phaseCmd are the verbs about phases.
+// phaseCmd are the verbs about phases: first those that need no server.
 type phaseCmd struct {
 	Check  phaseCheckCmd  `cmd:"" help:"Lint contracts, and walk every interleaving of each for a way to break it."`
 	Lint   phaseLintCmd   `cmd:"" help:"Say what is wrong with contracts, line by line."`
 	List   phaseListCmd   `cmd:"" help:"List the contracts that come with Eddy, or print one of them."`
 	Schema phaseSchemaCmd `cmd:"" help:"Print the JSON schema of contract files."`
+
+	phaseServerCmds
 }
 
 // phaseLintCmd lints contracts.

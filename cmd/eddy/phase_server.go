@@ -22,11 +22,6 @@ import (
 	"example.test/eddy/phase/wire"
 )
 
-// phaseCmd are the verbs about phases.
-type phaseCmd struct {
-	phaseServerCmds
-}
-
 // phaseServerCmds are the verbs about the phases of a running server.
 type phaseServerCmds struct {
 	Use      phaseUseCmd      `cmd:"" help:"Put a contract in use on a running server."`
