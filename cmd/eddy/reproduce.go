@@ -10,8 +10,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/demo"
 	"example.test/eddy/internal/experiment"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
@@ -25,7 +27,8 @@ type reproduceCmd struct {
 
 	ID       string `arg:"" optional:"" help:"Incident of a running server."`
 	Finding  string `help:"Read the finding from this file: what eddy show, replay or explain print with --json." type:"path" placeholder:"FILE"`
-	Scenario string `required:"" help:"The system: a file, or the name of a scenario that comes with Eddy." placeholder:"FILE|NAME"`
+	Scenario string `help:"The system: a file, or the name of a scenario that comes with Eddy." placeholder:"FILE|NAME"`
+	Live     bool   `help:"Ask the services of the demo's shop, which are opened for it on loopback, and not the simulator."`
 	Points   int    `default:"5" help:"At how many places in the ranges of what is not known (uncertain) to ask."`
 	Workers  int    `help:"How many runs go on at the same time (default: one a core)."`
 	JSON     bool   `name:"json" help:"Print JSON."`
@@ -37,6 +40,7 @@ func (reproduceCmd) Help() string {
   eddy reproduce 2026-11-21-1 --scenario shop.yaml
   eddy replay traces.jsonl --json > found.json
   eddy reproduce --finding found.json --scenario shop.yaml
+  eddy reproduce 2026-11-21-1 --live      while eddy demo runs
 
 The scenario must have a condition for each of the finding's, which says what it
 does to the system; the experiment then says whether exactly these do the harm.
@@ -51,16 +55,20 @@ func (c *reproduceCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	s, err := findScenario(c.Scenario)
-	if err != nil {
-		return err
-	}
-	r, err := s.Reproduce(ctx, f.Conditions, c.Points, func(o *experiment.Options) {
-		o.Workers = c.Workers
+	change := func(o *experiment.Options) {
+		if c.Workers > 0 {
+			o.Workers = c.Workers
+		}
 		if terminal(std.err) {
 			o.Progress = func(done, most int) { fmt.Fprintf(std.err, "\r\x1b[K%d of at most %d runs", done, most) }
 		}
-	})
+	}
+	var r scenario.Reproduction
+	if c.Live {
+		r, err = live(ctx, f.Conditions, change)
+	} else {
+		r, err = c.simulated(ctx, f.Conditions, change)
+	}
 	if terminal(std.err) {
 		fmt.Fprint(std.err, "\r\x1b[K")
 	}
@@ -81,9 +89,72 @@ func (c *reproduceCmd) Run(ctx context.Context, std stdio) error {
 	return err
 }
 
+// simulated asks the simulator.
+func (c *reproduceCmd) simulated(ctx context.Context, of []condition.Condition, change func(*experiment.Options)) (scenario.Reproduction, error) {
+	s, err := findScenario(c.Scenario)
+	if err != nil {
+		return scenario.Reproduction{}, err
+	}
+	return s.Reproduce(ctx, of, c.Points, change)
+}
+
+// A trial of the live shop is a stretch of so many requests, and there are
+// failures if a tenth of them fail. The shop's noise is one in a thousand.
+const (
+	stretch = 30
+	tenth   = stretch / 10
+)
+
+// live asks the shop of the demo: one stretch after the other, since all share
+// its services.
+func live(ctx context.Context, of []condition.Condition, change func(*experiment.Options)) (scenario.Reproduction, error) {
+	bench, err := demo.OpenBench(ctx, 1)
+	if err != nil {
+		return scenario.Reproduction{}, err
+	}
+	o := experiment.Options{Harm: "failures", Measures: []string{"failed_share"}, Max: 80}
+	for _, c := range of {
+		o.Factors = append(o.Factors, c.String())
+		if !slices.Contains(bench.Conditions(), c) {
+			return scenario.Reproduction{}, errors.Join(unknownLive(c, bench.Conditions()), bench.Close(ctx))
+		}
+	}
+	change(&o)
+	o.Workers = 1
+	r, err := experiment.Run(ctx, o, func(ctx context.Context, arm experiment.Arm, seed uint64) (experiment.Outcome, error) {
+		var in, out []condition.Condition
+		for i, c := range of {
+			if arm.On(i) {
+				in = append(in, c)
+			} else {
+				out = append(out, c)
+			}
+		}
+		failed, err := bench.Try(ctx, in, out, stretch, seed)
+		return experiment.Outcome{Harm: failed >= tenth, Values: []float64{float64(failed) / stretch}}, err
+	})
+	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer stop()
+	if err := errors.Join(err, bench.Close(closing)); err != nil {
+		return scenario.Reproduction{}, err
+	}
+	status := scenario.StatusOf(&r, o.Factors)
+	return scenario.Reproduction{Status: status, Factors: o.Factors, Points: []scenario.Point{{Result: r, Status: status}}}, nil
+}
+
+func unknownLive(c condition.Condition, has []condition.Condition) error {
+	var texts []string
+	for _, k := range has {
+		texts = append(texts, k.String())
+	}
+	return fmt.Errorf("the demo's shop cannot put %s in force: it has %s", c, strings.Join(texts, ", "))
+}
+
 // finding reads the finding, from the server or from a file.
 func (c *reproduceCmd) finding(ctx context.Context) (interaction.Finding, error) {
 	switch {
+	case (c.Scenario == "") != c.Live:
+		return interaction.Finding{}, errors.New("reproduce: say where, with --scenario or --live, and not both")
 	case (c.ID == "") == (c.Finding == ""):
 		return interaction.Finding{}, errors.New("reproduce: name an incident, or a file with --finding, and not both")
 	case c.ID != "":
@@ -155,29 +226,39 @@ func printReproduction(w io.Writer, f interaction.Finding, r scenario.Reproducti
 	return err
 }
 
-// printBeside writes the cells of the finding beside those of an experiment.
+// printBeside writes the cells of the finding beside those of an experiment. A
+// condition has a letter, as on the pages.
 func printBeside(out *strings.Builder, f interaction.Finding, factors []string, r experiment.Result) {
-	fmt.Fprintf(out, "\n  %-40s  %-28s  %s\n", "in force", "observed: failed requests", "experiment: "+r.Harm)
+	fmt.Fprintln(out)
+	for i, c := range f.Conditions {
+		fmt.Fprintf(out, "  %c  %s\n", 'A'+i, c)
+	}
+	fmt.Fprintf(out, "\n  %-10s  %-28s  %s\n", "in force", "observed: failed requests", "experiment: "+r.Harm)
 	for _, cell := range r.Cells {
-		var holds []string
+		var holds, letters []string
 		for i, c := range f.Conditions {
 			if slices.Contains(cell.On, factors[i]) {
-				holds = append(holds, c.String())
+				holds, letters = append(holds, c.String()), append(letters, string(rune('A'+i)))
 			}
 		}
-		seen := "not seen"
-		for _, o := range f.Cells {
-			if slices.Equal(slices.Sorted(slices.Values(o.Holds)), slices.Sorted(slices.Values(holds))) && o.Total > 0 {
-				seen = fmt.Sprintf("%s of %s (%s to %s)", wording.Percent(o.Risk), wording.Count(o.Total), wording.Percent(o.Low), wording.Percent(o.High))
-			}
-		}
-		name := strings.Join(cell.On, ", ")
+		name := strings.Join(letters, " ")
 		if name == "" {
 			name = "none"
 		}
-		fmt.Fprintf(out, "  %-40s  %-28s  %d of %d runs, %s to %s\n", name, seen, cell.Harmed, cell.N, wording.Percent(cell.Low), wording.Percent(cell.High))
+		fmt.Fprintf(out, "  %-10s  %-28s  %d of %d runs, %s to %s\n", name, observed(f, holds), cell.Harmed, cell.N, wording.Percent(cell.Low), wording.Percent(cell.High))
 	}
 	fmt.Fprintf(out, "\n%s\n", scenario.Sentence(r))
+}
+
+// observed says what happened while just these of the conditions held.
+func observed(f interaction.Finding, holds []string) string {
+	holds = slices.Sorted(slices.Values(holds))
+	for _, o := range f.Cells {
+		if slices.Equal(slices.Sorted(slices.Values(o.Holds)), holds) && o.Total > 0 {
+			return fmt.Sprintf("%s of %s (%s to %s)", wording.Percent(o.Risk), wording.Count(o.Total), wording.Percent(o.Low), wording.Percent(o.High))
+		}
+	}
+	return "not seen"
 }
 
 func conditionsText(list []condition.Condition) string {

@@ -74,6 +74,13 @@ func (d *directory) replace(service, old, address string) {
 	d.addresses[service] = list
 }
 
+// set gives a service the instances at these addresses and no others.
+func (d *directory) set(service string, addresses []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.addresses[service] = addresses
+}
+
 // closeIdle drops connections that no request uses.
 func (d *directory) closeIdle() {
 	if t, ok := d.sockets.(*http.Transport); ok {

@@ -107,7 +107,7 @@ func (s *Scenario) Reproduce(ctx context.Context, of []condition.Condition, poin
 		if err != nil {
 			return Reproduction{}, err
 		}
-		p := Point{Result: study.Result, Status: statusOf(&study.Result, factors)}
+		p := Point{Result: study.Result, Status: StatusOf(&study.Result, factors)}
 		if len(s.Uncertain) > 0 {
 			p.Values = at.uncertainValues()
 		}
@@ -120,8 +120,8 @@ func (s *Scenario) Reproduce(ctx context.Context, of []condition.Condition, poin
 	return out, nil
 }
 
-// statusOf says whether exactly the factors were shown to do the harm.
-func statusOf(r *experiment.Result, factors []string) Status {
+// StatusOf says whether exactly the factors were shown to do the harm.
+func StatusOf(r *experiment.Result, factors []string) Status {
 	switch {
 	case same(found(r), [][]string{factors}):
 		return Confirmed
