@@ -28,13 +28,14 @@ func checkoutSQL(n int) string {
 		'r' || (a & 3) AS region, 'r' || (a & 3) || 'z' || ((a >> 2) %% 3) AS zone, 'pod-' || ((a >> 10) %% 60) AS pod,
 		['2.3.0', '2.3.1', '2.4.0', '2.5.0'][CAST(1 + ((a >> 20) & 3) AS INT)] AS cart, ['half-up', 'banker'][CAST(1 + ((a >> 22) & 1) AS INT)] AS rounding,
 		['1.0', '1.1', '1.2'][CAST(1 + (a >> 23) %% 3 AS INT)] AS pricing,
-		't' || CAST(floor(400 * pow(((a >> 32) & 65535) / 65536.0, 3)) AS INT) AS tenant, '/e/' || CAST(floor(24 * pow(((a >> 48) & 65535) / 65536.0, 2)) AS INT) AS endpoint,
+		't' || CAST(floor(400 * t * t * t) AS INT) AS tenant, '/e/' || CAST(floor(24 * e * e) AS INT) AS endpoint,
 		['web', 'ios', 'android'][CAST(1 + b %% 3 AS INT)] AS app, 'os' || ((b >> 8) %% 5) AS os,
 		CASE WHEN (b >> 16) %% 10 = 0 THEN 'miss' ELSE 'hit' END AS cache, CASE WHEN (i * 60 // %[1]d) %% 20 < 3 THEN 'running' ELSE '' END AS backup,
 		CASE WHEN (b >> 24) %% 50 = 0 THEN 2 ELSE 1 END AS attempt, CAST((b >> 32) %% 1000 AS INT) AS load, CAST(exp(((b >> 44) & 65535) / 65536.0 * 12) AS INT) AS size,
-		'c' || CAST(floor(60 * pow((c & 65535) / 65536.0, 2)) AS INT) AS country, ['free', 'pro', 'team'][CAST(1 + (c >> 16) %% 3 AS INT)] AS plan,
+		'c' || CAST(floor(60 * d * d) AS INT) AS country, ['free', 'pro', 'team'][CAST(1 + (c >> 16) %% 3 AS INT)] AS plan,
 		(c >> 24) %% 20 = 0 AS canary, (c >> 32) / 4294967296.0 AS chance
-		FROM (SELECT i, hash(3 * i) AS a, hash(3 * i + 1) AS b, hash(3 * i + 2) AS c FROM range(%[1]d) r(i)))`, n)
+		FROM (SELECT *, CAST((a >> 32) & 65535 AS FLOAT) / 65536 AS t, CAST((a >> 48) & 65535 AS FLOAT) / 65536 AS e, CAST(c & 65535 AS FLOAT) / 65536 AS d
+			FROM (SELECT i, hash(3 * i) AS a, hash(3 * i + 1) AS b, hash(3 * i + 2) AS c FROM range(%[1]d) r(i))))`, n)
 }
 
 // TestALargeTableIsExplained is small unless EDDY_TABLE_ROWS says otherwise, as
