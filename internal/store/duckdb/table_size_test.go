@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/store/duckdb"
 )
@@ -56,12 +58,19 @@ func TestALargeTableIsExplained(t *testing.T) {
 	if some := os.Getenv("EDDY_TABLE_FORMAT"); some != "" {
 		formats = some
 	}
+	var results []interaction.Result
 	for format := range strings.SplitSeq(formats, ",") {
-		t.Run(format, func(t *testing.T) { explainLarge(t, int(rows), 0, format, true) })
+		t.Run(format, func(t *testing.T) { results = append(results, explainLarge(t, int(rows), 0, format, true)) })
+	}
+	for i := range results {
+		// Text is parsed by several threads, and yet rows keep their numbers.
+		if diff := cmp.Diff(results[0], results[i]); diff != "" {
+			t.Errorf("one format differs from the other:\n%s", diff)
+		}
 	}
 }
 
-func explainLarge(t *testing.T, rows, most int, format string, loud bool) {
+func explainLarge(t *testing.T, rows, most int, format string, loud bool) interaction.Result {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +108,7 @@ func explainLarge(t *testing.T, rows, most int, format string, loud bool) {
 		}
 	}
 	if !loud {
-		return
+		return result
 	}
 	var n, all int
 	count := took(func() { query("SELECT count(*) FROM "+from, &n) })
@@ -127,6 +136,7 @@ func explainLarge(t *testing.T, rows, most int, format string, loud bool) {
 		t.Logf("%-42s %7.2f s wall %7.2f s CPU  %5.1f times the largest values", line.what, line.wall.Seconds(), line.cpu.Seconds(), line.cpu.Seconds()/decode.cpu.Seconds())
 	}
 	t.Logf("peak memory of the process, generator included: %d MB", usage().Maxrss>>10)
+	return result
 }
 
 // An effort is what something took.
