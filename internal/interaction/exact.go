@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -19,6 +20,7 @@ type exact struct {
 	bits  [][]uint64 // masks of one word each, for nearly
 	spare []uint64
 	table cross // what the last count of a set gave
+	times []sum // what the whole set counted in each bucket of time, by nearly
 	other cross
 }
 
@@ -199,6 +201,7 @@ func (x *exact) nearly(set []int32) *cross {
 	t := &x.table
 	t.reset(len(set), x.l.strata)
 	whole, k := t.whole(), len(set)
+	x.times = grow(x.times, x.l.ticks)
 	var sums [mostElements + 1]sum // the whole set, then without each element
 	for i := range x.l.cells {
 		b := &x.l.cells[i]
@@ -215,7 +218,10 @@ func (x *exact) nearly(set []int32) *cross {
 			}
 		}
 		cells := t.stratum(int(b.stratum))
-		cells[whole] = cells[whole].plus(b.settled(sums[0]))
+		in := b.settled(sums[0])
+		cells[whole] = cells[whole].plus(in)
+		tick := &x.times[x.l.tick[b.pane]]
+		*tick = tick.plus(in)
 		if k > 1 {
 			for e := range set {
 				c := &cells[whole&^(1<<e)]
@@ -232,6 +238,43 @@ func (x *exact) nearly(set []int32) *cross {
 	}
 	t.total()
 	return t
+}
+
+// fewTimes is below how many buckets of time nothing is said about how failures
+// vary from one to the next.
+const fewTimes = 20
+
+// dispersion is how many times as much the failures of a set vary from one bucket
+// of time to the next as they would if each came by itself; 1 at least. It is
+// taken from successive differences (von Neumann 1941), so that a risk which
+// changes once, or slowly, is no burst.
+func dispersion(times []sum) float64 {
+	var f, n float64
+	for _, t := range times {
+		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
+	}
+	if f == 0 || f == n {
+		return 1
+	}
+	risk := f / n
+	var last, squares float64
+	buckets := 0
+	for _, t := range times {
+		of := float64(t.failed) + t.units
+		if of == 0 {
+			continue
+		}
+		z := (float64(t.failed) - risk*of) / math.Sqrt(risk*(1-risk)*of)
+		if buckets > 0 {
+			squares += (z - last) * (z - last)
+		}
+		last = z
+		buckets++
+	}
+	if buckets < fewTimes {
+		return 1
+	}
+	return max(1, squares/2/float64(buckets-1))
 }
 
 // lacking tells, of a word of entries, which have all of the classes and which
