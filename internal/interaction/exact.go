@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 )
@@ -240,41 +239,76 @@ func (x *exact) nearly(set []int32) *cross {
 	return t
 }
 
-// fewTimes is below how many buckets of time nothing is said about how failures
-// vary from one to the next.
-const fewTimes = 20
+const (
+	// fewTimes is below how many buckets of time nothing is said about how
+	// failures vary from one to the next.
+	fewTimes = 8
+	// fewInSet is below how many failures those of one bucket count as one.
+	fewInSet = 20
+	// strays is the part of the failures at either end of the time that is left
+	// out of it: a cause that came in the middle did not come in bursts.
+	strays = 0.05
+)
 
 // dispersion is how many times as much the failures of a set vary from one bucket
-// of time to the next as they would if each came by itself; 1 at least. It is
-// taken from successive differences (von Neumann 1941), so that a risk which
-// changes once, or slowly, is no burst.
+// of time to the next as they would if each came by itself, at one risk: Pearson's
+// chi-squared over its degrees of freedom (McCullagh and Nelder 1989), over the
+// time in which nearly all of them are; 1 at least.
+//
+// A handful of failures shows no variation. So long as there are no more, those
+// of one bucket count as one.
 func dispersion(times []sum) float64 {
-	var f, n float64
-	for _, t := range times {
-		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
+	if len(times) < fewTimes {
+		return 1
 	}
-	if f == 0 || f == n {
+	times = core(times)
+	var f, n float64
+	buckets := 0
+	for _, t := range times {
+		if of := float64(t.failed) + t.units; of > 0 {
+			f, n = f+float64(t.failed), n+of
+			buckets++
+		}
+	}
+	if f == 0 {
 		return 1
 	}
 	risk := f / n
-	var last, squares float64
-	buckets := 0
+	var chi, hit float64
 	for _, t := range times {
-		of := float64(t.failed) + t.units
-		if of == 0 {
-			continue
+		if t.failed > 0 {
+			hit++
 		}
-		z := (float64(t.failed) - risk*of) / math.Sqrt(risk*(1-risk)*of)
-		if buckets > 0 {
-			squares += (z - last) * (z - last)
+		if of := float64(t.failed) + t.units; of > 0 {
+			d := float64(t.failed) - risk*of
+			chi += d * d / (risk * (1 - risk) * of)
 		}
-		last = z
-		buckets++
 	}
-	if buckets < fewTimes {
-		return 1
+	phi := 1.0
+	if buckets >= fewTimes && f < n {
+		phi = max(phi, chi/float64(buckets-1))
 	}
-	return max(1, squares/2/float64(buckets-1))
+	if f < fewInSet {
+		phi = max(phi, f/hit)
+	}
+	return phi
+}
+
+// core is the time that holds all failures but the first and the last strays.
+func core(times []sum) []sum {
+	var all int64
+	for _, t := range times {
+		all += t.failed
+	}
+	least := int64(strays * float64(all))
+	from, to := 0, len(times)
+	for before := int64(0); from < to && before+times[from].failed <= least; from++ {
+		before += times[from].failed
+	}
+	for after := int64(0); to > from && after+times[to-1].failed <= least; to-- {
+		after += times[to-1].failed
+	}
+	return times[from:to]
 }
 
 // lacking tells, of a word of entries, which have all of the classes and which
