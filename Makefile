@@ -12,7 +12,7 @@ SOAK      ?= 3m
 SIZE      ?= 1e6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench accuracy soak table fuzz update lint
+.PHONY: help demo build test race bench accuracy verify soak table fuzz update lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: ## the benchmarks of the hot paths (BENCH=regexp BENCHTIME=1s COUNT=1)
 
 accuracy: ## how often the engine is right: worlds with known causes, and labelled data (ARGS="-full", ARGS=-h)
 	@. ./.ci/env && go run ./internal/accuracy/measure $(ARGS)
+
+verify: build ## the simulator against closed forms and published experiments (about half a minute)
+	@bin/eddy sim verify
 
 soak: ## a server under all the load it takes, for SOAK=3m: its memory must stay where it is
 	@. ./.ci/env && EDDY_SOAK=$(SOAK) go test ./internal/app -run '^TestSoak$$' -v -count 1 -timeout 0

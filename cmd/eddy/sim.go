@@ -21,6 +21,8 @@ type simCmd struct {
 	Corpus simCorpusCmd `cmd:"" help:"Hold what is found against what was planted, over the scenarios that come with Eddy."`
 	List   simListCmd   `cmd:"" help:"List the scenarios that come with Eddy."`
 	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files."`
+	Verify simVerifyCmd `cmd:"" help:"Measure the simulator against closed forms and published experiments."`
+	Bench  simBenchCmd  `cmd:"" help:"Measure how fast the simulator is."`
 }
 
 // simRunCmd carries out a scenario.

@@ -2,29 +2,31 @@ package sim_test
 
 import (
 	"testing"
-	"time"
 
 	"example.test/eddy/internal/sim"
 )
 
-// A request is three or four events: arrival, end of work, a timeout that is
-// cancelled, and now and then a retry.
-func BenchmarkRun(b *testing.B) {
-	m := payments(280, 3)
-	m.Horizon = time.Hour
-	b.ReportAllocs()
-	events := uint64(0)
+// What "eddy sim bench" measures by processor time, for profiles and benchstat.
+func BenchmarkSpeed(b *testing.B) {
 	for b.Loop() {
-		s, err := sim.New(m, 1, sim.Settings{})
+		speeds, err := sim.Bench(b.Context(), 1)
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := s.Run(b.Context())
-		if err != nil {
-			b.Fatal(err)
+		for _, s := range speeds {
+			b.ReportMetric(s.PerSecond/1e6, metricOf(s.Name))
 		}
-		events += r.Events
 	}
-	b.ReportMetric(float64(events)/b.Elapsed().Seconds()/1e6, "Mevents/s")
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+}
+
+func metricOf(name string) string {
+	switch name {
+	case sim.BenchEngine:
+		return "engine-Mev/s"
+	case sim.BenchRun:
+		return "run-Mev/s"
+	case sim.BenchTelemetry:
+		return "telemetry-Mev/s"
+	}
+	return "naive-Mev/s"
 }

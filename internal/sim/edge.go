@@ -21,7 +21,8 @@ type edge struct {
 	serves    bool  // which is a service
 	base      Policy
 	spec      Policy
-	timeout   int // its queue of timeouts, or -1
+	plain     bool // no policy keeps any state
+	timeout   int  // its queue of timeouts, or -1
 	network   sampler
 	discovery sampler
 	next      int32 // instance, in turn
@@ -49,6 +50,7 @@ func (d *edge) refresh(spec Policy) {
 		d.gates[i].reset(&d.spec, &spec)
 	}
 	d.spec = spec
+	d.plain = spec.stateless()
 	d.timeout = -1
 	if spec.Timeout > 0 {
 		d.timeout = d.sim.engine.TimeoutQueue(spec.Timeout)
@@ -71,18 +73,21 @@ func (d *edge) apply(over func(instance int, set setter)) {
 func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 	s := d.sim
 	i := s.calls.get()
-	*s.calls.at(i) = call{
-		req: req, parent: parent, edge: d.id, caller: caller, child: none, second: none, next: none, prev: none, sibling: none,
-		write: write, key: none, started: s.engine.now,
-	}
+	c := s.calls.at(i)
+	*c = call{}
+	c.req, c.parent, c.edge, c.caller, c.write, c.started = req, parent, d.id, caller, write, s.engine.now
+	c.child, c.second, c.next, c.prev, c.sibling, c.key = none, none, none, none, none, none
 	if s.tap != nil && parent != none {
-		s.calls.at(i).parentSpan = s.frames.at(parent).span
+		c.parentSpan = s.frames.at(parent).span
 	}
 	s.hold(req)
 	d.count.Calls++
-	g := d.gate(caller)
-	g.calls++
-	d.deposit(g)
+	if !d.plain {
+		g := d.gate(caller)
+		g.calls++
+		c.counted = true
+		d.deposit(g)
+	}
 	return i
 }
 
@@ -96,6 +101,10 @@ func (d *edge) send(i int32) {
 	c.serial = q.serial
 	c.sent = s.engine.now
 	d.count.Attempts++
+	if d.plain {
+		d.launch(i)
+		return
+	}
 	g := d.gate(c.caller)
 	if c.attempt > 1 {
 		g.retries++
@@ -120,6 +129,10 @@ func (d *edge) launch(i int32) {
 	c.sent = e.now
 	if d.timeout >= 0 {
 		c.timer = e.After(d.timeout, d.ent, edgeTimeout, uint64(i))
+	}
+	if d.plain {
+		d.dispatch(i)
+		return
 	}
 	if d.spec.Hedge.Delay > 0 {
 		c.hedge = e.At(e.now+Time(d.spec.Hedge.Delay), d.ent, edgeHedge, uint64(i))
@@ -147,11 +160,11 @@ func (d *edge) dispatch(i int32) {
 	}
 	j := s.frames.get()
 	f := s.frames.at(j)
-	*f = frame{
-		req: c.req, call: i, node: d.callee, station: st, edge: d.id, attempt: c.attempt, serial: c.serial,
-		child: none, busy: none, link: none, from: c.caller, key: c.key, row: none, cause: none, write: c.write,
-		arrived: e.now, expires: Never,
-	}
+	*f = frame{} // and then field by field: a literal would be built beside it and copied
+	f.req, f.call, f.node, f.station, f.edge = c.req, i, d.callee, st, d.id
+	f.attempt, f.serial, f.from, f.key, f.write = c.attempt, c.serial, c.caller, c.key, c.write
+	f.child, f.busy, f.link, f.row, f.cause = none, none, none, none, none
+	f.arrived, f.expires = e.now, Never
 	if s.tap != nil {
 		d.name(c, f, q.key)
 	}
@@ -327,11 +340,12 @@ func (d *edge) ended(i int32, r result) {
 	if c.child != none || c.second != none { // its hedge, or what that was for
 		d.orphan(c, true)
 	}
-	s.engine.Cancel(c.hedge)
-	c.hedge = Handle{}
-	g := d.gate(c.caller)
+	if c.hedge != (Handle{}) {
+		s.engine.Cancel(c.hedge)
+		c.hedge = Handle{}
+	}
 	if c.passed != 0 {
-		d.told(c, g, r == resultOK)
+		d.told(c, d.gate(c.caller), r == resultOK)
 	}
 	switch r {
 	case resultRefused, resultUnreachable:
@@ -344,7 +358,7 @@ func (d *edge) ended(i int32, r result) {
 		return
 	default:
 	}
-	if !d.retries(c, g) {
+	if !d.retries(c) {
 		d.fail(i, r)
 		return
 	}
@@ -366,16 +380,19 @@ func (d *edge) fail(i int32, r result) {
 // finish tells whoever made the call, and forgets it.
 func (d *edge) finish(i int32, r result) {
 	s := d.sim
-	c := *s.calls.at(i)
-	s.calls.put(i)
-	d.gate(c.caller).calls--
-	switch {
-	case c.parent != none:
-		s.nodes[s.frames.at(c.parent).node].resume(c.parent, i, r)
-	case !c.detached:
-		s.userDone(c.req, r)
+	c := s.calls.at(i)
+	req, parent, detached := c.req, c.parent, c.detached
+	if c.counted {
+		d.gate(c.caller).calls--
 	}
-	s.drop(c.req)
+	s.calls.put(i)
+	switch {
+	case parent != none:
+		s.nodes[s.frames.at(parent).node].resume(parent, i, r)
+	case !detached:
+		s.userDone(req, r)
+	}
+	s.drop(req)
 }
 
 // give makes a call end for nobody: whoever made it has given up. An attempt

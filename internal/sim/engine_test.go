@@ -137,15 +137,3 @@ func TestAnEngineDoesNotAllocateOnceItIsWarm(t *testing.T) {
 		t.Errorf("%v allocations in a tenth of a virtual millisecond, want 0", n)
 	}
 }
-
-func BenchmarkEngine(b *testing.B) {
-	var e sim.Engine
-	p := &pinger{timeout: make([]sim.Handle, 1000), queue: e.TimeoutQueue(5 * time.Microsecond)}
-	p.ent = e.Add(p)
-	for a := range uint64(1000) {
-		e.At(sim.Time(a), p.ent, 1, a)
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	e.RunUntil(sim.Never-1, uint64(b.N))
-}

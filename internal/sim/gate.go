@@ -57,6 +57,13 @@ func (d *edge) gate(caller int32) *gate {
 	return &d.gates[d.sim.stations[caller].instance]
 }
 
+// stateless reports whether no policy of an edge keeps any state.
+func (p *Policy) stateless() bool {
+	return !p.Retry.Budget.Tokens.on() && p.Retry.Budget.Inflight.MaxRate == 0 && !p.CircuitBreaker.on() &&
+		p.AdaptiveThrottler.FailureRate == 0 && !p.RateLimiter.on() && p.Bulkhead.Max == 0 && p.AdaptiveLimiter.Max == 0 &&
+		p.Hedge.Delay == 0 && p.Pool.Max == 0
+}
+
 // passed says which policies an attempt has passed, that must hear how it ended.
 type passed uint8
 

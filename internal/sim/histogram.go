@@ -57,6 +57,43 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sum / float64(h.n))
 }
 
+// drain adds what h has counted to sum, if that is not nil, empties h, and returns
+// its median and 99th percentile. It is done once an interval, in one pass.
+func (h *Histogram) drain(sum *Histogram) (p50, p99 time.Duration) {
+	if h.n == 0 {
+		return 0, 0
+	}
+	if sum != nil {
+		if more := len(h.counts) - len(sum.counts); more > 0 {
+			sum.counts = append(sum.counts, make([]uint32, more)...)
+		}
+		sum.n += h.n
+		sum.sum += h.sum
+	}
+	half, most := int(.5*float64(h.n)), int(.99*float64(h.n))
+	for b, c := range h.counts {
+		if c == 0 {
+			continue
+		}
+		if n := int(c); half >= 0 {
+			if half -= n; half < 0 {
+				p50 = middle(b).Duration()
+			}
+		}
+		if n := int(c); most >= 0 {
+			if most -= n; most < 0 {
+				p99 = middle(b).Duration()
+			}
+		}
+		if sum != nil {
+			sum.counts[b] += c
+		}
+		h.counts[b] = 0
+	}
+	h.n, h.sum = 0, 0
+	return p50, p99
+}
+
 // Quantile returns the duration below which a share q of them lies, or 0 if
 // there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
@@ -73,9 +110,4 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 		}
 	}
 	return 0
-}
-
-func (h *Histogram) reset() {
-	clear(h.counts)
-	h.n, h.sum = 0, 0
 }

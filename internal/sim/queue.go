@@ -14,7 +14,7 @@ const (
 	LIFO         Discipline = "lifo"
 	AdaptiveLIFO Discipline = "adaptive_lifo" // lifo while the queue has not been empty for Interval
 	CoDel        Discipline = "codel"         // fifo that drops when all of Interval waited longer than Target
-	Priority     Discipline = "priority"      // fifo within the priority of the workload
+	Priority     Discipline = "priority"      // fifo within the priority of the workload; a full queue drops the lowest
 	Sharing      Discipline = "sharing"       // nobody waits: all share the servers. Bound is of all present
 )
 
@@ -78,6 +78,22 @@ func (q *queue) push(s *Sim, j int32) {
 	}
 	q.levels[level].push(j)
 	q.n++
+}
+
+// displaced takes out the last of those with the lowest priority, if that is
+// lower than a frame's, so that a full queue has room for it.
+func (q *queue) displaced(s *Sim, j int32) (int32, bool) {
+	if q.spec.Discipline != Priority {
+		return none, false
+	}
+	mine := s.workloads[s.requests.at(s.frames.at(j).req).workload].spec.Priority
+	for level := len(q.levels) - 1; level > mine; level-- {
+		if q.levels[level].n > 0 {
+			q.n--
+			return q.levels[level].popBack(), true
+		}
+	}
+	return none, false
 }
 
 // pop returns who is next. There is one.

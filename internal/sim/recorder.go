@@ -66,10 +66,14 @@ func (r *recorder) close() {
 		return
 	}
 	r.now.InFlight = r.inFlight
-	r.now.Mean, r.now.P50, r.now.P99 = r.latency.Mean(), r.latency.Quantile(.5), r.latency.Quantile(.99)
+	total := &r.total
+	if r.now.At < s.model.Warmup {
+		total = nil
+	}
+	r.now.Mean = r.latency.Mean()
+	r.now.P50, r.now.P99 = r.latency.drain(total)
 	r.users = append(r.users, r.now)
 	r.now = UserInterval{At: s.engine.now.Duration()}
-	r.latency.reset()
 	for i, v := range s.services {
 		r.services[i] = append(r.services[i], r.sum(v.stations, length))
 	}
@@ -125,9 +129,6 @@ func (s *Sim) userDone(i int32, res result) {
 	}
 	if res == resultOK {
 		r.latency.add(took)
-		if q.start >= Time(s.model.Warmup) {
-			r.total.add(took)
-		}
 	}
 	if s.settings.Ended != nil {
 		s.settings.Ended(Ended{Workload: int(q.workload), Number: q.number, Start: q.start, End: s.engine.now, OK: res == resultOK})

@@ -33,6 +33,7 @@ type call struct {
 	waits      waits
 	inside     int32 // how many were under way when it began, for the adaptive limiter
 	passed     passed
+	counted    bool  // among those under way
 	second     int32 // the frame that works on its hedge, or none
 	hedge      Handle
 	write      bool

@@ -20,7 +20,7 @@ type Result struct {
 	Edges     []EdgeResult
 	Harms     map[string]int // silent harms, by the names that rules give them
 	Telemetry TelemetryCount // what became of the spans, if there was a sink
-	// Latency is of what succeeded after the warm-up.
+	// Latency is of what succeeded in the intervals after the warm-up.
 	Latency Histogram
 }
 

@@ -16,7 +16,7 @@ func (b *TokenBudget) on() bool { return b.Ratio > 0 || b.Burst > 0 }
 
 // retries reports whether a call may make another attempt, and takes it from the
 // budget of tokens.
-func (d *edge) retries(c *call, g *gate) bool {
+func (d *edge) retries(c *call) bool {
 	r := &d.spec.Retry
 	if c.detached {
 		return false
@@ -28,6 +28,7 @@ func (d *edge) retries(c *call, g *gate) bool {
 		return false
 	}
 	if r.Budget.Tokens.on() {
+		g := d.gate(c.caller)
 		if g.tokens < 1 {
 			d.count.Denied++
 			return false

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"bytes"
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -23,8 +25,13 @@ type resource struct {
 type spanName struct {
 	name    string
 	kind    int
-	encoded []byte // their attributes
-	service *service
+	static  []attribute
+	http    bool
+	service *service // whose server spans they are
+	head    []byte   // name and kind, encoded
+	// encoded are the attributes by result and cacheResult, which is nearly all
+	// that differs: each is written once.
+	encoded [resultCancelled + 1][cacheWasMiss + 1][]byte
 }
 
 // A span is one that is ready to be told. It holds no pointers.
@@ -73,13 +80,20 @@ func (t *tap) describe() {
 	for _, d := range s.edges {
 		t.names = append(t.names, t.clientName(d))
 	}
+	for i := range t.names {
+		n := &t.names[i]
+		t.side.reset()
+		t.side.text(5, "name", n.name)
+		t.side.enum(6, "kind", n.kind)
+		n.head = bytes.Clone(t.side.bytes())
+	}
 }
 
 // encode returns attributes as they stand in a list, to be repeated.
 func (t *tap) encode(num int, list []attribute) []byte {
 	t.side.reset()
 	attributes(t.side, num, list)
-	return append([]byte(nil), t.side.bytes()...)
+	return bytes.Clone(t.side.bytes())
 }
 
 // refresh encodes the resource of an instance anew if its version has changed.
@@ -135,38 +149,36 @@ func (t *tap) serverName(d *edge) spanName {
 	method, route := t.sim.operationOf(d)
 	v, _ := t.sim.nodes[d.callee].(*service)
 	return spanName{
-		name: method + " " + route, kind: spanServer, service: v,
-		encoded: t.encode(9, []attribute{
+		name: method + " " + route, kind: spanServer, service: v, http: true,
+		static: []attribute{
 			{key: attr.HTTPRequestMethod, text: method}, {key: attr.HTTPRoute, text: route}, {key: attr.URLScheme, text: "http"},
-		}),
+		},
 	}
 }
 
 func (t *tap) clientName(d *edge) spanName {
 	switch callee := t.sim.nodes[d.callee].(type) {
 	case *store:
-		system := callee.base.System
-		if system == "" {
-			system = "other_sql"
-		}
-		return spanName{name: "query " + d.to, kind: spanClient, encoded: t.encode(9, []attribute{
-			{key: attr.DBSystemName, text: system}, {key: attr.DBNamespace, text: d.to}, {key: attr.ServerAddress, text: d.to},
-		})}
+		return spanName{name: "query " + d.to, kind: spanClient, static: []attribute{
+			{key: attr.DBSystemName, text: cmp.Or(callee.base.System, "other_sql")},
+			{key: attr.DBNamespace, text: d.to},
+			{key: attr.ServerAddress, text: d.to},
+		}}
 	case *cache:
-		return spanName{name: "GET " + d.to, kind: spanClient, encoded: t.encode(9, []attribute{
+		return spanName{name: "GET " + d.to, kind: spanClient, static: []attribute{
 			{key: attr.DBSystemName, text: "redis"},
 			{key: attr.DBNamespace, text: d.to},
 			{key: attr.DBOperationName, text: "GET"},
 			{key: attr.ServerAddress, text: d.to},
-		})}
+		}}
 	}
 	method, route := t.sim.operationOf(d)
-	return spanName{name: method + " " + route, kind: spanClient, encoded: t.encode(9, []attribute{
+	return spanName{name: method + " " + route, kind: spanClient, http: true, static: []attribute{
 		{key: attr.HTTPRequestMethod, text: method},
 		{key: attr.URLTemplate, text: route},
 		{key: attr.ServerAddress, text: d.to},
 		{key: attr.ServicePeerName, text: d.to},
-	})}
+	}}
 }
 
 // served tells of a frame that leaves an instance of a service.
@@ -342,13 +354,14 @@ func (t *tap) encodeSpan(sp *span) {
 	if sp.parent != 0 {
 		e.id(4, "parentSpanId", 0, sp.parent)
 	}
-	e.text(5, "name", n.name)
-	e.enum(6, "kind", n.kind)
+	e.raw(n.head)
 	e.fixed(7, "startTimeUnixNano", t.at(sp.start, sp.resource))
 	e.fixed(8, "endTimeUnixNano", t.at(sp.end, sp.resource))
 	e.list("attributes")
-	e.raw(n.encoded)
-	attributes(e, 9, t.own(sp, n))
+	e.raw(t.common(sp, n))
+	if sp.attempt > 1 || sp.tags != 0 || sp.rule != none {
+		attributes(e, 9, t.own(sp, n))
+	}
 	e.endList()
 	t.encodeEvents(sp, n)
 	if sp.result != resultOK {
@@ -359,29 +372,37 @@ func (t *tap) encodeSpan(sp *span) {
 	e.close()
 }
 
-// own returns the attributes of one span beside those of its name.
-func (t *tap) own(sp *span, n *spanName) []attribute {
-	list := t.dynamic[:0]
-	http := n.kind == spanServer || n.service != nil || t.callsService(sp)
-	if code := statusOf(sp.result); http && code > 0 {
+// common returns the attributes that all spans of a name, a result and what a
+// cache said have in common.
+func (t *tap) common(sp *span, n *spanName) []byte {
+	encoded := &n.encoded[sp.result][sp.cache]
+	if *encoded != nil {
+		return *encoded
+	}
+	list := append([]attribute(nil), n.static...)
+	if code := statusOf(sp.result); n.http && code > 0 {
 		list = append(list, attribute{key: attr.HTTPResponseStatusCode, number: code})
 	}
-	if sp.result != resultOK {
+	if sp.result != resultOK && sp.result != resultRule {
 		list = append(list, attribute{key: attr.ErrorType, text: t.errorOf(sp)})
 	}
-	if sp.attempt > 1 && http {
+	if text := [...]string{"", "hit", "stale", "miss"}[sp.cache]; text != "" {
+		list = append(list, attribute{key: "cache.result", text: text})
+	}
+	*encoded = t.encode(9, list)
+	return *encoded
+}
+
+// own returns the attributes that one span has for itself.
+func (t *tap) own(sp *span, n *spanName) []attribute {
+	list := t.dynamic[:0]
+	if sp.attempt > 1 && n.http {
 		list = append(list, attribute{key: attr.HTTPRequestResendCount, number: int64(sp.attempt - 1)})
 	}
-	switch sp.cache {
-	case cacheWasHit:
-		list = append(list, attribute{key: "cache.result", text: "hit"})
-	case cacheWasStale:
-		list = append(list, attribute{key: "cache.result", text: "stale"})
-	case cacheWasMiss:
-		list = append(list, attribute{key: "cache.result", text: "miss"})
-	case notLookedUp:
+	if sp.result == resultRule {
+		list = append(list, attribute{key: attr.ErrorType, text: t.errorOf(sp)})
 	}
-	if sp.workload != none && sp.tags != 0 {
+	if sp.tags != 0 {
 		for i, a := range t.sim.workloads[sp.workload].base.Attributes {
 			if sp.tags&(1<<i) != 0 {
 				list = append(list, attribute{key: a.Key, text: a.Value})
@@ -390,16 +411,6 @@ func (t *tap) own(sp *span, n *spanName) []attribute {
 	}
 	t.dynamic = list
 	return list
-}
-
-// callsService reports whether a client span is of a call to a service.
-func (t *tap) callsService(sp *span) bool {
-	i := int(sp.name) - len(t.sim.edges)
-	if i < 0 {
-		return true
-	}
-	_, ok := t.sim.nodes[t.sim.edges[i].callee].(*service)
-	return ok
 }
 
 // statusOf is the HTTP status of a result, or 0 if there was no answer.

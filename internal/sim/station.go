@@ -127,8 +127,13 @@ func (t *station) arrive(j int32) {
 	}
 	q := &t.spec.queue
 	if q.None || q.Bound > 0 && t.waiting.len() >= q.Bound || t.spec.connections > 0 && t.present >= t.spec.connections {
-		t.refuse(j, resultRefused)
-		return
+		out, ok := t.waiting.displaced(t.sim, j)
+		if !ok {
+			t.refuse(j, resultRefused)
+			return
+		}
+		t.depart(t.sim.frames.at(out))
+		defer t.refuse(out, resultRefused)
 	}
 	t.integrate(1)
 	f.stage = stageWaits
@@ -177,6 +182,10 @@ func (t *station) toil(j int32) {
 	u := draw(s.requests.at(f.req).key, forService, int(f.node), int(f.serial))
 	f.total = t.work[which].at(u)
 	f.work = f.total
+	if f.total == 0 && t.speed > 0 { // it is done without an event
+		t.owner.worked(j)
+		return
+	}
 	if t.spec.queue.Discipline == Sharing {
 		t.shared.add(t, j)
 		return

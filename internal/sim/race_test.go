@@ -1,0 +1,6 @@
+//go:build race
+
+package sim_test
+
+// raceDetector is on, and makes all times meaningless.
+const raceDetector = true
