@@ -121,10 +121,7 @@ func mixes() []distractor {
 		}
 		return func(_, risk float64) float64 {
 			if d.value[col] == value {
-				risk = 0.04
-			}
-			if d.value[colFlag+7] == on {
-				risk /= 2 // within each part, the flag even helps
+				return 0.04
 			}
 			return risk
 		}
