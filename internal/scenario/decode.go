@@ -175,7 +175,7 @@ func (d *decoder) settings(n ast.Node, at, prefix string, out []sim.Setting) []s
 		switch inner, isMap := value.(ast.MapNode); {
 		case strings.Count(param, ".") > 5:
 			d.wrong(value, at, "%s: no parameter is nested that deep", param)
-		case isMap && param == "rate":
+		case param == "rate":
 			var rate sim.Rate
 			d.fill(reflect.ValueOf(&rate).Elem(), value, join(at, name))
 			out = append(out, sim.Setting{Param: param, Value: rate})

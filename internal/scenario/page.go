@@ -121,12 +121,23 @@ func (p Picture) ticks(y float64) []tickView {
 	}
 	var out []tickView
 	for t := time.Duration(0); t <= p.End; t += step {
-		out = append(out, tickView{X: at(p.x(t)), Y: at(y), TextY: at(y + 15), Label: strings.TrimSuffix(strings.TrimSuffix(t.String(), "0s"), "m0")})
-		if out[len(out)-1].Label == "" {
-			out[len(out)-1].Label = "0"
-		}
+		out = append(out, tickView{X: at(p.x(t)), Y: at(y), TextY: at(y + 15), Label: shortly(t)})
 	}
 	return out
+}
+
+// shortly writes a round duration without the units that are zero: "1h", "2m",
+// "1m30s".
+func shortly(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0"
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d%time.Minute == 0:
+		return strings.TrimSuffix(d.String(), "0s")
+	}
+	return d.String()
 }
 
 type chartView struct {

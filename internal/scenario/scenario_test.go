@@ -136,6 +136,11 @@ func TestAPageLoadsNothingAndDrawsEverything(t *testing.T) {
 	if count["svg"] != 1+5+1+4 || count["path"] != 8+12 || count["script"] != 0 {
 		t.Errorf("elements: %v", count)
 	}
+	for _, tick := range []string{">0<", ">30s<", ">1m<", ">1m30s<"} {
+		if !strings.Contains(page.String(), tick) {
+			t.Errorf("the axis of time has no label %s", tick)
+		}
+	}
 	for _, bad := range []string{"NaN", "Inf", "ZgotmplZ", "http://", "https://", "%!"} {
 		if strings.Contains(page.String(), bad) {
 			t.Errorf("%q in the page", bad)
