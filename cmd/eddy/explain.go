@@ -50,6 +50,9 @@ type explanation struct {
 	interaction.Result
 	// Sentence says the first finding, or that there is none, for people.
 	Sentence string `json:"sentence"`
+	// Searched is how many observations were searched, where that is a sample;
+	// what was found is counted on all of them.
+	Searched int `json:"searched,omitempty"`
 	// Columns are what became of each column that was offered.
 	Columns []duckdb.TableColumn `json:"columns"`
 }
@@ -94,6 +97,9 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 func explain(reading duckdb.TableReading, result interaction.Result) explanation {
 	e := explanation{Result: result, Columns: reading.Columns}
 	e.Rows, e.Failed = reading.Rows, reading.Failed // where the table is a sample
+	if reading.Sampled {
+		e.Searched = reading.Searched
+	}
 	e.Missing = slices.Concat(result.Missing, reading.Notes)
 	if e.Missing == nil {
 		e.Missing = []string{}

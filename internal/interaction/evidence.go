@@ -43,6 +43,11 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 				phrase(f.Conditions[i]), m.options.things(c.total())))
 		}
 	}
+	if j.phi >= bursty {
+		f.Against = append(f.Against, fmt.Sprintf(
+			"Its failures came in bursts: from one stretch of %s to the next they vary %.1f times as much as by chance, which its p allows for.",
+			m.options.Bucket, j.phi))
+	}
 	if m.downstream(j.set) {
 		f.Against = append(f.Against, fmt.Sprintf(
 			"A failure brings about %s, and not the other way round: what made the earlier request fail may be at work here too.", list(f.Conditions, phrase)))
@@ -146,6 +151,8 @@ const (
 	// mostBurst is the share of a finding's failures in one stretch of time
 	// from which it may be a burst.
 	mostBurst = 0.9
+	// bursty is the dispersion from which it is said.
+	bursty = 2
 	// mixShift is by how much the logarithms of the crude and the stratified
 	// risk ratio may differ before it is said.
 	mixShift = 0.7

@@ -19,6 +19,7 @@ type exact struct {
 	bits  [][]uint64 // masks of one word each, for nearly
 	spare []uint64
 	table cross // what the last count of a set gave
+	times []sum // what the whole set counted in each bucket of time, by nearly
 	other cross
 }
 
@@ -199,6 +200,7 @@ func (x *exact) nearly(set []int32) *cross {
 	t := &x.table
 	t.reset(len(set), x.l.strata)
 	whole, k := t.whole(), len(set)
+	x.times = grow(x.times, x.l.ticks)
 	var sums [mostElements + 1]sum // the whole set, then without each element
 	for i := range x.l.cells {
 		b := &x.l.cells[i]
@@ -215,7 +217,10 @@ func (x *exact) nearly(set []int32) *cross {
 			}
 		}
 		cells := t.stratum(int(b.stratum))
-		cells[whole] = cells[whole].plus(b.settled(sums[0]))
+		in := b.settled(sums[0])
+		cells[whole] = cells[whole].plus(in)
+		tick := &x.times[x.l.tick[b.pane]]
+		*tick = tick.plus(in)
 		if k > 1 {
 			for e := range set {
 				c := &cells[whole&^(1<<e)]
@@ -232,6 +237,78 @@ func (x *exact) nearly(set []int32) *cross {
 	}
 	t.total()
 	return t
+}
+
+const (
+	// fewTimes is below how many buckets of time nothing is said about how
+	// failures vary from one to the next.
+	fewTimes = 8
+	// fewInSet is below how many failures those of one bucket count as one.
+	fewInSet = 20
+	// strays is the part of the failures at either end of the time that is left
+	// out of it: a cause that came in the middle did not come in bursts.
+	strays = 0.05
+)
+
+// dispersion is how many times as much the failures of a set vary from one bucket
+// of time to the next as they would if each came by itself, at one risk: Pearson's
+// chi-squared over its degrees of freedom (McCullagh and Nelder 1989), over the
+// time in which nearly all of them are; 1 at least.
+//
+// A handful of failures shows no variation. So long as there are no more, those
+// of one bucket count as one.
+func dispersion(times []sum) float64 {
+	if len(times) < fewTimes {
+		return 1
+	}
+	times = core(times)
+	var f, n float64
+	buckets := 0
+	for _, t := range times {
+		if of := float64(t.failed) + t.units; of > 0 {
+			f, n = f+float64(t.failed), n+of
+			buckets++
+		}
+	}
+	if f == 0 {
+		return 1
+	}
+	risk := f / n
+	var chi, hit float64
+	for _, t := range times {
+		if t.failed > 0 {
+			hit++
+		}
+		if of := float64(t.failed) + t.units; of > 0 {
+			d := float64(t.failed) - risk*of
+			chi += d * d / (risk * (1 - risk) * of)
+		}
+	}
+	phi := 1.0
+	if buckets >= fewTimes && f < n {
+		phi = max(phi, chi/float64(buckets-1))
+	}
+	if f < fewInSet {
+		phi = max(phi, f/hit)
+	}
+	return phi
+}
+
+// core is the time that holds all failures but the first and the last strays.
+func core(times []sum) []sum {
+	var all int64
+	for _, t := range times {
+		all += t.failed
+	}
+	least := int64(strays * float64(all))
+	from, to := 0, len(times)
+	for before := int64(0); from < to && before+times[from].failed <= least; from++ {
+		before += times[from].failed
+	}
+	for after := int64(0); to > from && after+times[to-1].failed <= least; to-- {
+		after += times[to-1].failed
+	}
+	return times[from:to]
 }
 
 // lacking tells, of a word of entries, which have all of the classes and which

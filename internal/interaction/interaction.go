@@ -108,6 +108,8 @@ type Result struct {
 	// Missing says, in sentences, what would be needed to say more, and how
 	// small an effect this data could have shown.
 	Missing []string `json:"missing"`
+	// Cut says that the search hit its bound, which Missing says in words.
+	Cut bool `json:"-"`
 }
 
 // A Finding is one set of conditions that explains failures.

@@ -24,6 +24,7 @@ type judgement struct {
 	set      []int32
 	cells    []sum // by which elements hold; between all but one and none, empty
 	test     split
+	phi      float64 // how much its failures vary in time, chance being 1
 	p        float64 // adjusted for all sets that were possible
 	excess   float64
 	score    float64
@@ -41,7 +42,8 @@ func (m *miner) judge(set []int32) judgement {
 	whole := t.whole()
 	j := judgement{set: set, cells: slices.Clone(t.cells)}
 	j.test = m.exact.compare(t, func(c int) bool { return c == whole }, func(int) bool { return true })
-	j.p = min(1, j.test.p()*m.tests[len(set)])
+	j.phi = dispersion(m.exact.times)
+	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
 	j.score = j.test.deviance() - m.price[len(set)]
 	j.excess = m.exact.excess(t)
 	if len(set) == 1 {

@@ -26,6 +26,10 @@ type ledger struct {
 	half    []uint64
 	filled  []uint64 // positions that are entries
 
+	// ticks numbers the buckets of time: the one of each pane, and how many.
+	tick  []int32
+	ticks int
+
 	strata    int
 	locations []int32          // the location of each stratum
 	buckets   []int64          // the first bucket of time of each
@@ -87,6 +91,13 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 			c := &p.cells[j]
 			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to})
 		}
+	}
+	l.tick, l.ticks = l.tick[:0], 0
+	for i, p := range panes {
+		if i == 0 || floor(p.start, bucket) != floor(panes[i-1].start, bucket) {
+			l.ticks++
+		}
+		l.tick = append(l.tick, int32(l.ticks-1))
 	}
 	l.locate()
 	l.stratify(bucket)

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -118,7 +119,18 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		found = append(found, j)
 		m.exact.remove(j.set)
 	}
+	slices.SortStableFunc(found, func(a, b judgement) int {
+		return cmp.Compare(m.rank(a), m.rank(b))
+	})
 	return found, nil
+}
+
+// rank is 1 for what comes after all other findings.
+func (m *miner) rank(j judgement) int {
+	if m.downstream(j.set) {
+		return 1
+	}
+	return 0
 }
 
 // next returns the finding of a round.
@@ -132,7 +144,7 @@ func (m *miner) next(s *search) (judgement, bool) {
 	if m.certain {
 		return m.pick(s.pure.list, func(j judgement) bool { return m.pure(j) })
 	}
-	j, ok := m.pick(s.best.list, func(j judgement) bool { return !m.downstream(j.set) })
+	j, ok := m.pick(s.best.list, m.upstream)
 	if !ok {
 		j, ok = m.pick(s.best.list, func(judgement) bool { return true })
 	}
@@ -152,6 +164,31 @@ func (m *miner) next(s *search) (judgement, bool) {
 	return m.accompany(m.widen(j)), true
 }
 
+// upstream reports whether a set names something that does not follow from a
+// failure, and, if it names something that does as well, is more than the part of
+// it that happened to: of all the ways to add as many conditions, none would be
+// expected to differ as much from the rest of it.
+func (m *miner) upstream(j judgement) bool {
+	var follows []int32
+	mask := 0
+	for i, k := range j.set {
+		if m.downstream([]int32{k}) {
+			follows = append(follows, k)
+			mask |= 1 << i
+		}
+	}
+	switch len(follows) {
+	case 0:
+		return true
+	case len(j.set):
+		return false
+	}
+	t := m.exact.cross(j.set, false)
+	whole := t.whole()
+	c := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c&mask == mask })
+	return c.p()*m.tests[len(j.set)-len(follows)] <= m.options.Alpha
+}
+
 // downstream reports whether a set names only what follows from a failure.
 func (m *miner) downstream(set []int32) bool {
 	for _, k := range set {
@@ -167,8 +204,8 @@ func (m *miner) downstream(set []int32) bool {
 func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 	for _, c := range s.best.list {
 		j := m.judge(c.set)
-		if j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 {
-			continue
+		if j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 || j.phi >= bursty {
+			continue // the last: permutations would take bursts apart
 		}
 		j.p = m.striking(s, sample, c.score)
 		return j, j.p <= permuted*m.options.Alpha

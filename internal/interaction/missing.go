@@ -16,14 +16,14 @@ func (m *miner) missing(r *Result) {
 	if r.Verdict == NoExplanation {
 		m.concentrated(r)
 	}
-	if len(m.classes.list) == 0 && len(r.Findings) == 0 {
+	if len(m.classes.list) == 0 && len(m.ledger.catalog.unlisted) == 0 && len(r.Findings) == 0 {
 		r.Missing = append(r.Missing, "No condition differs among the failures on record: versions, flags and states were not recorded, or were the same for all.")
 	}
 	if len(r.Findings) > 0 && r.Explained < enough {
 		r.Missing = append(r.Missing, fmt.Sprintf(
 			"What was found accounts for %s of the failures; for the rest nothing on record does.", percent(r.Explained)))
 	}
-	if m.cut {
+	if r.Cut = m.cut; r.Cut {
 		r.Missing = append(r.Missing, fmt.Sprintf(
 			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", wording.Count(mostNodes)))
 	}

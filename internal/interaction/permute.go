@@ -96,26 +96,34 @@ func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
 // striking is the share of permutations of the failures within strata whose
 // best set scores as high (Westfall and Young 1993). It stops when there have
 // been too many for the answer to matter.
+//
+// Which observations there are stays the same, so that they are laid out once,
+// failed or not; only the failures, which are few, are laid out anew.
 func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	p := m.pool(sample)
-	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
-	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
 	t := *s // for the same classes; what it finds, it keeps apart
 	t.best, t.pure, t.walkers = shortlist{}, shortlist{}, [2]walker{}
-	var fails, oks board
+	var fails, all board
+	counts := make([]int64, len(p.entries))
+	for i := range counts {
+		counts[i] = p.failed[i] + p.ok[i]
+	}
+	all.lay(m.ledger, m.classes, sample.band, mostBands, p.entries, counts)
+	t.oks, t.whole = &all, true
+	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
+	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
 	reached := 1
+	var at []position
 	for b := range m.options.Permutations {
-		failed, ok := p.deal(rng)
-		again := sampled{band: sample.band}
+		failed, _ := p.deal(rng)
+		at, counts = at[:0], counts[:0]
 		for i, e := range p.entries {
 			if failed[i] > 0 {
-				again.fails, again.failCounts = append(again.fails, e), append(again.failCounts, failed[i])
-			}
-			if ok[i] > 0 {
-				again.oks, again.okCounts = append(again.oks, e), append(again.okCounts, ok[i])
+				at, counts = append(at, e), append(counts, failed[i])
 			}
 		}
-		t.fails, t.oks = m.boards(&again, &fails, &oks)
+		fails.lay(m.ledger, m.classes, sample.band, mostBands, at, counts)
+		t.fails = &fails
 		if t.reaches(score) {
 			reached++
 		}

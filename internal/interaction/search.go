@@ -19,7 +19,7 @@ const (
 // doubt is by how much of the price of an element a set may score worse than its
 // prefix and still be verified: the sample is not the table. Sets that only add
 // something to a good one would otherwise fill the list.
-const doubt = 0.5
+const doubt = 1
 
 // A candidate is a set of classes, ascending, and how it scored in the search.
 type candidate struct {
@@ -96,6 +96,7 @@ type search struct {
 	ctx      context.Context
 	fails    *board
 	oks      *board
+	whole    bool      // the second board has the failures as well
 	rate     []float64 // share of failures by band
 	surprise []float64 // minus its logarithm
 	failUnit float64   // observations that a failure on the board stands for
@@ -166,6 +167,9 @@ func (s *search) run() {
 			continue
 		}
 		b, eb := s.oks.and(w.spareOK, s.oks.alive, s.oks.class[k], s.rate)
+		if s.whole {
+			b, eb[0] = b-a, eb[0]-ea[0]
+		}
 		s.singles = append(s.singles, single{int32(k), deviance(float64(a), ea[0]+eb[0], float64(a+b), s.f, s.n)})
 	}
 	slices.SortFunc(s.singles, func(x, y single) int {
@@ -241,6 +245,9 @@ func (s *search) prepare() {
 	s.f, s.n = 0, 0
 	for i := range fs {
 		f, n := float64(fs[i]), float64(fs[i]+bs[i])
+		if s.whole {
+			n = float64(bs[i])
+		}
 		s.f, s.n = s.f+f, s.n+n
 		if n > 0 {
 			s.rate[i] = f / n
@@ -281,6 +288,9 @@ func (w *walker) visit(depth int, k int32, rest []int32) {
 		return
 	}
 	b, eb := w.oks.and(w.omasks[depth+1], w.omasks[depth], w.oks.class[k], w.rate)
+	if w.whole {
+		b, eb[0] = b-a, eb[0]-ea[0]
+	}
 	now := tally{a, b}
 	w.prefix = append(w.prefix, k)
 	if w.counted[depth] != now { // else k adds nothing to the prefix
@@ -352,9 +362,13 @@ func (w *walker) redundant(now tally) bool {
 	if len(w.prefix) < 3 {
 		return false // pairs that are nested are excluded
 	}
+	ok := now.ok
+	if w.whole {
+		ok += now.failed
+	}
 	last := w.prefix[len(w.prefix)-1]
 	for drop := range len(w.prefix) - 1 {
-		if w.without(w.spare, w.fails, drop, last) == now.failed && w.without(w.spareOK, w.oks, drop, last) == now.ok {
+		if w.without(w.spare, w.fails, drop, last) == now.failed && w.without(w.spareOK, w.oks, drop, last) == ok {
 			return true
 		}
 	}

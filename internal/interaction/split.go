@@ -50,7 +50,11 @@ func (c split) deviance() float64 {
 // sum of independent trials (Vatutin and Mikhailov 1982); so is its sum over
 // strata, which tail bounds. The four counts say the same; the one whose bound
 // has the least variance is used, which depends on the margins alone.
-func (c split) p() float64 {
+func (c split) p() float64 { return c.dispersed(1) }
+
+// dispersed is p where failures vary phi times as much as by chance: as if there
+// were so many fewer of everything.
+func (c split) dispersed(phi float64) float64 {
 	if c.surplus <= 0 {
 		return 1
 	}
@@ -67,5 +71,5 @@ func (c split) p() float64 {
 	if best == 1 || best == 2 { // these fall as failures in the first rise
 		e = m - e
 	}
-	return tail(m, e+c.surplus, e)
+	return tail(m/phi, (e+c.surplus)/phi, e/phi)
 }

@@ -78,8 +78,9 @@ type TableReading struct {
 	// Rows is the number of observations in the files, Failed how many of them
 	// failed. They are exact also where Table is a sample.
 	Rows, Failed int
-	// Sampled says that Table is a sample.
-	Sampled bool
+	// Sampled says that Table is a sample, of Searched of the observations.
+	Sampled  bool
+	Searched int
 	// Bucket is the length of the strata of time; 0 if time is not known.
 	Bucket time.Duration
 	// Columns says what became of each column, in the order of the file.
@@ -251,6 +252,9 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 		return TableReading{}, err
 	}
 	reading.Table = r.unpacked(reading.Bucket)
+	for i := range reading.Table.Rows {
+		reading.Searched += reading.Table.Rows[i].Total
+	}
 	return reading, nil
 }
 

@@ -89,6 +89,15 @@ func (c *choice) add(set ...condition.ID) bool {
 	return false
 }
 
+// means are the meanings of what is counted.
+func (c *choice) means() []meaning {
+	list := make([]meaning, len(c.ids))
+	for i, id := range c.ids {
+		list[i] = c.meanings[id]
+	}
+	return list
+}
+
 // companions are conditions that nearly all rows with the set have, although
 // many others do not: whether they are needed too is not known.
 func companions(t interaction.Table, set []condition.ID) []condition.ID {

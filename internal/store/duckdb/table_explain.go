@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.test/eddy/internal/interaction"
@@ -45,7 +46,7 @@ func (r *tableReader) explain(ctx context.Context, reading *TableReading, o inte
 	}
 	if before := r.meanings; r.sharpen(reading.Table, found) {
 		table := r.unpacked(reading.Bucket)
-		table.Unlisted = r.unlisted(table)
+		table.Unlisted = r.unlisted(r.meanings)
 		sharper, err := mine(ctx, table, o)
 		if err != nil {
 			return found, err
@@ -70,8 +71,13 @@ func (r *tableReader) explain(ctx context.Context, reading *TableReading, o inte
 	if err != nil {
 		return found, err
 	}
-	table.Unlisted = r.unlisted(table)
-	return mine(ctx, table, o)
+	table.Unlisted = r.unlisted(c.means())
+	counted, err := mine(ctx, table, o)
+	if err == nil && found.Cut && !counted.Cut {
+		counted.Cut = true
+		counted.Missing = append(counted.Missing, "The search of the sample was cut short: a smaller order or fewer columns would let it finish.")
+	}
+	return counted, err
 }
 
 func mine(ctx context.Context, t interaction.Table, o interaction.Options) (interaction.Result, error) {
@@ -82,22 +88,23 @@ func mine(ctx context.Context, t interaction.Table, o interaction.Options) (inte
 	return result, nil
 }
 
-// unlisted are the conditions that could have been found but are not in the
-// table: those set aside after the first search, and all bounds at which a range
-// could have been cut.
-func (r *tableReader) unlisted(t interaction.Table) []interaction.Unlisted {
-	listed := make(map[string]bool, len(t.Conditions))
-	for _, c := range t.Conditions {
-		listed[c.String()] = true
+// unlisted are the conditions that could have been found but are not in a table
+// whose conditions have these meanings: those set aside after the first search,
+// and all ranges that a range could have been sharpened to.
+func (r *tableReader) unlisted(listed []meaning) []interaction.Unlisted {
+	in := make([][]meaning, len(r.columns))
+	for _, m := range listed {
+		in[m.column] = append(in[m.column], m)
 	}
 	var list []interaction.Unlisted
 	for _, i := range r.offered() {
 		c := &r.columns[i]
-		for _, s := range c.possible() {
-			if !listed[s.Name] {
-				list = append(list, interaction.Unlisted{Name: c.name, Total: s.Total})
+		c.possible(func(m meaning, total int64) {
+			m.column = i
+			if !slices.Contains(in[i], m) {
+				list = append(list, interaction.Unlisted{Name: c.name, Total: int(total)})
 			}
-		}
+		})
 	}
 	return list
 }

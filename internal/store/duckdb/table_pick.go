@@ -71,7 +71,7 @@ func (r *tableReader) pickSQL(bucket time.Duration) string {
 		if t.failing == 0 {
 			keep = rest
 		}
-		rate := min(1, keep/float64(max(1, t.other)), oversample*s.other)
+		rate := max(1e-9, min(1, keep/float64(max(1, t.other)), oversample*s.other))
 		highest = max(highest, rate)
 		rates[i] = fmt.Sprintf("(%d, %.0f, CAST('%v' AS DOUBLE))", t.bucket, rate*draws, s.failing/rate)
 	}

@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -72,37 +73,27 @@ func (r *tableReader) sharpest(t interaction.Table, rest []condition.ID, m meani
 	return within
 }
 
-// possible are the conditions of the column that could be found, each with its
-// own name, and how many observations have it: its states, the ranges that it
-// offers, and those that these could have been sharpened to.
-func (c *candidate) possible() []interaction.Unlisted {
-	var list []interaction.Unlisted
-	add := func(value string, n int64) {
-		name := condition.Condition{Dimension: c.name, Value: value}.String()
-		list = append(list, interaction.Unlisted{Name: name, Total: int(n)})
-	}
+// possible calls f with each condition of the column that could be found, and
+// how many observations have it: its states, the ranges that it offers, and those
+// that these could have been sharpened to.
+func (c *candidate) possible(f func(m meaning, total int64)) {
 	for i := range c.states {
-		add(c.states[i].name(), c.states[i].total)
+		f(meaning{state: &c.states[i]}, c.states[i].total)
 	}
 	up := c.cumulative()
-	seen := make(map[numberRange]bool)
-	addRange := func(s numberRange) {
-		if !seen[s] {
-			seen[s] = true
-			add(s.String(), up(s.high)-up(s.low))
-		}
-	}
-	for _, s := range c.ranges {
-		addRange(s)
-	}
+	ranges := slices.Clone(c.ranges)
 	for i, x := range c.cuts {
-		addRange(numberRange{math.Inf(-1), x})
-		addRange(numberRange{x, math.Inf(1)})
+		ranges = append(ranges, numberRange{math.Inf(-1), x}, numberRange{x, math.Inf(1)})
 		for _, high := range c.cuts[i+1:] {
-			addRange(numberRange{x, high})
+			ranges = append(ranges, numberRange{x, high})
 		}
 	}
-	return list
+	slices.SortFunc(ranges, func(a, b numberRange) int {
+		return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.high, b.high))
+	})
+	for _, s := range slices.Compact(ranges) {
+		f(meaning{within: s}, up(s.high)-up(s.low))
+	}
 }
 
 // cumulative returns a function that says how many observations of the column

@@ -1,0 +1,83 @@
+package interaction_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.test/eddy/internal/interaction"
+)
+
+// bursts makes ten minutes of traffic in which every failure is part of a burst:
+// of so many requests of one tenant that follow each other.
+func bursts(seed uint64, count, size int) interaction.Table {
+	w := newWorld(seed)
+	const rows = 12_000
+	failing := make(map[int]bool)
+	for range count {
+		from := w.rng.IntN(rows - 40*size)
+		for k := range size {
+			failing[from+20*k] = true
+		}
+	}
+	for i := range rows {
+		// Every twentieth request is of the same tenant.
+		w.add(10*time.Minute*time.Duration(i)/rows, failing[i], fmt.Sprintf("tenant=t%d", i%20),
+			fmt.Sprintf("zone=%d", w.rng.IntN(3)), fmt.Sprintf("flag x=%v", w.rng.IntN(2) == 0))
+	}
+	return w.done()
+}
+
+func TestBurstsOfATenantAreNoCause(t *testing.T) {
+	alarms := 0
+	for seed := range uint64(60) {
+		if r := mine(t, bursts(seed, 12+int(seed)%30, 8), interaction.Options{}); len(r.Findings) > 0 {
+			alarms++
+			t.Logf("seed %d: %s", seed, describe(r))
+		}
+	}
+	// At 5 % each, 60 tables exceed 7 in 1 of 100 such tests.
+	if alarms > 7 {
+		t.Errorf("%d of 60 tables of bursts have a finding", alarms)
+	}
+}
+
+func TestACauseThatComesInTheMiddleIsNoBurst(t *testing.T) {
+	for seed := range uint64(4) {
+		w := newWorld(seed)
+		for i := range 12_000 {
+			at := 10 * time.Minute * time.Duration(i) / 12_000
+			version := w.rng.IntN(3)
+			w.add(at, w.chance(0.003) || version == 2 && at > 9*time.Minute && w.chance(0.5),
+				fmt.Sprintf("cart: service.version=%d", version), fmt.Sprintf("zone=%d", w.rng.IntN(3)))
+		}
+		r := mine(t, w.done(), interaction.Options{})
+		if len(r.Findings) == 0 || !slices.Equal(names(r.Findings[0]), []string{"cart service.version=2"}) {
+			t.Errorf("seed %d: want the version, got %s", seed, describe(r))
+		}
+	}
+}
+
+func TestWhatFollowsFromAFailureComesLast(t *testing.T) {
+	w := newWorld(1)
+	for i := range 20_000 {
+		attempt, bad := w.rng.IntN(12)/11, w.chance(0.02)
+		p := 0.01
+		switch {
+		case bad:
+			p = 0.3
+		case attempt == 1:
+			p = 0.15
+		}
+		w.add(10*time.Minute*time.Duration(i)/20_000, w.chance(p), fmt.Sprintf("attempt=%d", attempt), fmt.Sprintf("flag x=%v", bad))
+	}
+	r := mine(t, w.done(), interaction.Options{})
+	if len(r.Findings) != 2 || !slices.Equal(names(r.Findings[0]), []string{"flag x=true"}) || !slices.Equal(names(r.Findings[1]), []string{"attempt=1"}) {
+		t.Fatalf("want the flag, then the retries, got %s", describe(r))
+	}
+	if said := strings.Join(r.Findings[1].Against, " "); !strings.Contains(said, "A failure brings about attempt") {
+		t.Errorf("want it said that retries follow from failures, got %s", said)
+	}
+}
