@@ -81,3 +81,29 @@ func TestWhatFollowsFromAFailureComesLast(t *testing.T) {
 		t.Errorf("want it said that retries follow from failures, got %s", said)
 	}
 }
+
+func TestVersionsThatServedSideBySideForAWhileAreCompared(t *testing.T) {
+	for seed := range uint64(4) {
+		w := newWorld(seed)
+		const n = 30_000
+		for i := range n {
+			at := 10 * time.Minute * time.Duration(i) / n
+			// The four instances turn to the new version one by one, within a minute
+			// and a half of ten minutes, while the risk of all rises.
+			pod := w.rng.IntN(4)
+			version := "1"
+			if at > 4*time.Minute+time.Duration(pod)*25*time.Second {
+				version = "2"
+			}
+			p := 0.003 + 0.004*float64(i)/n
+			if version == "2" {
+				p += 0.05
+			}
+			w.add(at, w.chance(p), "cart: service.version="+version, fmt.Sprintf("cart: service.instance.id=%d", pod), fmt.Sprintf("zone=%d", w.rng.IntN(3)))
+		}
+		r := mine(t, w.done(), interaction.Options{})
+		if len(r.Findings) == 0 || !slices.Equal(names(r.Findings[0]), []string{"cart service.version=2"}) {
+			t.Errorf("seed %d: want the version, got %s", seed, describe(r))
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/wording"
 )
 
@@ -70,7 +71,7 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 	})
 	list = list[:min(len(list), mostCoincident)]
 	for i := range list {
-		list[i].episodes = m.history(list[i].k).episodes()
+		list[i].episodes = m.ledger.history(m.classes.list[list[i].k].first).episodes()
 	}
 	return list
 }
@@ -150,24 +151,26 @@ func (m *miner) coincidences(r *Result, found []judgement) {
 	}
 }
 
-// A timeline is, pane by pane, how many observations could have a state, and
-// how many had it.
-type timeline []struct{ has, could float64 }
+// A timeline is, pane by pane, how many observations could have a state, how many
+// had it, and how many were of the rarer kind among those of the same moment.
+type timeline []struct{ has, could, mixed float64 }
 
-// history returns the timeline of class k. A state of an entity is judged by
+// history returns the timeline of a condition. A state of an entity is judged by
 // the requests that met the entity.
-func (m *miner) history(k int32) timeline {
-	first := m.classes.list[k].first
-	entity := m.ledger.catalog.entity[first]
-	h := make(timeline, len(m.ledger.panes))
-	for i, p := range m.ledger.panes {
+func (l *ledger) history(id condition.ID) timeline {
+	entity := l.catalog.entity[id]
+	h := make(timeline, len(l.panes))
+	for i, p := range l.panes {
 		h[i].could = float64(p.total)
 		if entity >= 0 {
 			h[i].could = encountered(p.met, entity)
 		}
 		for j := range p.columns {
-			if p.columns[j].id == first {
-				h[i].has = float64(p.columns[j].total)
+			if c := &p.columns[j]; c.id == id {
+				h[i].has, h[i].mixed = float64(c.total), c.among
+				if entity >= 0 {
+					h[i].mixed = c.within
+				}
 			}
 		}
 	}
@@ -195,7 +198,7 @@ func (h timeline) episodes() int {
 // episodes as long and as many as they are, so that n is their number and not
 // that of requests.
 func (m *miner) shifted(set []int32, k int32) float64 {
-	h := m.history(k)
+	h := m.ledger.history(m.classes.list[k].first)
 	x := m.exact
 	x.spare = x.mask(x.spare, set, true)
 	surplus := make([]float64, len(h)) // failures over what all panes have on average

@@ -36,6 +36,7 @@ type ledger struct {
 	places    [][]condition.ID // the location conditions, by location
 	total     int64            // observations
 	failed    int64            // of them
+	requests  float64          // that the observations stand for
 	entries   int64
 	typical   float64 // what a success weighs
 	timed     bool    // rows have times
@@ -291,6 +292,7 @@ func (l *ledger) weigh() {
 		w2[c.stratum] += c.cell.w2
 		all, count = all+c.cell.w, count+float64(c.cell.ok)
 	}
+	l.requests = float64(l.failed) + all/weightUnit
 	l.typical = 1
 	if count > 0 {
 		l.typical = all / count / weightUnit

@@ -95,7 +95,7 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	s := &m.scratch.search
 	s.ctx, s.classes = ctx, m.classes
 	s.order, s.price, s.limit = m.options.MaxOrder, m.price, limit
-	s.dense = 20*m.ledger.failed >= m.ledger.total
+	s.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
 	var found []judgement
 	for len(found) < m.options.Top {
 		sample := m.draw()

@@ -5,6 +5,13 @@ const (
 	// show among requests of one place and moment and still count as a setting.
 	// Changes that fall inside a moment make some; a canary at 1 % makes all.
 	settled = 0.15
+	// A condition that most of the time holds for all or for none still varies
+	// where it did for mixedPanes panes, with the rarer state in mixedShare of a
+	// pane at least: while a new version is rolled out, both serve side by side.
+	// They must be several times as many as come from its changes alone.
+	mixedPanes     = 5
+	mixedShare     = 0.1
+	mixedPerChange = 3
 )
 
 // A setting is why a condition cannot vary while all else stays equal.
@@ -48,11 +55,39 @@ func (c *classes) settle(l *ledger, x *exact, margins []margin) {
 		switch {
 		case !steady && !given:
 		case c.changes(l, x, int32(k)):
-			c.list[k].context = environment
+			if !c.sideBySide(l, int32(k)) {
+				c.list[k].context = environment
+			}
 		case steady:
 			c.list[k].context = place
 		}
 	}
+}
+
+// sideBySide reports whether a class that comes and goes was, for long enough,
+// in force for some of the requests and not for others of the same place and
+// moment.
+func (c *classes) sideBySide(l *ledger, k int32) bool {
+	h := l.history(c.list[k].first)
+	mixed, changes := 0, 0
+	var last float64
+	for i, at := range h {
+		if at.could == 0 {
+			continue
+		}
+		if at.mixed >= mixedShare*at.could {
+			mixed++
+		}
+		now := -1.0
+		if 2*at.has > at.could {
+			now = 1
+		}
+		if i > 0 && last == -now {
+			changes++
+		}
+		last = now
+	}
+	return mixed >= max(mixedPanes, mixedPerChange*(changes+1))
 }
 
 // changes reports whether a class comes into force or ends at some location.
