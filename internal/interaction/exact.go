@@ -244,16 +244,17 @@ const (
 	// failures vary from one to the next.
 	fewTimes = 8
 	// fewInSet is below how many failures those of one bucket count as one.
-	fewInSet = 20
+	fewInSet = 30
 	// strays is the part of the failures at either end of the time that is left
 	// out of it: a cause that came in the middle did not come in bursts.
-	strays = 0.05
+	strays = 0.2
 )
 
 // dispersion is how many times as much the failures of a set vary from one bucket
 // of time to the next as they would if each came by itself, at one risk: Pearson's
 // chi-squared over its degrees of freedom (McCullagh and Nelder 1989), over the
-// time in which nearly all of them are; 1 at least.
+// time in which most of them are; 1 at least. A burst may fall into two
+// buckets, so pairs of them are looked at as well.
 //
 // A handful of failures shows no variation. So long as there are no more, those
 // of one bucket count as one.
@@ -262,36 +263,48 @@ func dispersion(times []sum) float64 {
 		return 1
 	}
 	times = core(times)
-	var f, n float64
-	buckets := 0
+	phi := max(1, pearson(times, 1), pearson(times, 2))
+	var f, hit float64
 	for _, t := range times {
-		if of := float64(t.failed) + t.units; of > 0 {
-			f, n = f+float64(t.failed), n+of
-			buckets++
-		}
-	}
-	if f == 0 {
-		return 1
-	}
-	risk := f / n
-	var chi, hit float64
-	for _, t := range times {
+		f += float64(t.failed)
 		if t.failed > 0 {
 			hit++
 		}
-		if of := float64(t.failed) + t.units; of > 0 {
-			d := float64(t.failed) - risk*of
-			chi += d * d / (risk * (1 - risk) * of)
-		}
 	}
-	phi := 1.0
-	if buckets >= fewTimes && f < n {
-		phi = max(phi, chi/float64(buckets-1))
-	}
-	if f < fewInSet {
+	if f > 0 && f < fewInSet {
 		phi = max(phi, f/hit)
 	}
 	return phi
+}
+
+// pearson is the dispersion of so many buckets taken together each; 0 if there
+// are too few.
+func pearson(times []sum, together int) float64 {
+	var f, n float64
+	for _, t := range times {
+		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
+	}
+	if f == 0 || f == n {
+		return 0
+	}
+	risk := f / n
+	var chi float64
+	buckets := 0
+	for part := range slices.Chunk(times, together) {
+		var s sum
+		for _, t := range part {
+			s = s.plus(t)
+		}
+		if of := float64(s.failed) + s.units; of > 0 {
+			d := float64(s.failed) - risk*of
+			chi += d * d / (risk * (1 - risk) * of)
+			buckets++
+		}
+	}
+	if buckets < fewTimes {
+		return 0
+	}
+	return chi / float64(buckets-1)
 }
 
 // core is the time that holds all failures but the first and the last strays.
