@@ -12,7 +12,7 @@ SOAK      ?= 3m
 SIZE      ?= 1e6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench accuracy verify soak table fuzz update lint
+.PHONY: help demo build test race bench accuracy verify soak table fuzz spin update lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ table: ## eddy explain on a table of SIZE=1e6 rows, beside DuckDB reading it (TA
 
 fuzz: ## every fuzz target, one after the other (FUZZTIME=30 seconds each)
 	@.ci/fuzz $(FUZZTIME)
+
+spin: ## the model checker beside Debian's spin, on every model that the tests have
+	@. ./.ci/env && EDDY_REQUIRE_SPIN=1 EDDY_SPIN=all go test ./internal/modelcheck -run '^TestSpinAgrees$$' -v
 
 update: ## rewrite the golden files, then show which ones changed
 	@. ./.ci/env && EDDY_UPDATE=1 go test $(PKG)

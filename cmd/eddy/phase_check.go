@@ -120,6 +120,9 @@ func (c *phaseCheckCmd) options() (modelcheck.Options, error) {
 			return o, fmt.Errorf("%s %d: want %d to %d", n.flag, n.value, n.least, n.most)
 		}
 	}
+	if c.Tick != 0 && c.Tick < time.Millisecond {
+		return o, fmt.Errorf("--tick %v: want at least 1ms", c.Tick)
+	}
 	if c.Faults != nil && (*c.Faults < 0 || *c.Faults > 3) {
 		return o, fmt.Errorf("--faults %d: want 0 to 3", *c.Faults)
 	}
@@ -146,9 +149,9 @@ func possible() func(guard string, in contract.PhaseName) bool {
 // exist. A lint error is no reason not to: the counterexample is what it means.
 func checkContract(ctx context.Context, c *contract.Contract, o modelcheck.Options) (checkedContract, error) {
 	result := checkedContract{File: c.File(), Digest: c.Digest(), Problems: lint(c)}
-	result.Report = modelcheck.Report{Contract: c.ID(), Runs: []modelcheck.Run{}}
 	for _, p := range result.Problems {
-		if p.Code == "L02" || p.Code == "L03" {
+		if p.Code == "L02" || p.Code == "L03" { // there is no model without what is missing
+			result.Report = modelcheck.Report{Contract: c.ID(), Runs: []modelcheck.Run{}}
 			return result, nil
 		}
 	}
@@ -188,8 +191,9 @@ func writeChecked(w io.Writer, c checkedContract) error {
 	if len(c.Runs) == 0 {
 		b.WriteString("  not checked: it names what does not exist, or has nothing to check\n")
 	}
+	said := map[string]bool{} // what runs have in common is said once
 	for _, run := range c.Runs {
-		writeRun(&b, run)
+		writeRun(&b, run, said)
 		if run.Counterexample != nil {
 			if err := run.Counterexample.WriteText(&b); err != nil {
 				return err
@@ -201,7 +205,7 @@ func writeChecked(w io.Writer, c checkedContract) error {
 	return err
 }
 
-func writeRun(b *strings.Builder, run modelcheck.Run) {
+func writeRun(b *strings.Builder, run modelcheck.Run, said map[string]bool) {
 	var names []string
 	for _, p := range run.Properties {
 		names = append(names, string(p))
@@ -216,7 +220,10 @@ func writeRun(b *strings.Builder, run modelcheck.Run) {
 	fmt.Fprintf(b, "  %s: %s\n", run.Name, verdict)
 	fmt.Fprintf(b, "    %s states, %s edges, depth %d, %.2f s\n", wording.Count(run.States), wording.Count(run.Edges), run.Depth, run.Elapsed.Seconds())
 	for _, a := range run.Assumptions {
-		fmt.Fprintf(b, "    %s\n", a)
+		if !said[a] {
+			said[a] = true
+			fmt.Fprintf(b, "    %s\n", a)
+		}
 	}
 }
 

@@ -147,11 +147,12 @@ type Run struct {
 	Counterexample *Counterexample `json:"counterexample,omitempty"`
 }
 
-// Check runs every search that a contract needs. The contract must have no lint
-// errors, except where the point is to see what they lead to. The error is about
-// a model that cannot be made, or of ctx.
+// Check runs every search that a contract needs. Lint errors are no hindrance, as
+// the counterexample shows what they lead to, except for permissions and names that
+// are missing, L02 and L03. The error is about such a contract, a model that cannot
+// be made, or ctx.
 func Check(ctx context.Context, c *contract.Contract, o Options) (Report, error) {
-	report := Report{Contract: c.ID()}
+	report := Report{Contract: c.ID(), Runs: []Run{}}
 	plans, err := plan(c, o)
 	if err != nil {
 		return report, fmt.Errorf("check %s: %w", c.ID(), err)

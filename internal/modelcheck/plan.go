@@ -28,6 +28,11 @@ type plannedRun struct {
 // plan returns the runs that a contract needs: one for its lease, and one for
 // each role that may do something that the resource does not refuse by itself.
 func plan(c *contract.Contract, o Options) ([]plannedRun, error) {
+	for _, p := range c.Lint(contract.LintOptions{}) {
+		if p.Code == "L02" || p.Code == "L03" {
+			return nil, fmt.Errorf("no model without what is missing: %s", p)
+		}
+	}
 	var plans []plannedRun
 	if c.Exclusivity != nil {
 		p, err := planLease(c, o)
@@ -167,7 +172,7 @@ func (m *announceModel) guarded() []string {
 func planLease(c *contract.Contract, o Options) (plannedRun, error) {
 	tick := c.Model.Tick
 	if tick == 0 {
-		tick = c.Exclusivity.Lease.TTL / 5
+		tick = max(c.Exclusivity.Lease.TTL/5, time.Millisecond)
 	}
 	if o.Tick > 0 {
 		tick = o.Tick

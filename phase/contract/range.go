@@ -119,6 +119,17 @@ type ranger struct {
 func (c *Contract) ranges() []Problem {
 	r := &ranger{c: c}
 	r.want(len(c.Phases) > 0 && len(c.Phases) <= 32, "spec.phases", fmt.Sprintf("has %d phases", len(c.Phases)), "want 1 to 32")
+	for _, n := range []struct {
+		field     string
+		has, most int
+	}{
+		{"actions", len(c.Actions), 64},
+		{"transitions", len(c.Transitions), 128},
+		{"roles.consumers", len(c.Roles.Consumers), 32},
+		{"announce.keys", len(c.Announce.Keys), 64},
+	} {
+		r.want(n.has > 0 && n.has <= n.most, "spec."+n.field, fmt.Sprintf("has %d", n.has), fmt.Sprintf("want 1 to %d", n.most))
+	}
 	r.want(template.MatchString(c.Subject.Key), "spec.subject.key", fmt.Sprintf("is %q", c.Subject.Key), "want text and attributes in braces, as {service.name}/{service.instance.id}")
 	r.names("spec.phases", len(c.Phases), func(i int) string { return string(c.Phases[i].Name) })
 	r.names("spec.roles.producers", len(c.Roles.Producers), func(i int) string { return c.Roles.Producers[i].Name })
