@@ -168,6 +168,10 @@ const (
 	PhasePanic          = "eddy.phase.panic"
 	PhaseLate           = "eddy.phase.late"
 	PhaseCause          = "eddy.phase.cause" // acks, bound or none
+	PhaseFrom           = "eddy.phase.from"
+	PhaseTo             = "eddy.phase.to"
+	PhaseRegistered     = "eddy.phase.registered"
+	PhaseKeyIDs         = "eddy.phase.key_ids"
 	ConsumerID          = "eddy.consumer.id"
 
 	MetricPhaseInteractions = "eddy.phase.interactions"
@@ -182,7 +186,17 @@ const (
 	EventPhaseEnforced  = "eddy.phase.enforced"
 	EventPhaseObserved  = "eddy.phase.observed"
 	EventPhaseExpired   = "eddy.phase.expired"
-	EventPhaseRejected  = "eddy.phase.rejected"
+	EventPhaseAcked     = "eddy.phase.acked"
+)
+
+// What a span says about the job that it does.
+const (
+	JobID        = "eddy.job.id"
+	JobAttempt   = "eddy.job.attempt"
+	JobOutcome   = "eddy.job.outcome"
+	JobCommitted = "committed"
+	JobRejected  = "rejected" // a fence refused it
+	JobFailed    = "failed"
 )
 
 // What a resource says about the fencing token of a write, on the span of that

@@ -72,7 +72,16 @@ func (s *signals) interaction(ctx context.Context, c *contract.Contract, action 
 	s.interactions.Add(ctx, 1, metric.WithAttributes(
 		attribute.String(attr.PhaseContract, c.ID()), attribute.String(attr.PhaseRole, role), attribute.String(attr.PhaseAction, action),
 		attribute.String(attr.PhaseActual, string(actual.Phase)), attribute.String(attr.PhaseBelieved, believed),
-		attribute.Bool(attr.PhaseLate, actual.Age > c.Propagation.Bound), attribute.String(attr.PhaseVerdict, string(v))))
+		attribute.Bool(attr.PhaseLate, late(c, action, b, actual, v)), attribute.String(attr.PhaseVerdict, string(v))))
+}
+
+// late reports whether the verdict would have been another when the actual phase
+// had just begun, so that a reader of the counter can tell it from the labels.
+func late(c *contract.Contract, action string, b *Belief, actual View, v Verdict) bool {
+	if b == nil {
+		return actual.Age > c.Propagation.Bound
+	}
+	return v != c.Judge(contract.Interaction{Role: b.Role, Action: action, Actual: actual.Phase, Believed: b.Phase, Known: b.Phase != ""})
 }
 
 // annotate puts an interaction on the server's span.

@@ -229,6 +229,9 @@ func (a *App) take(ctx context.Context) error {
 			return fmt.Errorf("receive: %w", err)
 		}
 		a.pipeline.Add(time.Now(), r.Batch)
+		if a.phases != nil {
+			a.phases.monitor.Add(r.Batch)
+		}
 		if err := a.keeper.put(ctx, r); err != nil {
 			return nil // it is in the journal
 		}

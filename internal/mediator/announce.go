@@ -348,10 +348,12 @@ func (m *Mediator) put(ctx context.Context, r *request) (wire.Receipt, error) {
 	r.state.subjects[r.Subject] = s
 	m.metrics.committed(r.contract.ID(), r.From, r.To)
 	m.tell(s)
+	registered := len(r.state.watching(r.Subject, r.now))
+	m.emitAnnounced(next, registered, r.keyIDs)
 	if m.config.Committed != nil {
 		m.config.Committed(next)
 	}
-	return wire.Receipt{Epoch: next.Epoch, Revision: revision, CommittedAt: next.CommittedAt, Registered: len(r.state.watching(r.Subject, r.now))}, nil
+	return wire.Receipt{Epoch: next.Epoch, Revision: revision, CommittedAt: next.CommittedAt, Registered: registered}, nil
 }
 
 // flip counts steps back, and holds a subject that makes too many.

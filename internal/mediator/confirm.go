@@ -107,6 +107,9 @@ func (m *Mediator) register(ctx context.Context, q wire.ConfirmRequest) (registr
 			k.acked[ack.Key] = ack
 			s.wake()
 		}
+		if ack.Quiesced > before.Quiesced {
+			m.emitAcked(s.record, ack.Quiesced, id)
+		}
 	}
 	return k.registration, nil
 }

@@ -60,6 +60,7 @@ func (m *Mediator) AddContract(ctx context.Context, file string, text []byte, se
 		m.contracts[c.Name] = before
 	}
 	before.contract, before.text = c, text
+	m.inUse(c)
 	return c, nil
 }
 

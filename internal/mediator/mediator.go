@@ -37,6 +37,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/phase/contract"
 	"example.test/eddy/phase/contract/cel"
 	"example.test/eddy/phase/wire"
@@ -64,6 +65,12 @@ type Config struct {
 	// Committed is called after each commit, in order and under the mediator's
 	// lock: it must not block or call back. Nil is not called.
 	Committed func(wire.Record)
+	// InUse gets each contract that is in use, at the start and when it changes. It
+	// is called like Committed. Nil is not called.
+	InUse func(*contract.Contract)
+	// Event gets what happened as telemetry: commits and acknowledgements. It is
+	// called like Committed. Nil is not called.
+	Event func(*telemetry.Log)
 	// Log gets what went wrong; default slog.Default.
 	Log *slog.Logger
 	// Registerer gets the mediator's figures; nil means none.
@@ -237,7 +244,16 @@ func (m *Mediator) load(ctx context.Context, tenure string) error {
 		keepConsumers(contracts, m.contracts)
 	}
 	m.contracts, m.revision, m.stale = contracts, revision, false
+	for _, c := range contracts {
+		m.inUse(c.contract)
+	}
 	return nil
+}
+
+func (m *Mediator) inUse(c *contract.Contract) {
+	if m.config.InUse != nil {
+		m.config.InUse(c)
+	}
 }
 
 // keepConsumers carries registrations over a reload within one tenure.
