@@ -475,13 +475,13 @@ func (c *phaseAuditCmd) print(w io.Writer, entries []wire.Entry) error {
 			}
 			continue
 		}
-		line := fmt.Sprintf("%5d  %s  %-9s", e.Sequence, e.Time.Local().Format(time.DateTime), e.What)
+		parts := []string{fmt.Sprintf("%5d", e.Sequence), e.Time.Local().Format(time.DateTime), fmt.Sprintf("%-9s", e.What)}
 		for _, part := range []string{e.Code, e.Key, steps(e), strings.Join(e.KeyIDs, "+"), e.Detail} {
 			if part != "" {
-				line += "  " + part
+				parts = append(parts, part)
 			}
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := fmt.Fprintln(w, strings.Join(parts, "  ")); err != nil {
 			return err
 		}
 	}

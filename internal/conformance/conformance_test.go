@@ -145,10 +145,10 @@ func TestM1AndM2EqualACountOfTheTruth(t *testing.T) {
 			if i.verdict != contract.VerdictUnannotated {
 				annotated++
 			}
-			switch i.verdict {
-			case contract.VerdictMismatch, contract.VerdictRefused:
+			if i.verdict == contract.VerdictMismatch || i.verdict == contract.VerdictRefused {
 				mismatched++
-			case contract.VerdictTolerated:
+			}
+			if i.verdict == contract.VerdictTolerated {
 				tolerated++
 			}
 			if i.action != "new_request" {
