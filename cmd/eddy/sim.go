@@ -29,8 +29,8 @@ type simCmd struct {
 type simRunCmd struct {
 	Scenario   string   `arg:"" help:"A file, or the name of a scenario that comes with Eddy."`
 	Experiment bool     `help:"Carry out the experiment of the file: all its factors, on and off, many times."`
-	On         []string `help:"Conditions to switch on in the run." placeholder:"ID"`
-	Off        []string `help:"Conditions to switch off in the run." placeholder:"ID"`
+	On         []string `help:"Conditions to switch on in the run that is drawn; an experiment switches its factors itself." placeholder:"ID"`
+	Off        []string `help:"Conditions to switch off in it." placeholder:"ID"`
 	Seed       *uint64  `help:"Seed of the run, and the first of the experiment (default: that of the file)."`
 	Workers    int      `help:"How many runs go on at the same time (default: one a core)."`
 	Telemetry  string   `help:"Write the telemetry of the run to this file, for eddy replay." type:"path" placeholder:"FILE"`

@@ -87,38 +87,6 @@ type Within struct {
 // maxCrossed is how many factors are crossed in full: 64 arms.
 const maxCrossed = 6
 
-// A Result is the answer, with what it rests on.
-type Result struct {
-	Factors []string `json:"factors"`
-	Harm    string   `json:"harm"`
-	// Verdict is that of the first of Sets; None, Regardless or Undecided when
-	// there is none.
-	Verdict Verdict `json:"verdict"`
-	// Sets are the smallest sets of factors that are enough for harm with all
-	// others off: the small ones first.
-	Sets []Set `json:"sets"`
-	// Crossed are the factors of Cells: all, or those that the screen left.
-	Crossed []string `json:"crossed"`
-	Cells   []Cell   `json:"cells"`
-	// Contrasts are the effects of all sets of crossed factors, averaged over
-	// the arms of the others.
-	Contrasts []Contrast `json:"contrasts"`
-	// Seeds are the first and the last seed of the crossed arms, Replications
-	// how many that makes.
-	Seeds        [2]uint64 `json:"seeds"`
-	Replications int       `json:"replications"`
-	Trials       int       `json:"trials"`
-	// Stopped says why no more replications were made.
-	Stopped string  `json:"stopped"`
-	Screen  *Screen `json:"screen,omitempty"`
-	// Missing says, in sentences, what would be needed to say more.
-	Missing []string `json:"missing"`
-
-	options Options
-	data    *sample
-	crossed []int // indexes of Crossed into Factors
-}
-
 // Run makes the experiment. An error is that of the options, of the context, or
 // of the first trial, by arm and seed, that failed.
 func Run(ctx context.Context, o Options, trial Trial) (Result, error) {
@@ -141,6 +109,7 @@ func Run(ctx context.Context, o Options, trial Trial) (Result, error) {
 	}
 	r.Trials = r.data.done
 	r.compare()
+	r.round()
 	return r, nil
 }
 

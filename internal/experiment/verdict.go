@@ -3,7 +3,6 @@ package experiment
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -205,48 +204,4 @@ func (r *Result) interval(a Arm) (low, high float64) {
 func (r *Result) estimate(a Arm) Estimate {
 	low, high := r.interval(a)
 	return Estimate{Value: r.data.risk(a), Low: low, High: high}
-}
-
-// Proven returns the sets that are proven conjunctions.
-func (r *Result) Proven() [][]string {
-	var out [][]string
-	for _, s := range r.Sets {
-		if s.Verdict == ProvenConjunction {
-			out = append(out, s.Factors)
-		}
-	}
-	return out
-}
-
-// Kappa returns the conjunction index of a set of factors while those of at are
-// on and all others off, and NaN where it is not defined or was not measured.
-func (r *Result) Kappa(set, at []string) float64 {
-	a, okA := r.arm(set)
-	b, okB := r.arm(at)
-	if !okA || !okB {
-		return math.NaN()
-	}
-	for _, part := range subsets(a) {
-		if _, n := r.data.count(part | b&^a); n == 0 {
-			return math.NaN()
-		}
-	}
-	k, ok := r.data.kappa(a, b&^a)
-	if !ok {
-		return math.NaN()
-	}
-	return k.Value
-}
-
-// arm returns the arm with the given factors on; false if one is not a factor.
-func (r *Result) arm(on []string) (Arm, bool) {
-	var a Arm
-	for _, f := range on {
-		i := slices.Index(r.Factors, f)
-		if i < 0 {
-			return 0, false
-		}
-		a |= 1 << i
-	}
-	return a, true
 }

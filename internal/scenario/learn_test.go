@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.test/eddy/internal/experiment"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/scenario"
 	"example.test/eddy/internal/sim"
@@ -119,18 +120,18 @@ func TestCornersCoverEachRangeEvenly(t *testing.T) {
 
 func TestAFindingThatHoldsOnlyForSomeCapacitiesIsUnsettled(t *testing.T) {
 	s := load(t, "small.yaml")
-	s.Uncertain = []scenario.Uncertain{{Target: "pay", Param: "servers", Low: 6, High: 40}}
+	s.Uncertain = []scenario.Uncertain{{Target: "pay", Param: "servers", Low: 6, High: 20}}
 	s.Truth.SeenAs = map[string]string{"brownout": "pay slow=yes"}
 	finding := conditions("shop retry.max_attempts", "pay slow")
-	r, err := s.Reproduce(t.Context(), finding, 2, nil)
+	r, err := s.Reproduce(t.Context(), finding, 2, func(o *experiment.Options) { o.Min, o.Max = 36, 36 })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Status != scenario.Unsettled || r.Points[0].Status != scenario.Confirmed || r.Points[1].Status != scenario.Refuted {
-		t.Errorf("%s: %s at %s, %s at %s; want it to hold with 6 servers and not with 40",
+		t.Errorf("%s: %s at %s, %s at %s; want it to hold with 6 servers and not with 20",
 			r.Status, r.Points[0].Status, r.Points[0], r.Points[1].Status, r.Points[1])
 	}
-	if got := r.Points[1].String(); got != "pay servers=40" {
+	if got := r.Points[1].String(); got != "pay servers=20" {
 		t.Errorf("the second point is at %s", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,22 +159,27 @@ func TestTheSchemaRefusesWhatTheParserRefusesByShape(t *testing.T) {
 	}
 }
 
+// schema is compiled once.
+var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	raw, err := json.Marshal(scenario.Schema())
+	if err != nil {
+		return nil, err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("scenario.json", value); err != nil {
+		return nil, err
+	}
+	return compiler.Compile("scenario.json")
+})
+
 // fits checks whether a text fits the schema.
 func fits(t *testing.T, name string, text []byte, want bool) {
 	t.Helper()
-	raw, err := json.Marshal(scenario.Schema())
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("scenario.json", schema); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile("scenario.json")
+	compiled, err := schema()
 	if err != nil {
 		t.Fatal(err)
 	}
