@@ -239,9 +239,13 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 		Rows: int(r.total.rows), Failed: int(r.total.failed), Bucket: r.bucket(),
 		Sampled: r.sampled(), Notes: r.notes,
 	}
+	counted := 1.0
+	if r.drawn {
+		counted = 0.98
+	}
 	for i := range r.columns {
 		reading.Columns = append(reading.Columns, r.columns[i].report())
-		if note := r.columns[i].note(r.total); note != "" {
+		if note := r.columns[i].note(r.total, counted); note != "" {
 			reading.Notes = append(reading.Notes, note)
 		}
 	}

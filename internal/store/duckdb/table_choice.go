@@ -12,7 +12,7 @@ import (
 // mostKinds bounds how many kinds of rows are told apart when what was found is
 // counted on all rows: the combinations of what is counted, times the buckets.
 // Some hundred bytes are needed for each.
-const mostKinds = 1 << 20
+const mostKinds = 1 << 19
 
 // mostCounted bounds how many conditions are counted on all rows: the bits of a
 // whole number in SQL.

@@ -29,21 +29,22 @@ func (c *candidate) report() TableColumn {
 
 // note is what a reader of the result should know about the column, if there is
 // something: that it is left out, or that it may be the outcome by another name.
-func (c *candidate) note(t tableTotal) string {
+func (c *candidate) note(t tableTotal, counted float64) string {
 	switch {
 	case c.left == sameValue:
 		return ""
 	case c.left != "":
 		return fmt.Sprintf("Column %s is left out: %s.", c.name, c.left)
-	case c.tellsOutcome(t):
+	case c.tellsOutcome(t, counted):
 		return fmt.Sprintf("Column %s tells every failed row from the others: if it follows from the failure, leave it out with --ignore %[1]s.", c.name)
 	}
 	return ""
 }
 
 // tellsOutcome reports whether each value of the column occurs either in
-// failed rows alone or in others alone.
-func (c *candidate) tellsOutcome(t tableTotal) bool {
+// failed rows alone or in others alone. The values that are known must have at
+// least the share counted of the rows: all, or nearly all where that is estimated.
+func (c *candidate) tellsOutcome(t tableTotal, counted float64) bool {
 	if c.number {
 		return false
 	}
@@ -55,5 +56,5 @@ func (c *candidate) tellsOutcome(t tableTotal) bool {
 		failed += s.failed
 		all += s.total
 	}
-	return failed == t.failed && all == t.rows
+	return float64(failed) >= counted*float64(t.failed) && float64(all) >= counted*float64(t.rows)
 }

@@ -15,8 +15,10 @@ import (
 //
 // A table within src.MaxRows is mined whole. Of a larger one a sample is, and
 // all rows are then counted once more for what was found there: every number of
-// the result is of all rows. Three queries are asked of the file: how often each
-// value of each column occurs, the sample, and the count of what was found.
+// the result is of all rows. So three queries go over all of a very large file:
+// how many failed at each time, the sample, and the count of what was found. One
+// of up to a hundred times MaxRows is also asked how often each value of each
+// column occurs, which is estimated in the sample otherwise.
 //
 // A range of numbers that is found is sharpened: of the bounds that the column
 // alone decides, about one at each hundredth of its values, those are taken that

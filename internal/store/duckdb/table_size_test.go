@@ -70,73 +70,85 @@ func TestALargeTableIsExplained(t *testing.T) {
 	}
 }
 
-func explainLarge(t *testing.T, rows, most int, format string, loud bool) interaction.Result {
+// A largeTable is one in a file, and a DuckDB to ask about it.
+type largeTable struct {
+	t      *testing.T
+	db     *sql.DB
+	path   string
+	from   string
+	format string
+}
+
+func newLargeTable(t *testing.T, rows int, format string) *largeTable {
+	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1)
 	path := filepath.Join(t.TempDir(), "checkout."+format)
-	query := func(q string, into ...any) {
-		t.Helper()
-		if err := db.QueryRowContext(t.Context(), q).Scan(into...); err != nil {
-			t.Fatalf("%s: %v", q, err)
+	for _, s := range []string{
+		fmt.Sprintf("SET threads=%d", runtime.GOMAXPROCS(0)),
+		"COPY (" + checkoutSQL(rows) + ") TO " + quote(path) + " (FORMAT " + format + ")",
+	} {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
 		}
 	}
-	if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SET threads=%d", runtime.GOMAXPROCS(0))); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), "COPY ("+checkoutSQL(rows)+") TO "+quote(path)+" (FORMAT "+format+")"); err != nil {
-		t.Fatal(err)
-	}
-	from := "read_" + format + "(" + quote(path) + ")"
+	return &largeTable{t, db, path, "read_" + format + "(" + quote(path) + ")", format}
+}
 
-	src := duckdb.TableSource{Files: []string{path}, Failed: "failed", Time: "at", Seed: 1, MaxRows: most}
+// ask asks for one row.
+func (l *largeTable) ask(query string, into ...any) {
+	l.t.Helper()
+	if err := l.db.QueryRowContext(l.t.Context(), query).Scan(into...); err != nil {
+		l.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func explainLarge(t *testing.T, rows, most int, format string, loud bool) interaction.Result {
+	l := newLargeTable(t, rows, format)
 	var result interaction.Result
-	eddy := took(func() { result, _ = explain(t, src) })
+	eddy := took(func() {
+		result, _ = explain(t, duckdb.TableSource{Files: []string{l.path}, Failed: "failed", Time: "at", Seed: 1, MaxRows: most})
+	})
 	if got := sets(result); len(got) != 1 || !strings.HasPrefix(got[0], "interaction: cart=2.4.0 and load > 8") || !strings.HasSuffix(got[0], " and rounding=banker") {
-		t.Errorf("got %q, want cart=2.4.0, rounding=banker and a load above about 840", got)
+		t.Fatalf("got %q, want cart=2.4.0, rounding=banker and a load above about 840", got)
 	}
-	if len(result.Findings) > 0 {
-		// The cells are counts of all rows: DuckDB is asked for the same.
-		f := result.Findings[0]
-		var total, failed int
-		query("SELECT count(*), sum(failed) FROM "+from+" WHERE cart = '2.4.0' AND rounding = 'banker' AND load "+f.Conditions[1].Value, &total, &failed)
-		if f.Cells[0].Total != total || f.Cells[0].Failed != failed {
-			t.Errorf("%d of %d failed with all of %s, the file has %d of %d", f.Cells[0].Failed, f.Cells[0].Total, sets(result)[0], failed, total)
-		}
+	// The cells are counts of all rows: DuckDB is asked for the same.
+	f := result.Findings[0]
+	var total, failed int
+	l.ask("SELECT count(*), sum(failed) FROM "+l.from+" WHERE cart = '2.4.0' AND rounding = 'banker' AND load "+f.Conditions[1].Value, &total, &failed)
+	if f.Cells[0].Total != total || f.Cells[0].Failed != failed {
+		t.Errorf("%d of %d failed with all of %s, the file has %d of %d", f.Cells[0].Failed, f.Cells[0].Total, sets(result)[0], failed, total)
 	}
-	if !loud {
-		return result
+	if loud {
+		l.compare(result, eddy)
 	}
-	var n, all int
-	count := took(func() { query("SELECT count(*) FROM "+from, &n) })
-	var columns []string
-	for _, c := range strings.Fields("at region zone pod cart rounding pricing tenant endpoint app os cache backup attempt load size country plan canary failed") {
-		columns = append(columns, fmt.Sprintf("count(%q)", c))
-	}
-	read := took(func() {
-		query("SELECT "+strings.Join(columns, " + ")+" FROM (SELECT COLUMNS(*)::VARCHAR FROM "+from+")", &all)
-	})
-	decode := took(func() {
-		query("SELECT count(x) FROM (SELECT max(COLUMNS(*)) FROM "+from+") AS x", new(int))
-	})
-	info, err := os.Stat(path)
+	return result
+}
+
+// compare prints what was found and what it took, beside what it takes DuckDB to
+// read the file.
+func (l *largeTable) compare(result interaction.Result, eddy effort) {
+	count := took(func() { l.ask("SELECT count(*) FROM "+l.from, new(int)) })
+	largest := took(func() { l.ask("SELECT count(x) FROM (SELECT max(COLUMNS(*)) FROM "+l.from+") AS x", new(int)) })
+	info, err := os.Stat(l.path)
 	if err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	t.Logf("%s, %d rows, %d failed, %.0f MB, %d processors", format, result.Rows, result.Failed, float64(info.Size())/1e6, runtime.GOMAXPROCS(0))
+	l.t.Log(interaction.Sentence(result.Findings[0], "", "failed"))
+	l.t.Logf("%s, %d rows, %d failed, %.0f MB, %d processors", l.format, result.Rows, result.Failed, float64(info.Size())/1e6, runtime.GOMAXPROCS(0))
 	for _, line := range []struct {
 		what string
 		effort
 	}{
-		{"DuckDB: SELECT count(*)", count}, {"DuckDB: the largest value of each column", decode}, {"DuckDB: each cell as text", read}, {"eddy explain, file to verdict", eddy},
+		{"DuckDB: SELECT count(*)", count}, {"DuckDB: the largest value of each column", largest}, {"eddy explain, file to verdict", eddy},
 	} {
-		t.Logf("%-42s %7.2f s wall %7.2f s CPU  %5.1f times the largest values", line.what, line.wall.Seconds(), line.cpu.Seconds(), line.cpu.Seconds()/decode.cpu.Seconds())
+		l.t.Logf("%-41s %7.2f s wall %7.2f s CPU %5.1f times the largest values", line.what, line.wall.Seconds(), line.cpu.Seconds(), line.cpu.Seconds()/largest.cpu.Seconds())
 	}
-	t.Logf("peak memory of the process, generator included: %d MB", usage().Maxrss>>10)
-	return result
+	l.t.Logf("peak memory of the process, the generator's included: %d MB", usage().Maxrss>>10)
 }
 
 // An effort is what something took.
