@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"example.test/eddy/internal/interaction"
@@ -21,6 +24,8 @@ type explainCmd struct {
 
 	Time   string        `placeholder:"COLUMN" help:"Column of timestamps: rows are then compared with others of the same time."`
 	Bucket time.Duration `placeholder:"DURATION" help:"How long the same time is; by default a sixtieth of the time covered."`
+
+	Since string `placeholder:"TIME" help:"With --time: explain the failures from then on by what changed, the rows before being what is usual; as 2026-03-01T12:00:00Z, or in seconds since 1970."`
 
 	Only   []string `placeholder:"COLUMN" help:"Columns that may explain failures; by default all others."`
 	Ignore []string `placeholder:"COLUMN" help:"Columns that may not, such as those that follow from a failure."`
@@ -42,6 +47,7 @@ func (explainCmd) Help() string {
   eddy explain orders.csv --failed error
   eddy explain builds.csv --failed Build=KO --ignore row
   eddy explain traffic.parquet --count cnt --failures value --time min
+  eddy explain traffic.parquet --count cnt --failures value --time min --since 2026-03-01T12:04:00Z
   zcat requests.jsonl.gz | eddy explain - --failed status=500 --json`
 }
 
@@ -68,6 +74,16 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	if c.MaxOrder < 1 || c.Top < 1 || c.Alpha <= 0 {
 		return fmt.Errorf("--max-order %d, --top %d, --alpha %v: want each above 0", c.MaxOrder, c.Top, c.Alpha)
 	}
+	if c.Since != "" {
+		since, err := moment(c.Since)
+		if err != nil {
+			return fmt.Errorf("--since: %w", err)
+		}
+		if c.Time == "" {
+			return errors.New("--since: want --time as well, the column that says when a row was")
+		}
+		options.Since = since
+	}
 	if err := options.Validate(); err != nil {
 		return err
 	}
@@ -91,6 +107,20 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 		return out.Encode(e)
 	}
 	return printExplanation(std.out, e)
+}
+
+// moment reads a time as people and logs write it.
+func moment(text string) (time.Time, error) {
+	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 0 && n < 1e11 {
+		whole, part := math.Modf(n)
+		return time.Unix(int64(whole), int64(part*1e9)).UTC(), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q: want a time such as 2026-03-01T12:00:00Z (UTC if it names no zone), or seconds since 1970", text)
 }
 
 // explain puts together what reading and mining found.

@@ -42,6 +42,18 @@ func printExplanation(w io.Writer, e explanation) error {
 	for i, f := range e.Findings {
 		p.finding(f, i > 0)
 	}
+	if len(e.Rivals) > 0 {
+		p.line("")
+		p.line("Close behind the first, should it turn out to be wrong")
+		for _, r := range e.Rivals {
+			var names []string
+			for _, c := range r.Conditions {
+				names = append(names, c.String())
+			}
+			p.wrap("  - ", fmt.Sprintf("%s: %s of %s failed, where %s would have had nothing changed", strings.Join(names, ", "),
+				wording.Count(r.Failed), wording.Count(r.Total), wording.Count(int(r.Expected+0.5))))
+		}
+	}
 	if len(e.Coincident) > 0 {
 		var names []string
 		for _, c := range e.Coincident {

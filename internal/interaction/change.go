@@ -311,7 +311,8 @@ func (m *miner) changes(ctx context.Context) ([]judgement, error) {
 	slices.SortFunc(first, func(a, b tried) int { return a.compare(b, dearer) })
 	for _, t := range first {
 		known := slices.ContainsFunc(found, func(j judgement) bool { return slices.Equal(j.set, t.set) })
-		if !known && len(m.change.rivals) < mostRivals {
+		weak := float64(t.now.failed)-t.expected < furtherCause*found[0].excess
+		if !known && !weak && len(m.change.rivals) < mostRivals {
 			m.change.rivals = append(m.change.rivals, t)
 		}
 	}
