@@ -21,7 +21,7 @@ func times() []distractor {
 			for k := colBatch; k < columns; k++ {
 				d.windows[k] = []window{{0.9, 0.95}}
 			}
-			d.cause(0.15, cell{colFlag + 3, on}, cell{colBackup, on})
+			d.cause(0.15, state{colFlag + 3, on}, state{colBackup, on})
 		}
 	}
 	once, often := during(window{0.4, 0.55}), during(window{0.05, 0.12}, window{0.3, 0.37}, window{0.52, 0.6}, window{0.8, 0.87})

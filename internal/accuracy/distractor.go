@@ -42,7 +42,7 @@ func names(r interaction.Result, dimension string) bool {
 // aliases are conditions that go with those of the cause.
 func aliases() []distractor {
 	near := func(d *Draft) {
-		d.cause(0.1, cell{colFlag + 2, on}, cell{service(1, version), 1})
+		d.cause(0.1, state{colFlag + 2, on}, state{service(1, version), 1})
 		d.twist = func(float64) {
 			if d.rng.Float64() < 0.95 {
 				d.value[colFlag+6] = d.value[colFlag+2]
@@ -52,7 +52,7 @@ func aliases() []distractor {
 	return []distractor{
 		{
 			name: "a config always goes with the version", must: "the version first, the config as its alias",
-			plan: Plan{Shape: func(d *Draft) { d.cause(0.1, cell{service(0, version), 1}) }},
+			plan: Plan{Shape: func(d *Draft) { d.cause(0.1, state{service(0, version), 1}) }},
 			said: func(w *World, r interaction.Result) bool {
 				return first(w, r) && slices.ContainsFunc(r.Findings[0].Aliases, func(a interaction.AliasOf) bool {
 					return a.Discordant == 0 && (a.Dimension == "config" || a.Dimension == "service.version")
@@ -66,14 +66,14 @@ func aliases() []distractor {
 		},
 		{
 			name: "instances of the version that harms", must: "the version, no instance",
-			plan: Plan{Shape: func(d *Draft) { d.cause(0.05, cell{service(0, version), 2}, cell{colCache, 1}) }},
+			plan: Plan{Shape: func(d *Draft) { d.cause(0.05, state{service(0, version), 2}, state{colCache, 1}) }},
 			said: func(w *World, r interaction.Result) bool {
 				return first(w, r) && !names(r, "service.instance.id")
 			},
 		},
 		{
 			name: "one instance harms", must: "the instance, not its version",
-			plan: Plan{Shape: func(d *Draft) { d.cause(0.05, cell{service(0, instance), 5}) }},
+			plan: Plan{Shape: func(d *Draft) { d.cause(0.05, state{service(0, instance), 5}) }},
 			said: func(w *World, r interaction.Result) bool {
 				return first(w, r) && !names(r, "service.version") && !names(r, "config")
 			},
@@ -89,14 +89,14 @@ func paths() []distractor {
 			name: "failed requests are retried and fail again", must: "the cause first, retries in no finding",
 			plan: Plan{Retries: 0.8, Shape: func(d *Draft) {
 				d.retried = 1
-				d.cause(0.1, cell{colFlag + 2, on}, cell{service(1, version), 1})
+				d.cause(0.1, state{colFlag + 2, on}, state{service(1, version), 1})
 			}},
 			said: func(w *World, r interaction.Result) bool { return first(w, r) && !names(r, "attempt") },
 		},
 		{
 			name: "a condition harms alone, another makes it worse", must: "the first one alone",
 			plan: Plan{Shape: func(d *Draft) {
-				d.cause(0.08, cell{service(0, version), 2})
+				d.cause(0.08, state{service(0, version), 2})
 				d.Chance = func(_, risk float64) float64 {
 					if d.holds(&d.Causes[0]) && d.value[colOS] == 1 {
 						return 0.3
@@ -135,7 +135,7 @@ func mixes() []distractor {
 		{
 			name: "a flag is mostly on for a tenant that fails (Simpson)", must: "the tenant first, the flag in no finding",
 			plan: Plan{Shape: func(d *Draft) {
-				d.cause(0, cell{colTenant, 3})
+				d.cause(0, state{colTenant, 3})
 				d.Chance = risky(d, colTenant, 3)
 			}},
 			said: func(w *World, r interaction.Result) bool {
@@ -160,7 +160,7 @@ func mixes() []distractor {
 		},
 		{
 			name: "the version that is being rolled out harms", must: "it first",
-			plan: Plan{Shape: func(d *Draft) { d.cause(0.05, cell{service(6, version), 1}) }},
+			plan: Plan{Shape: func(d *Draft) { d.cause(0.05, state{service(6, version), 1}) }},
 			said: first,
 		},
 	}

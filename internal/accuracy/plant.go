@@ -17,7 +17,7 @@ const (
 func (d *Draft) plant(order int, risk float64) {
 	eligible := d.eligible()
 	for {
-		var at []cell
+		var at []state
 		share := 1.0
 		for len(at) < order {
 			x := eligible[d.rng.IntN(len(eligible))]
@@ -35,7 +35,7 @@ func (d *Draft) plant(order int, risk float64) {
 }
 
 // cause adds a cause.
-func (d *Draft) cause(risk float64, at ...cell) {
+func (d *Draft) cause(risk float64, at ...state) {
 	c := Cause{Share: 1, Risk: risk, at: at}
 	var cs []condition.Condition
 	for _, x := range at {
@@ -48,11 +48,11 @@ func (d *Draft) cause(risk float64, at ...cell) {
 
 // eligible lists what a planted cause may name: nothing that time or place
 // decides, and of an exact alias only one.
-func (f *fleet) eligible() []cell {
-	var all []cell
+func (f *fleet) eligible() []state {
+	var all []state
 	add := func(col, values int) {
 		for v := range values {
-			all = append(all, cell{col, uint16(v)})
+			all = append(all, state{col, uint16(v)})
 		}
 	}
 	for s := range rolling {
@@ -75,8 +75,8 @@ func (f *fleet) eligible() []cell {
 
 // taken reports whether x cannot stand beside at, or is of a column, or a
 // service, of another cause.
-func (d *Draft) taken(at []cell, x cell) bool {
-	same := func(y cell) bool {
+func (d *Draft) taken(at []state, x state) bool {
+	same := func(y state) bool {
 		if x.col < colFlag && y.col < colFlag && x.col%perService != phase && y.col%perService != phase {
 			return x.col/perService == y.col/perService // a version and its instances
 		}
@@ -89,7 +89,7 @@ func (d *Draft) taken(at []cell, x cell) bool {
 }
 
 // shareOf is the share of the traffic that has a value.
-func (f *fleet) shareOf(x cell) float64 {
+func (f *fleet) shareOf(x state) float64 {
 	if s := f.columns[x.col].share; s != nil {
 		return s[x.value]
 	}

@@ -53,11 +53,11 @@ type Cause struct {
 	// Share is that of the requests that have the set.
 	Share float64
 	Risk  float64
-	at    []cell
+	at    []state
 }
 
-// A cell is a value of a column.
-type cell struct {
+// A state is a value of a column.
+type state struct {
 	col   int
 	value uint16
 }
@@ -77,6 +77,7 @@ type World struct {
 	// Chance is the true risk of each row's request.
 	Chance []float32
 	fleet  *fleet
+	ids    []condition.ID // room for those of the next rows
 }
 
 // lasts is how long the traffic of a world goes on.
@@ -95,25 +96,18 @@ func (p Plan) Build() *World {
 	if p.Shape != nil {
 		p.Shape(d)
 	}
-	if p.Failures > 0 {
-		rate := p.Base
-		for _, c := range d.Causes {
-			rate += c.Share * (c.Risk - p.Base)
-		}
-		p.Requests = int(math.Round(float64(p.Failures) / rate))
-	}
-	kept := rand.New(rand.NewPCG(p.Seed, 0x5EED)) // apart, so that requests do not depend on it
+	requests := p.requests(d)
 	keep := max(1, p.KeepOne)
 	if p.MostRows > 0 {
-		keep = max(keep, (p.Requests+p.MostRows-1)/p.MostRows)
+		keep = max(keep, (requests+p.MostRows-1)/p.MostRows)
 	}
 	w := &World{Causes: d.Causes, fleet: f}
 	w.Table.Conditions = f.conditions()
-	w.Table.Rows = make([]interaction.Row, 0, p.Requests/keep+p.Requests/100)
-	var ids []condition.ID
+	w.Table.Rows = make([]interaction.Row, 0, requests/keep+requests/100)
+	kept := rand.New(rand.NewPCG(p.Seed, 0x5EED)) // apart, so that requests do not depend on it
 	again := false
-	for i := range p.Requests {
-		at := float64(i) / float64(p.Requests)
+	for i := range requests {
+		at := float64(i) / float64(requests)
 		if again {
 			f.value[colAttempt] = 1
 		} else {
@@ -122,30 +116,46 @@ func (p Plan) Build() *World {
 		risk := d.risk(at, p.Base)
 		failed := f.rng.Float64() < risk
 		again = failed && !again && f.rng.Float64() < p.Retries
-		if !failed && keep > 1 && kept.IntN(keep) > 0 {
-			continue
+		if failed || keep == 1 || kept.IntN(keep) == 0 {
+			w.add(at, failed, keep, risk)
 		}
-		if len(ids)+columns > cap(ids) {
-			ids = make([]condition.ID, 0, 1024*columns)
-		}
-		from := len(ids)
-		for k := range f.columns {
-			ids = append(ids, f.columns[k].first+condition.ID(f.value[k]))
-		}
-		r := interaction.Row{
-			Time: start().Add(time.Duration(at * float64(lasts))), Total: 1,
-			Conditions: ids[from:len(ids):len(ids)],
-		}
-		if keep > 1 {
-			r.Weight = float64(keep)
-		}
-		if failed {
-			r.Failed = 1
-		}
-		w.Table.Rows = append(w.Table.Rows, r)
-		w.Chance = append(w.Chance, float32(risk))
 	}
 	return w
+}
+
+// requests is how many there are.
+func (p Plan) requests(d *Draft) int {
+	if p.Failures == 0 {
+		return p.Requests
+	}
+	rate := p.Base
+	for _, c := range d.Causes {
+		rate += c.Share * (c.Risk - p.Base)
+	}
+	return int(math.Round(float64(p.Failures) / rate))
+}
+
+// add appends the request that was drawn last.
+func (w *World) add(at float64, failed bool, keep int, risk float64) {
+	if len(w.ids)+columns > cap(w.ids) {
+		w.ids = make([]condition.ID, 0, 1024*columns)
+	}
+	from := len(w.ids)
+	for k := range w.fleet.columns {
+		w.ids = append(w.ids, w.fleet.columns[k].first+condition.ID(w.fleet.value[k]))
+	}
+	r := interaction.Row{
+		Time: start().Add(time.Duration(at * float64(lasts))), Total: 1,
+		Conditions: w.ids[from:len(w.ids):len(w.ids)],
+	}
+	if keep > 1 {
+		r.Weight = float64(keep)
+	}
+	if failed {
+		r.Failed = 1
+	}
+	w.Table.Rows = append(w.Table.Rows, r)
+	w.Chance = append(w.Chance, float32(risk))
 }
 
 // risk is that of the request that was drawn last.
