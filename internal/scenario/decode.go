@@ -151,6 +151,8 @@ func (d *decoder) note(v reflect.Value, name string, n ast.Node) {
 		d.lines["cache "+x.ID] = lineOf(n)
 	case sim.Store:
 		d.lines["store "+x.ID] = lineOf(n)
+	case sim.Stream:
+		d.lines["stream "+x.ID] = lineOf(n)
 	case sim.Rule:
 		d.lines["rule "+x.ID] = lineOf(n)
 	case sim.Policy:

@@ -41,6 +41,7 @@ type topology struct {
 	Services []sim.Service
 	Caches   []sim.Cache
 	Stores   []sim.Store
+	Streams  []sim.Stream
 }
 
 // A workloadEntry is a workload with its kind, which its other fields say too.
@@ -134,7 +135,7 @@ func (d *decoder) scenario(doc *document) *Scenario {
 	s := &Scenario{File: d.file, Description: strings.TrimSpace(doc.Description), Seed: doc.Seed, Uncertain: doc.Uncertain}
 	s.Model = sim.Model{
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
-		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores,
+		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores, Streams: doc.Topology.Streams,
 		Rules: doc.Rules, Telemetry: doc.Telemetry, SLO: d.objective(doc.SLO),
 	}
 	for _, w := range doc.Workload {

@@ -36,6 +36,9 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	for i := range m.Caches {
 		s.addCache(m.Caches[i])
 	}
+	for i := range m.Streams {
+		s.addStream(m.Streams[i])
+	}
 	for _, v := range s.services {
 		s.addSteps(v)
 	}
@@ -71,7 +74,7 @@ func (s *Sim) addNode(name string, n node) int32 {
 func (s *Sim) addStation(o owner, node string, instance int) *station {
 	t := &station{
 		sim: s, id: int32(len(s.stations)), owner: o, node: node, instance: instance,
-		pauses: NewStream(s.seed, fmt.Sprintf("%s/%d", node, instance), "pause"),
+		pauses: newDraws(s.seed, fmt.Sprintf("%s/%d", node, instance), "pause"),
 	}
 	t.io.current = none
 	t.ent = s.engine.Add(t)
@@ -125,6 +128,17 @@ func (s *Sim) addCache(base Cache) {
 	s.caches = append(s.caches, v)
 }
 
+func (s *Sim) addStream(base Stream) {
+	v := &stream{sim: s, base: base, keys: newKeyPicker(base.Keys), partitions: make([]partition, max(base.Partitions, 1))}
+	for i := range v.partitions {
+		v.partitions[i] = partition{current: none, frame: none}
+	}
+	v.id = s.addNode(base.ID, v)
+	v.ent = s.engine.Add(v)
+	v.out = s.edgeOf(base.ID, base.To)
+	s.streams = append(s.streams, v)
+}
+
 func (s *Sim) addSteps(v *service) {
 	for _, c := range v.base.Calls {
 		prob := c.Prob
@@ -173,7 +187,7 @@ func (s *Sim) addWorkload(base Workload) {
 	}
 	w := &workload{
 		sim: s, id: int32(len(s.workloads)), base: base, edge: d, key: hashText(mix(s.seed), base.ID),
-		arrival: NewStream(s.seed, base.ID, "arrival"), bursts: NewStream(s.seed, base.ID, "burst"),
+		arrival: newDraws(s.seed, base.ID, "arrival"), bursts: newDraws(s.seed, base.ID, "burst"),
 	}
 	for _, a := range base.Attributes {
 		w.bits = append(w.bits, s.atoms.bit(Atom{"", a.Key, a.Value, false}))
@@ -221,6 +235,9 @@ func (s *Sim) addTargets() {
 		c.targets = append(c.targets, target{d.from + "->" + d.to, 1, d})
 	}
 	for _, v := range s.caches {
+		c.targets = append(c.targets, target{v.base.ID, 1, v})
+	}
+	for _, v := range s.streams {
 		c.targets = append(c.targets, target{v.base.ID, 1, v})
 	}
 	for _, w := range s.workloads {

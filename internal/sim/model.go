@@ -12,6 +12,7 @@ type Model struct {
 	Services   []Service
 	Caches     []Cache
 	Stores     []Store
+	Streams    []Stream
 	Workloads  []Workload
 	Policies   []Policy
 	Rules      []Rule

@@ -174,6 +174,14 @@ func (d *deque) push(x int32) {
 	d.n++
 }
 
+func (d *deque) pushFront(x int32) {
+	d.push(x) // for the room
+	d.n--
+	d.head = (d.head - 1) & (len(d.ring) - 1)
+	d.ring[d.head] = x
+	d.n++
+}
+
 func (d *deque) popFront() int32 {
 	x := d.ring[d.head]
 	d.head = (d.head + 1) & (len(d.ring) - 1)

@@ -17,6 +17,7 @@ type recorder struct {
 	users    []UserInterval
 	services [][]ServiceInterval // services, then stores
 	caches   [][]CacheCount
+	streams  [][]StreamCount
 	edges    [][]EdgeCount
 	before   counts
 }
@@ -26,6 +27,7 @@ type counts struct {
 	stations []StationCount
 	areas    []float64
 	caches   []CacheCount
+	streams  []StreamCount
 	edges    []EdgeCount
 }
 
@@ -35,10 +37,11 @@ func (r *recorder) begin() {
 	r.users = make([]UserInterval, 0, n)
 	r.services = series[ServiceInterval](len(s.services)+len(s.stores), n)
 	r.caches = series[CacheCount](len(s.caches), n)
+	r.streams = series[StreamCount](len(s.streams), n)
 	r.edges = series[EdgeCount](len(s.edges), n)
 	r.before = counts{
 		stations: make([]StationCount, len(s.stations)), areas: make([]float64, len(s.stations)),
-		caches: make([]CacheCount, len(s.caches)), edges: make([]EdgeCount, len(s.edges)),
+		caches: make([]CacheCount, len(s.caches)), streams: make([]StreamCount, len(s.streams)), edges: make([]EdgeCount, len(s.edges)),
 	}
 	s.engine.At(r.every, r.ent, recorderTick, 0)
 }
@@ -86,6 +89,11 @@ func (r *recorder) close() {
 		r.caches[i] = append(r.caches[i], v.count.minus(r.before.caches[i]))
 		v.count.Loading = 0
 		r.before.caches[i] = v.count
+	}
+	for i, v := range s.streams {
+		c := v.measure()
+		r.streams[i] = append(r.streams[i], c.minus(r.before.streams[i]))
+		r.before.streams[i] = c
 	}
 	for i, d := range s.edges {
 		r.edges[i] = append(r.edges[i], d.count.minus(r.before.edges[i]))
@@ -156,6 +164,9 @@ func (r *recorder) result() *Result {
 	}
 	for i, v := range s.caches {
 		out.Caches = append(out.Caches, CacheResult{ID: v.base.ID, Intervals: r.caches[i]})
+	}
+	for i, v := range s.streams {
+		out.Streams = append(out.Streams, StreamResult{ID: v.base.ID, Intervals: r.streams[i]})
 	}
 	for i, d := range s.edges {
 		out.Edges = append(out.Edges, EdgeResult{From: d.from, To: d.to, Intervals: r.edges[i]})

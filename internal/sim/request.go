@@ -13,11 +13,14 @@ type request struct {
 	start    Time
 	refs     int32 // calls and frames that belong to it
 	workload int32
-	serial   int32 // attempts that were made for it, which tells their draws apart
-	reloads  int32 // how often its user asked before, in vain
-	user     int32 // of a closed workload
-	spans    int32 // the last that is held, plus one
-	keep     bool  // what is held
+	serial   int32     // attempts that were made for it, which tells their draws apart
+	reloads  int32     // how often its user asked before, in vain
+	user     int32     // of a closed workload
+	spans    int32     // the last that is held, plus one
+	keep     bool      // what is held
+	message  int32     // that it carries, plus one
+	stream   int32     // the stream of that, as a node
+	link     [3]uint64 // trace and span of whoever sent the message
 }
 
 // A call is what one frame, or the user, wants from a node: one attempt after
@@ -136,6 +139,9 @@ func (s *Sim) drop(r int32) {
 	if q.refs == 0 {
 		if q.spans > 0 {
 			s.tap.decide(q)
+		}
+		if q.message > 0 {
+			s.nodes[q.stream].(*stream).forget(q.message - 1)
 		}
 		s.requests.put(r)
 	}

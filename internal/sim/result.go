@@ -17,6 +17,7 @@ type Result struct {
 	Users     []UserInterval
 	Services  []ServiceResult // services, then stores
 	Caches    []CacheResult
+	Streams   []StreamResult
 	Edges     []EdgeResult
 	Harms     map[string]int // silent harms, by the names that rules give them
 	Telemetry TelemetryCount // what became of the spans, if there was a sink
@@ -55,6 +56,12 @@ type ServiceInterval struct {
 type CacheResult struct {
 	ID        string
 	Intervals []CacheCount
+}
+
+// A StreamResult is what a stream did.
+type StreamResult struct {
+	ID        string
+	Intervals []StreamCount
 }
 
 // An EdgeResult is what went over one edge.

@@ -91,6 +91,11 @@ func (v *service) proceed(j int32) {
 		f.step++
 		f.repeat = 0
 	}
+	if q := s.requests.at(f.req); q.message > 0 && v.id == s.nodes[q.stream].(*stream).out.callee &&
+		!s.nodes[q.stream].(*stream).worked(q.message-1) {
+		s.stations[f.station].leave(j, resultOK)
+		return
+	}
 	if len(v.rules) > 0 && v.judge(j) {
 		return
 	}

@@ -66,6 +66,7 @@ type Sim struct {
 	services   []*service
 	caches     []*cache
 	stores     []*store
+	streams    []*stream
 	stations   []*station
 	edges      []*edge
 	workloads  []*workload

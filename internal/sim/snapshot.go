@@ -43,6 +43,9 @@ func (s *Sim) clone() *Sim {
 	for i := range s.caches {
 		c.caches[i].copy(s.caches[i])
 	}
+	for i := range s.streams {
+		c.streams[i].copy(s.streams[i])
+	}
 	for i := range s.stations {
 		c.stations[i].copy(s.stations[i])
 	}
@@ -93,6 +96,17 @@ func (v *cache) copy(o *cache) {
 	r.next, r.prev, r.in, r.asked = slices.Clone(r.next), slices.Clone(r.prev), slices.Clone(r.in), slices.Clone(r.asked)
 }
 
+func (v *stream) copy(o *stream) {
+	sim, out := v.sim, v.out
+	*v = *o
+	v.sim, v.out = sim, out
+	v.messages = o.messages.clone()
+	v.partitions = slices.Clone(o.partitions)
+	for i := range v.partitions {
+		v.partitions[i].waiting.ring = slices.Clone(o.partitions[i].waiting.ring)
+	}
+}
+
 func (t *station) copy(o *station) {
 	sim, owner := t.sim, t.owner
 	*t = *o
@@ -140,10 +154,11 @@ func (r *recorder) copy(o *recorder) {
 	r.users = slices.Clone(o.users)
 	r.services = cloneSeries(o.services)
 	r.caches = cloneSeries(o.caches)
+	r.streams = cloneSeries(o.streams)
 	r.edges = cloneSeries(o.edges)
 	r.before = counts{
 		stations: slices.Clone(o.before.stations), areas: slices.Clone(o.before.areas),
-		caches: slices.Clone(o.before.caches), edges: slices.Clone(o.before.edges),
+		caches: slices.Clone(o.before.caches), streams: slices.Clone(o.before.streams), edges: slices.Clone(o.before.edges),
 	}
 }
 

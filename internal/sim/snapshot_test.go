@@ -20,12 +20,14 @@ func everything() *sim.Model {
 				Pause: sim.Pause{Every: sim.ExpDist(5 * time.Second), For: sim.ConstDist(50 * ms)}, Slowdown: sim.Slowdown{Above: 30, Factor: 1},
 			},
 			{
-				ID: "pay", Version: "1", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(10 * ms), Calls: []sim.Call{{To: "db", Write: true}},
+				ID: "pay", Version: "1", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(10 * ms), Calls: []sim.Call{{To: "db", Write: true}, {To: "orders"}},
 				Queue: sim.Queue{Discipline: sim.CoDel, Bound: 100}, Flags: []sim.Flag{{Key: "f", Default: "a", Variant: "b", Share: 0.3}},
 			},
+			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05},
 		},
-		Caches: []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
-		Stores: []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
+		Caches:  []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
+		Stores:  []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
+		Streams: []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
 		Workloads: []sim.Workload{
 			{ID: "users", Rate: sim.Rate{Const: 200, Burst: sim.Burst{Factor: 3, Every: 5 * time.Second, For: 2 * time.Second}}, Entry: "web", Patience: 2 * time.Second, Reload: 2, Attributes: []sim.Attribute{{Key: "tenant", Value: "acme", Share: 0.1}}},
 			{ID: "crew", Closed: 10, Think: sim.ExpDist(500 * ms), Entry: "pay"},

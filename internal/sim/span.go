@@ -11,8 +11,10 @@ import (
 
 // Kinds of spans, as OTLP numbers them.
 const (
-	spanServer = 2
-	spanClient = 3
+	spanServer   = 2
+	spanClient   = 3
+	spanProducer = 4
+	spanConsumer = 5
 )
 
 // A resource is who emits: an instance of a service.
@@ -51,6 +53,7 @@ type span struct {
 	flags    uint16
 	cache    cacheResult
 	next     int32 // of its trace, while that may be dropped
+	link     [3]uint64
 }
 
 // A cacheResult is what a look-up gave.
@@ -148,6 +151,11 @@ func (s *Sim) operationOf(d *edge) (method, route string) {
 func (t *tap) serverName(d *edge) spanName {
 	method, route := t.sim.operationOf(d)
 	v, _ := t.sim.nodes[d.callee].(*service)
+	if from, ok := t.sim.byName[d.from]; ok {
+		if st, ok := t.sim.nodes[from].(*stream); ok {
+			return spanName{name: "process " + d.from, kind: spanConsumer, service: v, static: messaging(st, "process")}
+		}
+	}
 	return spanName{
 		name: method + " " + route, kind: spanServer, service: v, http: true,
 		static: []attribute{
@@ -172,6 +180,9 @@ func (t *tap) clientName(d *edge) spanName {
 			{key: attr.ServerAddress, text: d.to},
 		}}
 	}
+	if st, ok := t.sim.nodes[d.callee].(*stream); ok {
+		return spanName{name: "send " + d.to, kind: spanProducer, static: messaging(st, "send")}
+	}
 	method, route := t.sim.operationOf(d)
 	return spanName{name: method + " " + route, kind: spanClient, http: true, static: []attribute{
 		{key: attr.HTTPRequestMethod, text: method},
@@ -179,6 +190,15 @@ func (t *tap) clientName(d *edge) spanName {
 		{key: attr.ServerAddress, text: d.to},
 		{key: attr.ServicePeerName, text: d.to},
 	}}
+}
+
+func messaging(v *stream, operation string) []attribute {
+	return []attribute{
+		{key: attr.MessagingSystem, text: cmp.Or(v.base.System, "kafka")},
+		{key: attr.MessagingDestinationName, text: v.base.ID},
+		{key: attr.MessagingOperationType, text: operation},
+		{key: attr.MessagingOperationName, text: operation},
+	}
 }
 
 // served tells of a frame that leaves an instance of a service.
@@ -192,6 +212,9 @@ func (t *tap) served(f *frame, r result) {
 	}
 	if w.edge.id == f.edge {
 		sp.workload, sp.tags = q.workload, q.tags
+	}
+	if q.message > 0 && f.parent == 0 {
+		sp.link = q.link
 	}
 	t.scraped.served(f.station, sp.end-sp.start, len(s.stations))
 	t.tell(q, sp)
@@ -364,6 +387,14 @@ func (t *tap) encodeSpan(sp *span) {
 	}
 	e.endList()
 	t.encodeEvents(sp, n)
+	if sp.link[0] != 0 {
+		e.list("links")
+		e.open(13, "")
+		e.id(1, "traceId", sp.link[0], sp.link[1])
+		e.id(2, "spanId", 0, sp.link[2])
+		e.close()
+		e.endList()
+	}
 	if sp.result != resultOK {
 		e.open(15, "status")
 		e.enum(3, "code", 2)
@@ -454,7 +485,7 @@ func (t *tap) errorOf(sp *span) string {
 
 // encodeEvents tells of the flags that a server evaluated, and of an exception.
 func (t *tap) encodeEvents(sp *span, n *spanName) {
-	if n.kind != spanServer || n.service == nil {
+	if n.service == nil {
 		return
 	}
 	spec := &n.service.specs[t.sim.stations[sp.resource].instance]

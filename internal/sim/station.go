@@ -28,7 +28,7 @@ type station struct {
 	shared   sharing
 	locks    locks
 	paused   bool
-	pauses   Stream
+	pauses   draws
 	up       bool
 	listed   bool // it takes requests, as it would tell
 	changed  Time // when that last changed
@@ -97,7 +97,7 @@ func (t *station) begin() {
 		return
 	}
 	every := newSampler(t.spec.pause.Every)
-	t.sim.engine.At(t.sim.engine.now+seconds(every.at(t.pauses.Uniform())), t.ent, stationPause, 0)
+	t.sim.engine.At(t.sim.engine.now+seconds(every.at(t.pauses.uniform())), t.ent, stationPause, 0)
 }
 
 // integrate brings the area under the number present up to now.
@@ -258,7 +258,7 @@ func (t *station) Handle(e *Engine, kind uint16, a uint64) {
 		t.paused = true
 		t.respeed()
 		lasts := newSampler(t.spec.pause.For)
-		e.At(e.now+seconds(lasts.at(t.pauses.Uniform())), t.ent, stationResume, 0)
+		e.At(e.now+seconds(lasts.at(t.pauses.uniform())), t.ent, stationResume, 0)
 	case stationResume:
 		t.paused = false
 		t.respeed()
@@ -329,6 +329,7 @@ func (t *station) turn(up bool) {
 		t.listed = listed
 		t.changed = t.sim.engine.now
 		t.changes++
+		t.sim.rebalance(t)
 	}
 	if up == t.up {
 		return
@@ -349,6 +350,19 @@ func (t *station) turn(up bool) {
 	t.shared.drop(t, resultUnreachable)
 	for len(t.busy) > 0 {
 		t.interrupt(t.busy[len(t.busy)-1], resultUnreachable)
+	}
+}
+
+// rebalance tells the streams that a service reads that one of its instances has
+// come or gone.
+func (s *Sim) rebalance(t *station) {
+	if !s.begun {
+		return
+	}
+	for _, v := range s.streams {
+		if s.nodes[v.out.callee] == node(t.owner) {
+			v.rebalance()
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func (m *Model) Validate() error {
 	for i := range m.Caches {
 		v.cache(&m.Caches[i])
 	}
+	for i := range m.Streams {
+		v.stream(&m.Streams[i])
+	}
 	if len(m.Workloads) == 0 {
 		v.wrong("workload", "none: want at least one, or nothing happens")
 	}
@@ -124,7 +127,7 @@ func (v *validation) calls(s *Service) {
 	where := "service " + s.ID
 	for _, c := range s.Calls {
 		if what := v.names[c.To]; what == "" || what == "workload" {
-			v.wrong(where, "calls %q: no service, cache or store has this id", c.To)
+			v.wrong(where, "calls %q: no service, cache, store or stream has this id", c.To)
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)
 		v.atLeast0(where, "count, need of the call to "+c.To, float64(c.Count), float64(c.Need))
@@ -273,6 +276,11 @@ func (m *Model) edge(from, to string) bool {
 			return m.Workloads[i].Entry == to
 		}
 	}
+	for i := range m.Streams {
+		if m.Streams[i].ID == from {
+			return m.Streams[i].To == to
+		}
+	}
 	for i := range m.Services {
 		if m.Services[i].ID != from {
 			continue
@@ -324,7 +332,7 @@ func (v *validation) condition(c *Condition) {
 	}
 	set, ok := v.model.setterOf(c.Target)
 	if !ok {
-		v.wrong(where, "target %q: want a service, a cache, a store, a workload, telemetry, or an edge as \"from->to\"", c.Target)
+		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a workload, telemetry, or an edge as \"from->to\"", c.Target)
 		return
 	}
 	for _, s := range settings {
@@ -348,6 +356,11 @@ func (m *Model) setterOf(target string) (setter, bool) {
 		}
 	}
 	for _, x := range m.Caches {
+		if x.ID == target {
+			return x.set, true
+		}
+	}
+	for _, x := range m.Streams {
 		if x.ID == target {
 			return x.set, true
 		}

@@ -16,8 +16,8 @@ type workload struct {
 	base    Workload
 	spec    Workload
 	edge    *edge
-	arrival Stream
-	bursts  Stream
+	arrival draws
+	bursts  draws
 	key     uint64
 	number  uint64
 	think   sampler
@@ -39,7 +39,7 @@ func (w *workload) begin() {
 		}
 		return
 	}
-	w.left = w.arrival.Exp()
+	w.left = w.arrival.exp()
 	w.schedule()
 	if w.spec.Rate.Burst.Factor > 0 {
 		w.burst(w.spec.Rate.Burst.Every.Seconds())
@@ -47,7 +47,7 @@ func (w *workload) begin() {
 }
 
 func (w *workload) burst(mean float64) {
-	w.sim.engine.At(w.sim.engine.now+seconds(mean*w.bursts.Exp()), w.ent, workloadBurst, 0)
+	w.sim.engine.At(w.sim.engine.now+seconds(mean*w.bursts.exp()), w.ent, workloadBurst, 0)
 }
 
 // pace is the rate at which candidates come. Those that are too many for the
@@ -98,7 +98,7 @@ func (w *workload) apply(over func(instance int, set setter)) {
 func (w *workload) Handle(e *Engine, kind uint16, a uint64) {
 	switch kind {
 	case workloadArrival:
-		w.left = w.arrival.Exp()
+		w.left = w.arrival.exp()
 		w.schedule()
 		w.number++
 		r := &w.spec.Rate
