@@ -39,7 +39,7 @@ type announceModel struct {
 
 	flight  uint8   // ticks that a request takes at most
 	ttl     []uint8 // by consumer: ticks that a belief lasts; for those that do not acknowledge, ticks that news takes
-	settle  uint8   // ticks after which an epoch has settled
+	settle  uint8   // ticks after which an epoch has settled; 0 if nobody acknowledges
 	longest uint8   // ticks beyond which time makes no difference
 	silent  bool    // somebody does not acknowledge
 	// others acknowledge in this contract, but not in this model. They may have done
@@ -99,11 +99,16 @@ const (
 
 // What is known of a consumer's former life.
 const (
-	restartedNot       = iota
-	restartedUnacked   // its registration has not ended, and it has not acknowledged the present epoch
-	restartedHadAcked  // it had
-	bytesOfConsumer    = 13
+	restartedNot      = iota
+	restartedUnacked  // its registration has not ended, and it has not acknowledged the present epoch
+	restartedHadAcked // it had
+)
+
+// The parts of a packed state: what is before the history, one byte of history for
+// each epoch, one of its age if somebody is silent, and the consumers.
+const (
 	bytesBeforeHistory = 6
+	bytesOfConsumer    = 13
 )
 
 func (m *announceModel) size() int {
@@ -156,9 +161,8 @@ func newAnnounceModel(c *contract.Contract, roles []contract.Consumer, tick time
 	m.reorder, m.duplicate = c.Model.Reorder, c.Model.Duplicate
 	m.crash = slices.Contains(c.Model.Crash, contract.PartyConsumer)
 	m.start = m.phase(c.Initial)
-	acknowledges := contract.Consumer.Acknowledges
 	m.silent = slices.ContainsFunc(roles, func(r contract.Consumer) bool { return !r.Acknowledges() })
-	m.others = !slices.ContainsFunc(roles, acknowledges) && slices.ContainsFunc(c.Roles.Consumers, acknowledges)
+	m.others = !slices.ContainsFunc(roles, contract.Consumer.Acknowledges) && slices.ContainsFunc(c.Roles.Consumers, contract.Consumer.Acknowledges)
 	m.permissions()
 	return m, m.times(o)
 }
@@ -218,9 +222,6 @@ func (m *announceModel) times(o Options) error {
 			m.settle = max(m.settle, ttl+m.flight)
 		}
 	}
-	if m.settle == 0 { // nobody acknowledges: as long as the mediator waits for those who do
-		m.settle = m.down(c.Propagation.Bound)
-	}
 	m.longest = max(m.longest, m.settle+1)
 	for _, t := range c.Transitions {
 		r := stepRules{
@@ -229,14 +230,12 @@ func (m *announceModel) times(o Options) error {
 			skipSettle: t.Settle == contract.SettleSkip || m.breaks[RuleSettle],
 			possible:   o.Possible == nil || o.Possible(t.Guard, t.From),
 		}
-		if t.Await.Acks == contract.AckApplied && c.Shortcut(t) {
-			return fmt.Errorf("%s to %s awaits acks: applied, which the model does not have: want quiesced or none", t.From, t.To)
-		}
 		if r.announceFirst && !m.breaks[RuleAwait] && (t.Await.AtMost > 0 || t.Await.Acks != contract.AckNone) {
 			wait := m.wait(t)
 			if m.breaks[RuleFlight] {
-				wait = min(wait, m.settle-m.flight)
+				wait = min(wait, m.longestBelief())
 			}
+			// Applied counts as quiesced, which comes no later than applied and a flight.
 			r.wait = protocol.ProducerRules{AtMost: max(ticks(wait), 1), Quiesced: c.Shortcut(t) && !m.breaks[RuleAcks]}
 			m.longest = max(m.longest, wait+1)
 		}
@@ -247,6 +246,9 @@ func (m *announceModel) times(o Options) error {
 	}
 	return nil
 }
+
+// longestBelief is that of all consumers.
+func (m *announceModel) longestBelief() uint8 { return slices.Max(m.ttl) }
 
 // wait is how many ticks a producer waits at most. It is rounded down, but where
 // the contract waits as long as it must, so does the model: belief and flight are

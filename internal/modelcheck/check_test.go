@@ -308,7 +308,6 @@ func TestAModelThatDoesNotFitIsRefused(t *testing.T) {
 		{edited(t, "leader-lease"), modelcheck.Options{Tick: time.Millisecond}, "want a longer model.tick"},
 		{edited(t, "rolling-drain"), modelcheck.Options{Consumers: 5}, "want at most 4"},
 		{edited(t, "rolling-drain", "initial: INIT", "initial: BEGIN"), modelcheck.Options{}, "there is no phase BEGIN"},
-		{edited(t, "serverless-init", "await: {acks: quiesced, atMost: 2s}", "await: {acks: applied, atMost: 2s}"), modelcheck.Options{}, "which the model does not have"},
 	} {
 		if _, err := modelcheck.Check(t.Context(), test.c, test.o); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %s", err, test.want)

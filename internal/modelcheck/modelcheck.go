@@ -11,8 +11,10 @@
 // A contract is checked for each of its roles with one consumer. That is enough
 // for safety with any number: other consumers influence one only through "all have
 // acknowledged", which includes its own acknowledgement, so whatever may happen
-// among many may happen to one alone. An exclusive contract is checked for two
-// candidates, for which there is no such argument.
+// among many may happen to one alone. For a role that does not acknowledge, the
+// others are taken to have acknowledged whenever that lets something happen. An
+// exclusive contract is checked for two candidates, for which there is no such
+// argument.
 //
 // Guards are taken to hold or not at any time, unless they cannot hold at all;
 // a dwell counts as far as it makes a difference. Both only add behaviour. What is
@@ -73,10 +75,10 @@ func (o Options) breaks() map[Rule]bool {
 	return breaks
 }
 
-func (o Options) epochs(c *contract.Contract) int { return firstOf(o.Epochs, c.Model.MaxEpochs, 4) }
+func (o Options) epochs(c *contract.Contract) int { return firstOf(o.Epochs, c.Model.MaxEpochs) }
 
 func (o Options) candidates(c *contract.Contract) int {
-	return firstOf(o.Consumers, c.Model.Candidates, 2)
+	return firstOf(o.Consumers, c.Model.Candidates)
 }
 
 func (o Options) faults(c *contract.Contract) int {

@@ -79,7 +79,7 @@ func (m *announceModel) promela(title string) string {
 		if !r.Acknowledges() {
 			believed = 1
 		}
-		p.line("byte believed%d = %d, lowest%d, age%d, confirm%d, confirmed%d, asked%d, pushed%d, flight%d, flying%d, under%d, late%d, acked%d, restarted%d;", i, believed, i, i, i, i, i, i, i, i, i, i, i, i)
+		p.line("byte believed%d = %d, floor%d, age%d, confirm%d, confirmed%d, asked%d, pushed%d, flight%d, flying%d, under%d, late%d, acked%d, restarted%d;", i, believed, i, i, i, i, i, i, i, i, i, i, i, i)
 	}
 	p.line("active proctype subject() {")
 	p.line("\thistory[0] = %d;", m.start)
@@ -169,7 +169,7 @@ func (m *announceModel) promelaCommit(to uint8) []string {
 func (m *announceModel) promelaBelieve(i int, does ...string) []string {
 	var all []string
 	if m.breaks[RuleOrder] {
-		all = append(all, fmt.Sprintf("lowest%d = 0", i))
+		all = append(all, fmt.Sprintf("floor%d = 0", i))
 	}
 	all = append(all, does...)
 	older := fmt.Sprintf(" && late%d != 1", i)
@@ -184,7 +184,7 @@ func promelaAdopt(i int, e string) []string {
 	return []string{
 		fmt.Sprintf("assert(believed%d <= %s + 1)", i, e),
 		when(fmt.Sprintf("flight%d > 0 && late%d == 0 && %s > under%d", i, i, e, i), fmt.Sprintf("late%d = 1", i), fmt.Sprintf("under%d = 0", i)),
-		fmt.Sprintf("believed%d = %s + 1", i, e), fmt.Sprintf("lowest%d = %s", i, e),
+		fmt.Sprintf("believed%d = %s + 1", i, e), fmt.Sprintf("floor%d = %s", i, e),
 	}
 }
 
@@ -196,7 +196,7 @@ func (m *announceModel) promelaConfirms(p *promela, i int) {
 	if m.breaks[RuleSending] {
 		asked = "0"
 	}
-	hear := when(v("confirmed# >= lowest#"), append([]string{
+	hear := when(v("confirmed# >= floor#"), append([]string{
 		when(fmt.Sprintf(v("believed# == 0 || %s < age#"), asked), fmt.Sprintf(v("age# = %s"), asked)),
 	}, promelaAdopt(i, v("confirmed#"))...)...)
 	p.option(v("# hears the answer"), v("confirm# == 2"),
@@ -211,7 +211,7 @@ func (m *announceModel) promelaPushes(p *promela, i int) {
 			here += fmt.Sprintf(v(" && (pushed# & %d) == 0"), 1<<e-1)
 		}
 		gone := fmt.Sprintf(v("pushed# = pushed# & %d"), 255-1<<e)
-		hear := when(fmt.Sprintf(v("%d >= lowest#"), e), when(v("believed# > 0"), promelaAdopt(i, fmt.Sprint(e))...), fmt.Sprintf(v("lowest# = %d"), e))
+		hear := when(fmt.Sprintf(v("%d >= floor#"), e), when(v("believed# > 0"), promelaAdopt(i, fmt.Sprint(e))...), fmt.Sprintf(v("floor# = %d"), e))
 		believe := m.promelaBelieve(i, hear)
 		if m.breaks[RulePush] {
 			believe = append(believe, when(v("believed# > 0"), v("age# = 0")))
@@ -232,7 +232,7 @@ func (m *announceModel) promelaCrashes(p *promela, i int) {
 		if m.breaks[RuleRestart] {
 			restarted = v("restarted# = 0")
 		}
-		p.option(v("# crashes"), "faults > 0", restarted, v("believed# = 0"), v("lowest# = 0"), v("age# = 0"), v("confirm# = 0"), v("confirmed# = 0"), v("asked# = 0"),
+		p.option(v("# crashes"), "faults > 0", restarted, v("believed# = 0"), v("floor# = 0"), v("age# = 0"), v("confirm# = 0"), v("confirmed# = 0"), v("asked# = 0"),
 			v("pushed# = 0"), v("acked# = 0"), v("under# = 0"), v("if :: flight# > 0 -> late# = 2 :: else -> late# = 0 fi"), "faults--")
 	}
 	p.option(v("the former registration of # ends"), v("restarted# == 1 && flight# == 0"), v("restarted# = 0"))
@@ -332,7 +332,7 @@ func (m *announceModel) promelaTick(p *promela) {
 		does = append(does, when(v("confirm# > 0"), v("asked#++"), when(fmt.Sprintf(v("asked# > %d"), m.ttl[i]), v("confirm# = 0"), v("confirmed# = 0"), v("asked# = 0"))))
 		expire := []string{v("believed# = 0"), v("age# = 0")}
 		if m.breaks[RuleFloor] {
-			expire = append(expire, v("lowest# = 0"))
+			expire = append(expire, v("floor# = 0"))
 		}
 		older := []string{fmt.Sprintf(v("if :: age# <= %d -> age#++ :: else fi"), m.ttl[i])}
 		if !m.breaks[RuleTTL] {

@@ -314,18 +314,19 @@ type SLO struct {
 	M9 float64       `json:"M9"`
 }
 
-// Model is what the model checker explores, within what it can.
+// Model is what the model checker explores, within what it can. What the file
+// leaves out is made hard for the contract.
 type Model struct {
 	// Tick is the unit of time; 0 lets the checker choose.
 	Tick time.Duration `json:"tick,omitempty"`
-	// Consumers is how many of a role there are; Candidates how many want a lease.
-	Consumers  int `json:"consumers,omitempty"`
+	// Candidates is how many want a lease.
 	Candidates int `json:"candidates,omitempty"`
 	// Loss is how many faults there are: lost or duplicated messages, crashes.
 	Loss      int  `json:"loss,omitempty"`
 	Reorder   bool `json:"reorder,omitempty"`
 	Duplicate bool `json:"duplicate,omitempty"`
-	// Crash has consumer, producer or both.
+	// Crash is who may restart: consumer, producer or both. Pause is whether
+	// candidates for a lease may stand still, without a bound.
 	Crash []Party `json:"crash,omitempty"`
 	Pause bool    `json:"pause,omitempty"`
 	// MaxEpochs is how many announcements are explored.

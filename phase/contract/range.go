@@ -37,6 +37,27 @@ func (c *Contract) fillDefaults() {
 	if c.Exclusivity != nil && c.Exclusivity.Scope == "" {
 		c.Exclusivity.Scope = "subject"
 	}
+	c.fillModel()
+}
+
+// fillModel lets go wrong what can, unless the file says otherwise.
+func (c *Contract) fillModel() {
+	m := &c.Model
+	if !c.written("spec.model.loss") {
+		m.Loss = 1
+	}
+	m.Reorder = m.Reorder || !c.written("spec.model.reorder")
+	m.Duplicate = m.Duplicate || !c.written("spec.model.duplicate")
+	m.Pause = m.Pause || !c.written("spec.model.pause")
+	if !c.written("spec.model.crash") {
+		m.Crash = []Party{PartyConsumer, PartyProducer}
+	}
+	if m.Candidates == 0 {
+		m.Candidates = 2
+	}
+	if m.MaxEpochs == 0 {
+		m.MaxEpochs = 4
+	}
 }
 
 // fillTransition derives the discipline and the await of a transition.
@@ -210,7 +231,7 @@ func (r *ranger) model() {
 		field string
 		value int
 		most  int
-	}{{"consumers", m.Consumers, 4}, {"candidates", m.Candidates, 4}, {"loss", m.Loss, 3}, {"maxEpochs", m.MaxEpochs, 8}} {
+	}{{"candidates", m.Candidates, 4}, {"loss", m.Loss, 3}, {"maxEpochs", m.MaxEpochs, 8}} {
 		r.want(n.value >= 0 && n.value <= n.most, "spec.model."+n.field, fmt.Sprintf("is %d", n.value), fmt.Sprintf("want 0 to %d", n.most))
 	}
 	r.want(m.Tick == 0 || m.Tick >= time.Millisecond, "spec.model.tick", fmt.Sprintf("is %v", m.Tick), "want at least 1ms")
