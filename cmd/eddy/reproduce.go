@@ -233,7 +233,7 @@ func printBeside(out *strings.Builder, f interaction.Finding, factors []string, 
 	for i, c := range f.Conditions {
 		fmt.Fprintf(out, "  %c  %s\n", 'A'+i, c)
 	}
-	fmt.Fprintf(out, "\n  %-10s  %-28s  %s\n", "in force", "observed: failed requests", "experiment: "+r.Harm)
+	fmt.Fprintf(out, "\n  %-10s  %-32s  %s\n", "in force", "observed: failed requests", "experiment: "+r.Harm)
 	for _, cell := range r.Cells {
 		var holds, letters []string
 		for i, c := range f.Conditions {
@@ -245,7 +245,7 @@ func printBeside(out *strings.Builder, f interaction.Finding, factors []string, 
 		if name == "" {
 			name = "none"
 		}
-		fmt.Fprintf(out, "  %-10s  %-28s  %d of %d runs, %s to %s\n", name, observed(f, holds), cell.Harmed, cell.N, wording.Percent(cell.Low), wording.Percent(cell.High))
+		fmt.Fprintf(out, "  %-10s  %-32s  %d of %d runs, %s to %s\n", name, observed(f, holds), cell.Harmed, cell.N, wording.Percent(cell.Low), wording.Percent(cell.High))
 	}
 	fmt.Fprintf(out, "\n%s\n", scenario.Sentence(r))
 }

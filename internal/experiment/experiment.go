@@ -52,7 +52,7 @@ type Options struct {
 	Harm string
 	// Measures names Outcome.Values.
 	Measures []string
-	// Min and Max bound the replications of an arm. Default 40 and 200. Below 36
+	// Min and Max bound the replications of an arm. Default 40 and 200. Below 35
 	// an arm without any harm cannot be told from one with Harmless of it.
 	Min, Max int
 	// HalfWidth is how narrow the interval of each arm's risk must be for

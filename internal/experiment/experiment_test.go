@@ -177,6 +177,19 @@ func TestManyFactorsAreScreenedAndTheSetIsStillProven(t *testing.T) {
 	}
 }
 
+func TestManyFactorsWithoutHarmAreNone(t *testing.T) {
+	for _, n := range []int{9, 30} {
+		r := run(t, experiment.Options{Factors: factors(n)}, by(when(0, 0)))
+		if r.Verdict != experiment.None || len(r.Sets) != 0 || r.Screen.Harmful != 0 {
+			t.Errorf("%d factors: %s, sets %v", n, r.Verdict, r.Sets)
+		}
+		r = run(t, experiment.Options{Factors: factors(n)}, by(when(0, 1)))
+		if r.Verdict != experiment.Regardless {
+			t.Errorf("%d factors, and harm without any: %s", n, r.Verdict)
+		}
+	}
+}
+
 func TestWhatTheScreenMissesIsSaid(t *testing.T) {
 	// Four pairs do harm, which is more than can be crossed.
 	r := run(t, experiment.Options{Factors: factors(12)}, by(when(1, 0, 3, 3<<2, 3<<4, 3<<6)))

@@ -169,6 +169,9 @@ func (p Picture) chart(title, unit string, series []Series) chartView {
 		})
 	}
 	for i, s := range series {
+		if len(series) == 1 {
+			i = 1 // what is alone has the colour of what matters
+		}
 		var path strings.Builder
 		sign := "M"
 		for k, value := range s.Values {
