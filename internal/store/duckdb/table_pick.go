@@ -154,10 +154,18 @@ func sum(list []int64) int64 {
 // sampleNote says what of a large table was searched.
 func (r *tableReader) sampleNote() string {
 	s := r.shares()
-	some := fmt.Sprintf("one in %.3g", 1/s.failing)
+	failing := oneIn(s.failing)
 	if s.failing >= 1 {
-		some = "all " + wording.Count(r.total.failing)
+		failing = "all " + wording.Count(r.total.failing)
 	}
-	return fmt.Sprintf("Of %s rows, %s with failures and one in %.3g of the others were searched; what was found is counted on all rows.",
-		wording.Count(r.total.lines), some, 1/s.other)
+	return fmt.Sprintf("Of %s rows, %s with failures and %s of the others were searched; what was found is counted on all rows.",
+		wording.Count(r.total.lines), failing, oneIn(s.other))
+}
+
+// oneIn writes a share as one in so many.
+func oneIn(share float64) string {
+	if n := 1 / share; n >= 10 {
+		return "one in " + wording.Count(int64(n+0.5))
+	}
+	return fmt.Sprintf("one in %.2g", 1/share)
 }
