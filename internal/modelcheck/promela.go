@@ -43,6 +43,10 @@ func (p *promela) option(comment, guard string, does ...string) {
 	p.line("\t:: d_step { %s -> %s }\t/* %s */", guard, strings.Join(does, "; "), comment)
 }
 
+// plain is a name that cannot end a comment. Phases may be called anything: L01
+// says what is wrong with that.
+func plain(name string) string { return strings.ReplaceAll(name, "*/", "*?") }
+
 // when is a statement that does something only if a condition holds.
 func when(condition string, does ...string) string {
 	return fmt.Sprintf("if :: %s -> %s :: else fi", condition, strings.Join(does, "; "))
@@ -64,7 +68,7 @@ func (m *announceModel) promela(title string) string {
 	p := &promela{}
 	p.line("/* %s, for Spin: spin -a, then pan. */", title)
 	for i, phase := range m.contract.Phases {
-		p.line("/* phase %d is %s */", i, phase.Name)
+		p.line("/* phase %d is %s */", i, plain(string(phase.Name)))
 	}
 	for x, action := range m.actions {
 		p.line("/* action %d is %s */", x+1, action)
@@ -121,7 +125,7 @@ func (m *announceModel) promelaAcked() string {
 func (m *announceModel) promelaProducer(p *promela) {
 	acked := m.promelaAcked()
 	for i, r := range m.rules {
-		name := fmt.Sprintf("%s to %s", m.phaseName(r.from), m.phaseName(r.to))
+		name := plain(string(m.phaseName(r.from) + " to " + m.phaseName(r.to)))
 		if r.announceFirst {
 			ready := "true"
 			if r.wait.AtMost > 0 {

@@ -38,13 +38,13 @@ type metadata struct {
 	Owner   string `json:"owner" need:"the team that answers for the contract"`
 }
 
-// An Error is what is wrong with the form of a file: syntax, fields that are
+// A ParseError is what is wrong with the form of a file: syntax, fields that are
 // unknown or missing, values of the wrong kind or range. It has up to twenty
 // problems, by line.
-type Error struct{ Problems []Problem }
+type ParseError struct{ Problems []Problem }
 
 // Error has one line for each problem.
-func (e *Error) Error() string {
+func (e *ParseError) Error() string {
 	var lines []string
 	for _, p := range e.Problems {
 		lines = append(lines, p.String())
@@ -72,13 +72,13 @@ func Load(path string) (*Contract, error) {
 }
 
 // Parse reads a contract from YAML, or JSON, and fills in the defaults; file is
-// its name in messages. The error is an [*Error] with all that is wrong with the
+// its name in messages. The error is a [*ParseError] with all that is wrong with the
 // form of the file. What it says is not judged here: see [Contract.Lint].
 func Parse(file string, text []byte) (*Contract, error) {
 	l := loader{file: file, lines: map[string]Position{}}
 	if len(text) > maxBytes {
 		l.problem(Position{}, "", fmt.Sprintf("has %d bytes", len(text)), fmt.Sprintf("want at most %d", maxBytes))
-		return nil, &Error{l.problems}
+		return nil, &ParseError{l.problems}
 	}
 	var d document
 	if body := l.body(text); body != nil {
@@ -95,7 +95,7 @@ func Parse(file string, text []byte) (*Contract, error) {
 	}
 	if len(l.problems) > 0 {
 		slices.SortStableFunc(l.problems, byPosition)
-		return nil, &Error{l.problems[:min(len(l.problems), maxProblems)]}
+		return nil, &ParseError{l.problems[:min(len(l.problems), maxProblems)]}
 	}
 	c.fillDefaults()
 	return c, nil

@@ -34,6 +34,8 @@ func TestMistakesOfFormAreToldWithPlaceAndRemedy(t *testing.T) {
 		{"ratio", "panicThreshold: 0.5", "panicThreshold: 50", "want a ratio from 0 to 1"},
 		{"bound", "        assumedBound: 5s\n", "", "want how late a role may act that observes endpointslice"},
 		{"template", "{service.instance.id}\"", "{service.instance.id\"", "want text and attributes in braces"},
+		{"path", "{name: pod, ", "{name: ../pod, ", `spec.roles.producers[0]: is called "../pod": want letters`},
+		{"comment", "    continue:    {requires", "    'x */ y':    {requires", `spec.actions.x */ y: is called "x */ y"`},
 		{"phase twice", "{name: ACTIVE, ", "{name: INIT, ", "INIT is there twice"},
 		{"open", "kind: PhaseContract", "kind: {PhaseContract", "rolling-drain.yaml"},
 		{"document", "# An instance", "a: 1\n---\n# An instance", "a second document"},
@@ -45,7 +47,7 @@ func TestMistakesOfFormAreToldWithPlaceAndRemedy(t *testing.T) {
 				t.Fatalf("no %q to replace", test.old)
 			}
 			_, err := contract.Parse("rolling-drain.yaml", []byte(changed))
-			if _, ok := errors.AsType[*contract.Error](err); !ok || !strings.Contains(err.Error(), test.want) {
+			if _, ok := errors.AsType[*contract.ParseError](err); !ok || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v\nwant %s", err, test.want)
 			}
 		})
@@ -165,7 +167,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := contract.Parse("x.yaml", text)
 		if err != nil {
-			if _, ok := errors.AsType[*contract.Error](err); !ok {
+			if _, ok := errors.AsType[*contract.ParseError](err); !ok {
 				t.Errorf("%T: %v", err, err)
 			}
 			return

@@ -129,6 +129,10 @@ func (c *Contract) Where(field string) Position {
 // template is a key over attributes: text and {attribute}.
 var template = regexp.MustCompile(`^([^{}\s]|\{[a-z][a-z0-9_.]*\})+$`)
 
+// identifier is what roles, actions, permissions and keys may be called: they go
+// into messages, headers, metrics and names of files.
+var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`)
+
 // A ranger collects values that are out of range.
 type ranger struct {
 	c        *Contract
@@ -156,6 +160,7 @@ func (c *Contract) ranges() []Problem {
 	r.names("spec.roles.producers", len(c.Roles.Producers), func(i int) string { return c.Roles.Producers[i].Name })
 	r.names("spec.roles.consumers", len(c.Roles.Consumers), func(i int) string { return c.Roles.Consumers[i].Name })
 	r.names("spec.announce.keys", len(c.Announce.Keys), func(i int) string { return c.Announce.Keys[i].ID })
+	r.identifiers()
 	r.names("spec.transitions", len(c.Transitions), func(i int) string {
 		return string(c.Transitions[i].From + " to " + c.Transitions[i].To)
 	})
@@ -195,9 +200,30 @@ func (r *ranger) ratio(f float64, field string) {
 func (r *ranger) names(field string, n int, name func(int) string) {
 	seen := map[string]bool{}
 	for i := range n {
-		r.want(name(i) != "", fmt.Sprintf("%s[%d]", field, i), "has an empty name", "want a name")
 		r.want(!seen[name(i)], fmt.Sprintf("%s[%d]", field, i), name(i)+" is there twice", "keep one")
 		seen[name(i)] = true
+	}
+}
+
+// identifiers checks the names that are not of phases, which L01 judges.
+func (r *ranger) identifiers() {
+	want := func(field, name string) {
+		r.want(identifier.MatchString(name), field, fmt.Sprintf("is called %q", name), "want letters, digits, _, - and ., at most 63")
+	}
+	for i, p := range r.c.Roles.Producers {
+		want(fmt.Sprintf("spec.roles.producers[%d]", i), p.Name)
+	}
+	for i, c := range r.c.Roles.Consumers {
+		want(fmt.Sprintf("spec.roles.consumers[%d]", i), c.Name)
+	}
+	for _, name := range r.c.ActionNames() {
+		want("spec.actions."+name, name)
+	}
+	for _, name := range r.c.permissionNames() {
+		want("spec.phases", name)
+	}
+	for i, k := range r.c.Announce.Keys {
+		want(fmt.Sprintf("spec.announce.keys[%d]", i), k.ID)
 	}
 }
 
