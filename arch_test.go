@@ -169,7 +169,7 @@ func TestThePhaseSDKLinksNeitherEtcdNorGRPCNorTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, imported := range strings.Fields(string(out)) {
+	for imported := range strings.FieldsSeq(string(out)) {
 		for _, heavy := range []string{
 			"go.etcd.io", "google.golang.org/grpc", "cel.dev", "github.com/duckdb", "go.opentelemetry.io/otel/sdk",
 			"go.opentelemetry.io/collector", "github.com/prometheus", module + "/internal",

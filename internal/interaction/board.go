@@ -23,8 +23,8 @@ type board struct {
 
 // lay lays out entries, given by their positions in l with what each counts, by
 // the band of their stratum.
-func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []position, counts []int64) {
-	b.start, b.next = grow(b.start, bands+1), grow(b.next, bands)
+func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64) {
+	b.start, b.next = grow(b.start, mostBands+1), grow(b.next, mostBands)
 	size := b.next
 	var all int64
 	for i, p := range entries {
@@ -38,7 +38,7 @@ func (b *board) lay(l *ledger, c *classes, band []int32, bands int, entries []po
 			b.filled = append(b.filled, i)
 		}
 	}
-	b.words = b.start[bands]
+	b.words = b.start[mostBands]
 	planes := bits.Len64(uint64(all))
 	b.all = grow(b.all, b.words*(len(c.list)+2+planes))
 	room := b.all

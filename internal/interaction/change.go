@@ -51,7 +51,6 @@ type change struct {
 	// have no history: then the history is that of the set.
 	base    []float64
 	before  *exact
-	history scratch
 	overall float64 // risk of before, of all
 	rivals  []tried
 }

@@ -16,7 +16,6 @@ type exact struct {
 
 	slab  []uint64 // room for the bits of all classes
 	rows  [][]uint64
-	bits  [][]uint64 // masks of one word each, for nearly
 	spare []uint64
 	table cross // what the last count of a set gave
 	times []sum // what the whole set counted in each bucket of time, by nearly

@@ -108,7 +108,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	for i := range counts {
 		counts[i] = p.failed[i] + p.ok[i]
 	}
-	all.lay(m.ledger, m.classes, sample.band, mostBands, p.entries, counts)
+	all.lay(m.ledger, m.classes, sample.band, p.entries, counts)
 	t.oks, t.whole = &all, true
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
 	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
@@ -122,7 +122,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 				at, counts = append(at, e), append(counts, failed[i])
 			}
 		}
-		fails.lay(m.ledger, m.classes, sample.band, mostBands, at, counts)
+		fails.lay(m.ledger, m.classes, sample.band, at, counts)
 		t.fails = &fails
 		if t.reaches(score) {
 			reached++

@@ -41,7 +41,7 @@ func (m *miner) draw() *sampled {
 		d.band[s] = min(mostBands-1, int32(-2*math.Log2(rate)))
 	}
 	// Failures and successes are sampled apart.
-	d.fails, d.failUnits = m.failures(d.fails[:0], d.failUnits[:0], d.band)
+	d.fails, d.failUnits = m.failures(d.fails[:0], d.failUnits[:0])
 	d.fails, d.failCounts, d.failUnit = m.sample(d, d.fails, d.failUnits, d.failCounts[:0])
 	d.oks, d.okUnits, d.okUnit = d.oks[:0], d.okUnits[:0], 1
 	if !m.lots(d) {
@@ -52,7 +52,7 @@ func (m *miner) draw() *sampled {
 }
 
 // failures lists the living entries that have failures.
-func (m *miner) failures(list []position, units []float64, band []int32) ([]position, []float64) {
+func (m *miner) failures(list []position, units []float64) ([]position, []float64) {
 	for i := range m.ledger.cells {
 		b := &m.ledger.cells[i]
 		for w := b.from / 64; w*64 < b.to; w++ {
@@ -140,8 +140,8 @@ func (m *miner) lots(d *sampled) bool {
 // boards lays out a sample for the search.
 func (m *miner) boards(d *sampled, fails, oks *board) (*board, *board) {
 	var both sync.WaitGroup
-	both.Go(func() { oks.lay(m.ledger, m.classes, d.band, mostBands, d.oks, d.okCounts) })
-	fails.lay(m.ledger, m.classes, d.band, mostBands, d.fails, d.failCounts)
+	both.Go(func() { oks.lay(m.ledger, m.classes, d.band, d.oks, d.okCounts) })
+	fails.lay(m.ledger, m.classes, d.band, d.fails, d.failCounts)
 	both.Wait()
 	return fails, oks
 }
