@@ -16,11 +16,6 @@ const (
 	mostNodes = 8_000_000
 )
 
-// doubt is by how much of the price of an element a set may score worse than its
-// prefix and still be verified: the sample is not the table. Sets that only add
-// something to a good one would otherwise fill the list.
-const doubt = 1
-
 // A candidate is a set of classes, ascending, and how it scored in the search.
 type candidate struct {
 	set   []int32
@@ -70,26 +65,6 @@ func (l *shortlist) join(o shortlist) {
 	}
 }
 
-// A bar is the score that a set must be able to reach: that of the keepBest-th of
-// all sets, whether or not they are on a list.
-type bar struct {
-	scores []float64
-	at     float64
-}
-
-func (b *bar) reset(at float64) { b.scores, b.at = b.scores[:0], at }
-
-func (b *bar) raise(score float64) {
-	if score <= b.at {
-		return
-	}
-	if b.scores = append(b.scores, score); len(b.scores) >= 2*keepBest {
-		slices.Sort(b.scores)
-		b.scores = append(b.scores[:0], b.scores[len(b.scores)-keepBest:]...)
-		b.at = b.scores[0]
-	}
-}
-
 // A search finds the sets of classes that explain most of the failures that
 // are alive, on a sample.
 type search struct {
@@ -132,7 +107,6 @@ type single struct {
 type walker struct {
 	*search
 	best, pure shortlist
-	bar        bar
 	nodes      int
 	cut        bool
 	prefix     []int32
@@ -141,7 +115,6 @@ type walker struct {
 	spare      []uint64
 	spareOK    []uint64
 	counted    []tally // of prefixes, by depth
-	scores     []float64
 	// Of the classes that may follow the first one of a set, it takes every
 	// stride-th from offset on.
 	stride, offset int
@@ -200,7 +173,6 @@ func (s *search) together(part func(w *walker, i int)) {
 		w := &s.walkers[i]
 		w.best.reset(s.best.worst)
 		w.pure.reset(s.pure.worst)
-		w.bar.reset(s.bar)
 		both.Go(func() { part(w, i) })
 	}
 	both.Wait()
@@ -208,7 +180,6 @@ func (s *search) together(part func(w *walker, i int)) {
 		w := &s.walkers[i]
 		s.best.join(w.best)
 		s.pure.join(w.pure)
-		s.bar = max(s.bar, w.bar.at)
 		s.cut = s.cut || w.cut
 	}
 }
@@ -239,7 +210,6 @@ func (s *search) prepare() {
 	s.least = max(1, int64(float64(s.classes.least)/s.failUnit))
 	s.best.reset(s.floor)
 	s.pure.reset(0)
-	s.bar = s.floor
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
 	s.rate, s.surprise = grow(s.rate, len(fs)), grow(s.surprise, len(fs))
 	s.f, s.n = 0, 0
@@ -268,7 +238,7 @@ func (w *walker) prepare(s *search) {
 	w.fmasks = growRows(w.fmasks, s.order+1, s.fails.words)
 	w.omasks = growRows(w.omasks, s.order+1, s.oks.words)
 	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
-	w.counted, w.scores = grow(w.counted, s.order+1), grow(w.scores, s.order+1)
+	w.counted = grow(w.counted, s.order+1)
 	w.counted[0] = tally{int64(s.f), int64(s.n - s.f)}
 	copy(w.fmasks[0], s.fails.alive)
 	copy(w.omasks[0], s.oks.alive)
@@ -349,7 +319,7 @@ func (w *walker) hopeless(k int, a, e, surprise float64) bool {
 		return true
 	}
 	bound := deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e))
-	worst := max(w.best.worst, w.bar.at)
+	worst := w.best.worst
 	if w.dense {
 		worst = min(worst, w.pure.worst)
 	}
@@ -391,9 +361,7 @@ func (w *walker) offer(k int, now tally, expected float64) {
 	o := float64(now.failed)
 	n := float64(now.failed + now.ok)
 	score := deviance(o, expected, n, w.f, w.n) - w.price[k]
-	w.scores[k] = score
-	w.bar.raise(score)
-	better := score > w.best.worst && score >= w.scores[k-1]-w.price[1]*doubt
+	better := score > w.best.worst
 	certain := w.dense && w.share(now) >= pure && score > w.pure.worst
 	if !better && !certain || w.redundant(now) {
 		return
