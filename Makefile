@@ -9,10 +9,11 @@ BENCHTIME ?= 1s
 COUNT     ?= 1
 FUZZTIME  ?= 30
 SOAK      ?= 3m
+LEADER    ?= 1000
 SIZE      ?= 1e6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench accuracy verify soak table fuzz spin update lint
+.PHONY: help demo build test race bench accuracy verify soak leader table fuzz spin update lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ corpus: build ## what experiments and replays find against what was planted, ove
 
 table: ## eddy explain on a table of SIZE=1e6 rows, beside DuckDB reading it (TABLE_FORMAT=csv,parquet)
 	@. ./.ci/env && EDDY_TABLE_ROWS=$(SIZE) EDDY_TABLE_FORMAT=$(TABLE_FORMAT) go test ./internal/store/duckdb -run '^TestALargeTableIsExplained$$' -v -count 1 -timeout 0
+
+leader: ## leaders are paused and cut off until LEADER=1000 were deposed in each mode: no late write may get in
+	@. ./.ci/env && TMPDIR=$${LEADER_DIR:-/dev/shm} EDDY_LEADER=$(LEADER) go test ./internal/mediator/etcd -run '^TestADeposedLeaderCannotWrite$$' -v -count 1 -timeout 0
 
 fuzz: ## every fuzz target, one after the other (FUZZTIME=30 seconds each)
 	@.ci/fuzz $(FUZZTIME)

@@ -70,7 +70,7 @@ var limits = []limit{
 	{
 		dependency: "go.etcd.io/etcd",
 		packages:   []string{"internal/mediator/etcd"},
-		reason:     "the server in it adds 16 MB to every binary above it, and the rest must be testable without",
+		reason:     "it is a database, with a cluster inside, and all the rest must be testable without",
 	},
 	{
 		dependency: "github.com/alecthomas/kong",

@@ -22,8 +22,8 @@ func (p *Producer) Enter(ctx context.Context, action string, b *Belief) (done fu
 	defer p.mu.Unlock()
 	actual := p.view()
 	v = p.judge(action, b, actual)
-	p.client.signals.interaction(ctx, p.contract, action, b, actual, v)
-	if p.contract.Permits(actual.Phase, action) == contract.Deny {
+	p.client.signals.interaction(ctx, p.contract(), action, b, actual, v)
+	if p.contract().Permits(actual.Phase, action) == contract.Deny {
 		return nil, v, ErrRefused
 	}
 	if p.inflight == 0 {
@@ -59,12 +59,12 @@ func (p *Producer) Inflight() int {
 // judge returns the verdict on an action.
 func (p *Producer) judge(action string, b *Belief, actual View) Verdict {
 	if b == nil {
-		if p.contract.Permits(actual.Phase, action) == contract.Deny {
+		if p.contract().Permits(actual.Phase, action) == contract.Deny {
 			return contract.VerdictRefused
 		}
 		return contract.VerdictUnannotated
 	}
-	return p.contract.Judge(contract.Interaction{
+	return p.contract().Judge(contract.Interaction{
 		Role: b.Role, Action: action, Actual: actual.Phase, Since: actual.Age, Believed: b.Phase, Known: b.Phase != "",
 	})
 }
@@ -95,7 +95,7 @@ func (p *Producer) HTTP(action func(*http.Request) string, next http.Handler) ht
 			return
 		}
 		defer done()
-		if p.contract.Permits(now.Phase, name) != contract.Allow {
+		if p.contract().Permits(now.Phase, name) != contract.Allow {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)
@@ -110,7 +110,7 @@ func (p *Producer) action(f func(*http.Request) string, r *http.Request, b *Beli
 	if b != nil {
 		return b.Action
 	}
-	if names := p.contract.ActionNames(); len(names) == 1 {
+	if names := p.contract().ActionNames(); len(names) == 1 {
 		return names[0]
 	}
 	return ""

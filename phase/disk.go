@@ -52,12 +52,14 @@ func (w *Watch) remember() {
 	}
 }
 
-// save writes what is known, whole or not at all. The caller holds the lock.
+// save writes what is known if it has changed, whole or not at all. The caller
+// holds the lock.
 func (w *Watch) save() {
 	path := w.file()
-	if path == "" {
+	if path == "" || !w.unsaved {
 		return
 	}
+	w.unsaved = false
 	m := memory{Contract: w.contract.ID()}
 	for _, f := range w.subjects {
 		if f.record.Epoch > 0 {

@@ -47,8 +47,8 @@ func (p *Producer) ServeAndDrain(ctx context.Context, srv *http.Server, l net.Li
 	o.Active, o.Drain, o.Stop = cmp.Or(o.Active, "ACTIVE"), cmp.Or(o.Drain, "DRAIN"), cmp.Or(o.Stop, "SHUTDOWN")
 	o.Grace, o.Hard = cmp.Or(o.Grace, time.Minute), max(o.Hard, minHard)
 	for _, name := range []Name{o.Active, o.Drain, o.Stop} {
-		if _, ok := p.contract.Phase(name); !ok {
-			return fmt.Errorf("phase: contract %s has no phase %s", p.contract.ID(), name)
+		if _, ok := p.contract().Phase(name); !ok {
+			return fmt.Errorf("phase: contract %s has no phase %s", p.contract().ID(), name)
 		}
 	}
 	served := make(chan error, 1)
@@ -116,7 +116,7 @@ func (p *Producer) drain(ctx context.Context, srv *http.Server, o DrainOptions, 
 func (p *Producer) Drain(ctx context.Context, o DrainOptions) error {
 	o.Drain, o.Stop = cmp.Or(o.Drain, "DRAIN"), cmp.Or(o.Stop, "SHUTDOWN")
 	reason := WithReason(cmp.Or(o.Reason, "the server was told to stop"))
-	if _, ok := p.contract.Transition(p.Actual().Phase, o.Drain); ok {
+	if _, ok := p.contract().Transition(p.Actual().Phase, o.Drain); ok {
 		if _, err := p.To(ctx, o.Drain, reason, Urgent()); err != nil {
 			return err
 		}
@@ -128,8 +128,8 @@ func (p *Producer) Drain(ctx context.Context, o DrainOptions) error {
 // longestWait is how long after now somebody may act on what was before.
 func (p *Producer) longestWait() time.Duration {
 	var longest time.Duration
-	for _, r := range p.contract.Roles.Consumers {
-		longest = max(longest, p.contract.Wait(r))
+	for _, r := range p.contract().Roles.Consumers {
+		longest = max(longest, p.contract().Wait(r))
 	}
 	return longest
 }
@@ -160,7 +160,7 @@ func (p *Producer) Ready(action string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		v := p.Actual()
 		w.Header().Set(HeaderActual, v.Header())
-		if p.contract.Permits(v.Phase, action) != contract.Allow {
+		if p.contract().Permits(v.Phase, action) != contract.Allow {
 			http.Error(w, "phase "+string(v.Phase), http.StatusServiceUnavailable)
 		}
 	})

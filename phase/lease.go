@@ -55,12 +55,12 @@ func (c *Client) Campaign(ctx context.Context, s Subject, o LeaseOptions) (*Leas
 	if err != nil {
 		return nil, err
 	}
-	x := p.contract.Exclusivity
+	x := p.contract().Exclusivity
 	switch {
 	case x == nil:
-		return nil, fmt.Errorf("phase: contract %s has no exclusivity, and so no lease", p.contract.ID())
+		return nil, fmt.Errorf("phase: contract %s has no exclusivity, and so no lease", p.contract().ID())
 	case x.Fencing.Mode == contract.FencingSeal && o.Guard == nil:
-		return nil, fmt.Errorf("phase: contract %s seals the resource: give LeaseOptions.Guard", p.contract.ID())
+		return nil, fmt.Errorf("phase: contract %s seals the resource: give LeaseOptions.Guard", p.contract().ID())
 	}
 	for {
 		l, err := p.campaign(ctx, o)
@@ -92,7 +92,7 @@ var errHeld = errors.New("lease is held")
 
 // campaign tries once.
 func (p *Producer) campaign(ctx context.Context, o LeaseOptions) (_ *Lease, err error) {
-	x := p.contract.Exclusivity
+	x := p.contract().Exclusivity
 	l := &Lease{
 		producer: p, guard: o.Guard, times: x.Lease, gone: make(chan struct{}),
 		rules: protocol.TenureRules{RenewDeadline: x.Lease.RenewDeadline, Seal: true},
@@ -129,12 +129,12 @@ func (p *Producer) campaign(ctx context.Context, o LeaseOptions) (_ *Lease, err 
 
 // lead announces the way into the leading phase, and seals before the last step.
 func (l *Lease) lead(ctx context.Context, o LeaseOptions) error {
-	p, x := l.producer, l.producer.contract.Exclusivity
+	p, x := l.producer, l.producer.contract().Exclusivity
 	if err := p.refresh(ctx); err != nil {
 		return err
 	}
 	p.takeOver(l.token)
-	path := route(p.contract, Name(p.record.Phase), x.Phases[len(x.Phases)-1], x.Phases)
+	path := route(p.contract(), Name(p.record.Phase), x.Phases[len(x.Phases)-1], x.Phases)
 	if path == nil {
 		return &wire.Error{Code: wire.CodeTransition, Message: fmt.Sprintf("no way from %s to %s", p.record.Phase, x.Phases[len(x.Phases)-1])}
 	}
@@ -267,7 +267,7 @@ func (l *Lease) Do(ctx context.Context, f func(context.Context, fence.Token) err
 // another may acquire the lease. The error is ErrLeaseLost if it had ended
 // already.
 func (l *Lease) Resign(ctx context.Context) error {
-	p, x := l.producer, l.producer.contract.Exclusivity
+	p, x := l.producer, l.producer.contract().Exclusivity
 	if l.ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", p.subject.Key, ErrLeaseLost)
 	}
@@ -282,7 +282,7 @@ func (l *Lease) Resign(ctx context.Context) error {
 		return fmt.Errorf("resign %s: %w", p.subject.Key, context.Cause(ctx))
 	}
 	var err error
-	for _, next := range route(p.contract, Name(p.record.Phase), p.contract.Initial, x.Phases) {
+	for _, next := range route(p.contract(), Name(p.record.Phase), p.contract().Initial, x.Phases) {
 		if _, err = p.To(ctx, next, WithReason("the lease is resigned")); err != nil {
 			break
 		}

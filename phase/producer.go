@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.test/eddy/phase/contract"
@@ -17,9 +18,9 @@ import (
 // speaks for it. There must be one at a time for a subject, which its contract's
 // lease sees to where more could want to be.
 type Producer struct {
-	client   *Client
-	subject  Subject
-	contract *contract.Contract
+	client  *Client
+	subject Subject
+	current atomic.Pointer[contract.Contract]
 
 	turn chan struct{} // one transition at a time
 
@@ -56,7 +57,8 @@ func (c *Client) Producer(ctx context.Context, s Subject) (*Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Producer{client: c, subject: s, contract: k, turn: make(chan struct{}, 1), quiet: make(chan struct{}), since: c.config.Clock()}
+	p := &Producer{client: c, subject: s, turn: make(chan struct{}, 1), quiet: make(chan struct{}), since: c.config.Clock()}
+	p.current.Store(k)
 	close(p.quiet)
 	if err := p.refresh(ctx); err != nil {
 		return nil, err
@@ -70,6 +72,25 @@ func (c *Client) Producer(ctx context.Context, s Subject) (*Producer, error) {
 	return p, nil
 }
 
+// contract is the version that the producer goes by.
+func (p *Producer) contract() *contract.Contract { return p.current.Load() }
+
+// renewed fetches the contract when an announcement was refused for it, and
+// reports whether there is another version, which goes on from the same phase.
+func (p *Producer) renewed(ctx context.Context, err error) bool {
+	why, ok := errors.AsType[*wire.Error](err)
+	if !ok || why.Code != wire.CodeContract {
+		return false
+	}
+	k, fault := p.client.fetchContract(ctx, p.subject.Contract)
+	if fault != nil || k.ID() == p.contract().ID() {
+		return false
+	}
+	p.client.config.Log.InfoContext(ctx, "another version of the contract is in use", "was", p.contract().ID(), "contract", k.ID())
+	p.current.Store(k)
+	return true
+}
+
 // refresh reads what is committed.
 func (p *Producer) refresh(ctx context.Context) error {
 	var answer struct {
@@ -81,7 +102,7 @@ func (p *Producer) refresh(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.record = wire.Record{Contract: p.contract.ID(), Key: p.subject.Key, Phase: string(p.contract.Initial)}
+	p.record = wire.Record{Contract: p.contract().ID(), Key: p.subject.Key, Phase: string(p.contract().Initial)}
 	for _, r := range answer.Subjects {
 		if r.Key == p.subject.Key {
 			p.record = r
@@ -94,10 +115,10 @@ func (p *Producer) refresh(ctx context.Context) error {
 // When is not known, so it waits from now. A subject with a lease is left as it
 // is: who holds the lease decides.
 func (p *Producer) resume(ctx context.Context) error {
-	if p.contract.Exclusivity != nil {
+	if p.contract().Exclusivity != nil {
 		return nil
 	}
-	t, ok := p.contract.Transition(Name(p.record.Previous), Name(p.record.Phase))
+	t, ok := p.contract().Transition(Name(p.record.Previous), Name(p.record.Phase))
 	if ok && t.Discipline == contract.AnnounceFirst {
 		p.actual = Name(p.record.Previous)
 	}
@@ -191,9 +212,9 @@ func (p *Producer) change(ctx context.Context, to Name, c change) (Receipt, erro
 		return Receipt{}, err
 	}
 	from := Name(p.record.Phase)
-	t, ok := p.contract.Transition(from, to)
+	t, ok := p.contract().Transition(from, to)
 	if !ok {
-		return Receipt{}, &wire.Error{Code: wire.CodeTransition, Message: fmt.Sprintf("contract %s has no transition from %s to %s", p.contract.ID(), from, to)}
+		return Receipt{}, &wire.Error{Code: wire.CodeTransition, Message: fmt.Sprintf("contract %s has no transition from %s to %s", p.contract().ID(), from, to)}
 	}
 	made := p.machine.Stage == protocol.StageAnnouncing // by a call that could not announce it
 	if made && p.actual != to {
@@ -223,6 +244,9 @@ func (p *Producer) change(ctx context.Context, to Name, c change) (Receipt, erro
 		return Receipt{}, err
 	}
 	receipt := Receipt{Epoch: Epoch(committed.Epoch), Committed: committed.CommittedAt}
+	if next, ok := p.contract().Transition(from, to); ok {
+		rules = p.rules(next) // of the version under which it was committed
+	}
 	if out := p.step(rules, protocol.ProducerInput{Event: protocol.ProducerCommitted, Epoch: receipt.Epoch}); out.Enforce {
 		receipt.Cause, receipt.Enforced = out.Cause, time.Now()
 	} else if receipt, err = p.wait(ctx, rules, receipt); err != nil {
@@ -234,7 +258,7 @@ func (p *Producer) change(ctx context.Context, to Name, c change) (Receipt, erro
 // settle finishes what a failed call left: a wait, a report.
 func (p *Producer) settle(ctx context.Context) error {
 	if p.machine.Stage == protocol.StageWaiting {
-		t, _ := p.contract.Transition(Name(p.record.Previous), Name(p.record.Phase))
+		t, _ := p.contract().Transition(Name(p.record.Previous), Name(p.record.Phase))
 		receipt, err := p.wait(ctx, p.rules(t), Receipt{Epoch: p.machine.Epoch})
 		if err != nil {
 			return err
@@ -251,8 +275,8 @@ func (p *Producer) settle(ctx context.Context) error {
 // and its lints (L12, L13) have compared that with how long anybody can be wrong;
 // the model checker takes it from the same place.
 func (p *Producer) rules(t contract.Transition) protocol.ProducerRules {
-	r := protocol.ProducerRules{AtMost: t.Await.AtMost, MaxFlight: p.contract.Propagation.MaxFlight}
-	if p.contract.Shortcut(t) {
+	r := protocol.ProducerRules{AtMost: t.Await.AtMost, MaxFlight: p.contract().Propagation.MaxFlight}
+	if p.contract().Shortcut(t) {
 		r.Quiesced, r.Applied = true, t.Await.Acks == contract.AckApplied
 	}
 	return r
@@ -291,6 +315,14 @@ func (p *Producer) announce(ctx context.Context, t contract.Transition, c change
 		if err == nil && receipt.Pending == "" {
 			return receipt, nil
 		}
+		if p.renewed(ctx, err) {
+			next, ok := p.contract().Transition(t.From, t.To)
+			if !ok || next.Discipline != t.Discipline {
+				return wire.Receipt{}, fmt.Errorf("%s has no such transition from %s to %s any more", p.contract().ID(), t.From, t.To)
+			}
+			t = next
+			continue
+		}
 		why := err
 		if err == nil {
 			why = errors.New(receipt.Pending)
@@ -306,7 +338,7 @@ func (p *Producer) announce(ctx context.Context, t contract.Transition, c change
 // pause waits before the next attempt, and reports whether there may be one.
 // Where acknowledgements are missing the mediator tells when one has come.
 func (p *Producer) pause(ctx context.Context, why error) bool {
-	every := p.contract.Propagation.ConfirmEvery
+	every := p.contract().Propagation.ConfirmEvery
 	if refusal, ok := errors.AsType[*wire.Error](why); !ok || refusal.Code != wire.CodeNotSettled {
 		return sleep(ctx, every)
 	}
@@ -395,7 +427,7 @@ func (p *Producer) envelope(t contract.Transition, c change) (wire.Envelope, err
 	facts.Sealed = facts.Sealed || p.sealed
 	now := time.Now().UTC()
 	a := wire.Announcement{
-		Audience: p.client.audience(), Contract: p.contract.ID(), Digest: p.contract.Digest(),
+		Audience: p.client.audience(), Contract: p.contract().ID(), Digest: p.contract().Digest(),
 		Subject: p.subject.Key, From: string(t.From), To: string(t.To), Expected: p.record.Epoch, Token: p.token,
 		IssuedAt: now, NotAfter: now.Add(useful), Reason: c.reason, Deployment: c.deployment,
 		Urgent: c.urgent, Signal: c.signal, Facts: facts,
@@ -458,7 +490,7 @@ func (p *Producer) askSettled(ctx context.Context, q wire.SettledRequest, news c
 	for {
 		var answer wire.Settled
 		if err := p.client.post(ctx, wire.PathSettled, q, &answer); err != nil {
-			if !sleep(ctx, p.contract.Propagation.ConfirmEvery) {
+			if !sleep(ctx, p.contract().Propagation.ConfirmEvery) {
 				return
 			}
 			continue
@@ -469,7 +501,7 @@ func (p *Producer) askSettled(ctx context.Context, q wire.SettledRequest, news c
 		case <-ctx.Done():
 			return
 		}
-		if answer.Registered > 0 && answer.Quiesced == answer.Registered && !sleep(ctx, p.contract.Propagation.ConfirmEvery) {
+		if answer.Registered > 0 && answer.Quiesced == answer.Registered && !sleep(ctx, p.contract().Propagation.ConfirmEvery) {
 			return
 		}
 	}
@@ -493,7 +525,7 @@ func (p *Producer) report(ctx context.Context, cause protocol.Cause) error {
 		if !elsewhere(err) {
 			return fmt.Errorf("report %s: %w", v.Phase, err)
 		}
-		if !sleep(ctx, p.contract.Propagation.ConfirmEvery) {
+		if !sleep(ctx, p.contract().Propagation.ConfirmEvery) {
 			return fmt.Errorf("%s is in force and not reported: %w", v.Phase, err)
 		}
 	}

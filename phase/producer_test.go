@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,6 +200,20 @@ func TestANewProcessTakesUpWhatTheOldOneAnnounced(t *testing.T) {
 		}
 		if took := time.Since(began); again.Actual().Phase != "SHUTDOWN" || took < 1400*time.Millisecond {
 			t.Errorf("the new process has %s after %s, want SHUTDOWN after the whole bound", again.Actual(), took)
+		}
+	})
+}
+
+func TestAProducerGoesOnWithTheNextVersionOfItsContract(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "drain")
+		p := active(t, f.client(t, "pod"))
+		next := strings.Replace(string(contractText(t, "drain")), "version: 1,", "version: 2,", 1)
+		if _, err := f.mediator.AddContract(t.Context(), "drain", []byte(next), "test"); err != nil {
+			t.Fatal(err)
+		}
+		if r, _ := to(t, p, "DRAIN"); r.Epoch != 2 {
+			t.Errorf("epoch %d, want 2", r.Epoch)
 		}
 	})
 }

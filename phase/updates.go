@@ -27,7 +27,7 @@ func (w *Watch) tell(before, after View) {
 		default: // it has been told and will look
 		}
 	}
-	w.save()
+	w.unsaved = true
 }
 
 // Updates yields each change of what is believed as the view before and the view

@@ -35,8 +35,8 @@ type Watch struct {
 	have     int64 // the revision of the last confirm
 	// registration is that of the last confirm; another one has no acks.
 	registration string
-	changed      chan struct{}
 	updates      map[*updates]bool
+	unsaved      bool // something has changed since it was written to disk
 }
 
 // followed is one subject.
@@ -77,7 +77,7 @@ func (c *Client) Watch(ctx context.Context, contractName, selector, role string,
 	}
 	w := &Watch{
 		client: c, contract: k, name: contractName, selector: selector, role: r, rules: protocol.BeliefRules{TTL: r.BeliefTTL},
-		again: make(chan struct{}, 1), subjects: make(map[string]*followed), changed: make(chan struct{}), updates: make(map[*updates]bool),
+		again: make(chan struct{}, 1), subjects: make(map[string]*followed), updates: make(map[*updates]bool),
 	}
 	for _, option := range options {
 		option(w)
@@ -202,6 +202,7 @@ func (w *Watch) confirmed(sent time.Duration, q wire.ConfirmRequest, answer wire
 	for key, f := range w.subjects {
 		more = w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefConfirmed, Sent: sent, Epoch: Epoch(f.record.Epoch)}) || more
 	}
+	w.save()
 	if more {
 		w.confirmNow()
 	}
@@ -274,6 +275,7 @@ func (w *Watch) pushed(r wire.Record) {
 	if w.step(r.Key, f, protocol.BeliefInput{Event: protocol.BeliefPushed, Epoch: Epoch(r.Epoch)}) {
 		w.confirmNow()
 	}
+	w.save()
 }
 
 // view is what is believed about a subject now. The caller holds the lock.

@@ -339,6 +339,12 @@ func TestAContractInUseIsChangedOnlyWhereNobodyIs(t *testing.T) {
 		if err := version(2, "name: CANARY,   order: 1, permissions: {write_v1: allow", "name: CANARY,   order: 1, permissions: {write_v1: grace"); code(err) != wire.CodeContract {
 			t.Errorf("other permissions of a phase that a subject is in: %v, want a refusal", err)
 		}
+		if _, err := confirm(f, "eu"); err != nil {
+			t.Fatal(err)
+		}
+		if err := version(2, "beliefTTL: 900ms", "beliefTTL: 600ms", "confirmEvery: 300ms", "confirmEvery: 200ms"); code(err) != wire.CodeContract {
+			t.Errorf("shorter beliefs than those of a consumer that runs: %v, want a refusal", err)
+		}
 		if err := version(2, "atMost: 2s", "atMost: 3s"); err != nil {
 			t.Errorf("a change that concerns no live phase: %v", err)
 		}

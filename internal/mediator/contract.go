@@ -80,6 +80,19 @@ func (c *contractState) accepts(next *contract.Contract) error {
 			return &wire.Error{Code: wire.CodeContract, Message: fmt.Sprintf("%s changes what phase %s permits, and %s is in it: first announce it out of that phase", next.ID(), name, key)}
 		}
 	}
+	return c.acceptsWaits(next)
+}
+
+// acceptsWaits refuses a version under which producers would wait for a shorter
+// time than the beliefs last of consumers that run, which have the old one.
+func (c *contractState) acceptsWaits(next *contract.Contract) error {
+	for id := range c.consumers {
+		was, _ := c.contract.Consumer(id.role)
+		is, ok := next.Consumer(id.role)
+		if !ok || next.Wait(is) < c.contract.Wait(was) {
+			return &wire.Error{Code: wire.CodeContract, Message: fmt.Sprintf("%s shortens how long role %s may believe, and %s runs with the old time: stop the consumers of that role first", next.ID(), id.role, id.name)}
+		}
+	}
 	return nil
 }
 
