@@ -1,13 +1,34 @@
 package scenario_test
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"example.test/eddy/examples/scenarios"
 	"example.test/eddy/internal/scenario"
+	"example.test/eddy/internal/sim"
 )
+
+// Whoever gives the simulator a new part must give it a key in files.
+func TestEveryPartOfAModelHasAKey(t *testing.T) {
+	elsewhere := map[string]string{"Services": "topology", "Caches": "topology", "Stores": "topology", "Streams": "topology", "Workloads": "workload"}
+	properties := scenario.Schema()["properties"].(map[string]any)
+	for f := range reflect.TypeFor[sim.Model]().Fields() {
+		key := strings.ToLower(f.Name)
+		at := properties
+		if elsewhere[f.Name] == "topology" {
+			at = properties["topology"].(map[string]any)["properties"].(map[string]any)
+		} else if elsewhere[f.Name] != "" {
+			key = elsewhere[f.Name]
+		}
+		if at[key] == nil {
+			t.Errorf("%s of a model cannot be written in a file: no key %s", f.Name, key)
+		}
+	}
+}
 
 func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 	for _, name := range scenarios.Names() {

@@ -25,6 +25,7 @@ func responses() []response {
 		{"collapse", "1 if less than half of what was offered in the last fifth of the run was answered well, else 0", collapse},
 		{"concurrent_loads_per_key", "the most loads of one key of a cache that were under way at once", concurrentLoads},
 		{"db_qps_p99", "the 99th percentile, over intervals, of the requests a second at the busiest store", storeRate},
+		{"duplicates", "messages that were worked on again, with an effect", duplicates},
 		{"failed_share", "the share of requests, after the warm-up, that failed or were slow", failedShare},
 		{"goodput", "good answers a second in the last fifth of the run", goodput},
 		{"harms", "silent harms that rules did, such as charges made twice", harms},
@@ -173,6 +174,16 @@ func harms(_ *Scenario, r *sim.Result) float64 {
 	n := 0
 	for _, k := range r.Harms {
 		n += k
+	}
+	return float64(n)
+}
+
+func duplicates(_ *Scenario, r *sim.Result) float64 {
+	n := 0
+	for _, v := range r.Streams {
+		for _, k := range v.Intervals {
+			n += k.Duplicates - k.Suppressed
+		}
 	}
 	return float64(n)
 }
