@@ -2,6 +2,7 @@ package modelcheck
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"example.test/eddy/phase/contract"
@@ -46,6 +47,11 @@ func (p *promela) option(comment, guard string, does ...string) {
 // plain is a name that cannot end a comment. Phases may be called anything: L01
 // says what is wrong with that.
 func plain(name string) string { return strings.ReplaceAll(name, "*/", "*?") }
+
+// numbered returns what writes the number of a party for every # in a text.
+func numbered(i int) func(text string) string {
+	return func(text string) string { return strings.ReplaceAll(text, "#", strconv.Itoa(i)) }
+}
 
 // when is a statement that does something only if a condition holds.
 func when(condition string, does ...string) string {
@@ -105,7 +111,7 @@ func (m *announceModel) promela(title string) string {
 	return p.String()
 }
 
-// acked is the condition that everyone has acknowledged the present epoch.
+// promelaAcked is the condition that everyone has acknowledged the present epoch.
 func (m *announceModel) promelaAcked() string {
 	var all []string
 	for i, r := range m.roles {
@@ -193,7 +199,7 @@ func promelaAdopt(i int, e string) []string {
 }
 
 func (m *announceModel) promelaConfirms(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	p.option(v("# asks"), v("confirm# == 0"), v("confirm# = 1"), v("asked# = 0"))
 	p.option(v("# is answered"), v("confirm# == 1"), v("confirm# = 2"), v("confirmed# = epoch"))
 	asked := v("asked#")
@@ -208,7 +214,7 @@ func (m *announceModel) promelaConfirms(p *promela, i int) {
 }
 
 func (m *announceModel) promelaPushes(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	for e := 1; e <= int(m.epochs); e++ {
 		here := fmt.Sprintf(v("(pushed# & %d) != 0"), 1<<e)
 		if !m.reorder && e > 1 {
@@ -229,7 +235,7 @@ func (m *announceModel) promelaPushes(p *promela, i int) {
 }
 
 func (m *announceModel) promelaCrashes(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	if m.crash {
 		restarted := when(v("acked# == 1 && restarted# == 0 || restarted# == 2"), v("restarted# = 2")) // else below
 		restarted = strings.Replace(restarted, ":: else fi", v(":: else -> restarted# = 1 fi"), 1)
@@ -243,7 +249,7 @@ func (m *announceModel) promelaCrashes(p *promela, i int) {
 }
 
 func (m *announceModel) promelaLearns(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	for e := 1; e <= int(m.epochs); e++ {
 		p.option(fmt.Sprintf("%d learns epoch %d", i, e), fmt.Sprintf(v("believed# <= %d && %d <= epoch"), e, e), append([]string{fmt.Sprintf(v("believed# = %d"), e+1)}, m.promelaForget()...)...)
 	}
@@ -267,7 +273,7 @@ func (m *announceModel) promelaForget() []string {
 }
 
 func (m *announceModel) promelaRequests(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	acknowledges := m.roles[i].Acknowledges()
 	landed := []string{v("flight# = 0"), v("flying# = 0"), v("under# = 0"), v("late# = 0")}
 	for x := range m.actions {
@@ -289,7 +295,7 @@ func (m *announceModel) promelaRequests(p *promela, i int) {
 }
 
 func (m *announceModel) promelaSend(p *promela, i, x int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	acknowledges := m.roles[i].Acknowledges()
 	var phases []int
 	for phase := range m.contract.Phases {
@@ -326,7 +332,7 @@ func (m *announceModel) promelaSend(p *promela, i, x int) {
 func (m *announceModel) promelaTick(p *promela) {
 	var guards, does []string
 	for i, r := range m.roles {
-		v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+		v := numbered(i)
 		guards = append(guards, fmt.Sprintf(v("(flight# == 0 || flying# < %d)"), m.flight))
 		does = append(does, when(v("flight# > 0"), v("flying#++")))
 		if !r.Acknowledges() {

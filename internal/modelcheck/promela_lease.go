@@ -29,7 +29,10 @@ func (m *leaseModel) promela(title string) string {
 	return p.String()
 }
 
-// others joins a condition on every candidate but one.
+// nobody is a candidate that there is not.
+const nobody = -1
+
+// others joins a condition on every candidate but one, or on all but nobody.
 func (m *leaseModel) others(i int, condition func(k int) string) string {
 	var all []string
 	for k := range m.candidates {
@@ -43,7 +46,7 @@ func (m *leaseModel) others(i int, condition func(k int) string) string {
 	return "(" + strings.Join(all, " || ") + ")"
 }
 
-// alone asserts that no other candidate may act.
+// promelaAlone asserts that no other candidate may act.
 func (m *leaseModel) promelaAlone(i int) string {
 	return fmt.Sprintf("assert(!%s)", m.others(i, func(k int) string {
 		return fmt.Sprintf("rank%d == 2 && age%d <= %d", k, k, m.rules.RenewDeadline)
@@ -51,7 +54,7 @@ func (m *leaseModel) promelaAlone(i int) string {
 }
 
 func (m *leaseModel) promelaCandidate(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	gone := []string{v("rank# = 0"), v("token# = 0"), v("age# = 0")}
 	granted := []string{fmt.Sprintf("holder = %d", i+1), "ago = 0", "granted++", v("token# = granted"), v("age# = 0")}
 	if m.rules.Seal {
@@ -70,7 +73,7 @@ func (m *leaseModel) promelaCandidate(p *promela, i int) {
 }
 
 func (m *leaseModel) promelaRenewal(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	p.option(v("# asks to renew"), fmt.Sprintf(v("renewal# == 0 && paused# == 0 && rank# > 0 && age# <= %d"), m.rules.RenewDeadline), v("renewal# = 1"), v("asked# = 0"))
 	p.option(v("# is renewed, or not"), v("renewal# == 1"),
 		fmt.Sprintf(v("if :: holder == %d && granted == token# -> ago = 0; renewal# = 2 :: else -> renewal# = 0; asked# = 0 fi"), i+1))
@@ -86,7 +89,7 @@ func (m *leaseModel) promelaRenewal(p *promela, i int) {
 }
 
 func (m *leaseModel) promelaWrite(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	p.option(v("# writes"), fmt.Sprintf(v("write# == 0 && paused# == 0 && rank# == 2 && age# <= %d"), m.rules.RenewDeadline), v("write# = token#"))
 	took := "true"
 	switch m.check {
@@ -96,7 +99,7 @@ func (m *leaseModel) promelaWrite(p *promela, i int) {
 	case protocol.CheckTxn:
 		took = v("holder > 0 && write# == granted")
 	}
-	deposed := m.others(i-m.candidates, func(k int) string { return fmt.Sprintf(v("rank%d == 2 && token%d > write#"), k, k) })
+	deposed := m.others(nobody, func(k int) string { return fmt.Sprintf(v("rank%d == 2 && token%d > write#"), k, k) })
 	p.option(v("the write of # arrives"), v("write# > 0"),
 		when(took, v("assert(write# >= last)"), fmt.Sprintf("assert(!%s)", deposed),
 			when(v("write# > largest"), v("largest = write#")), when(v("write# > last"), v("last = write#"))),
@@ -104,7 +107,7 @@ func (m *leaseModel) promelaWrite(p *promela, i int) {
 }
 
 func (m *leaseModel) promelaFate(p *promela, i int) {
-	v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+	v := numbered(i)
 	if m.pause {
 		p.option(v("# is paused, or runs again"), "true", v("paused# = 1 - paused#"))
 	}
@@ -118,7 +121,7 @@ func (m *leaseModel) promelaTime(p *promela) {
 	late := m.rules.RenewDeadline + 1
 	does := []string{when("holder > 0", "ago++")}
 	for i := range m.candidates {
-		v := func(format string) string { return strings.ReplaceAll(format, "#", fmt.Sprint(i)) }
+		v := numbered(i)
 		does = append(does, when(fmt.Sprintf(v("rank# > 0 && age# < %d"), late), v("age#++")),
 			when(v("renewal# > 0"), v("asked#++"), when(fmt.Sprintf(v("asked# >= %d"), late), v("renewal# = 0"), v("asked# = 0"))))
 	}
