@@ -1,3 +1,5 @@
+//go:build linux
+
 package duckdb_test
 
 import (
@@ -161,6 +163,7 @@ func took(f func()) effort {
 	return effort{time.Since(wall), time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())}
 }
 
+// usage is what the process has used. Linux counts memory in KiB.
 func usage() syscall.Rusage {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
