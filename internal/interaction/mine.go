@@ -204,7 +204,7 @@ func (m *miner) downstream(set []int32) bool {
 func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 	for _, c := range s.best.list {
 		j := m.judge(c.set)
-		if j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 || j.phi >= bursty {
+		if len(c.set) > mostPermuted || j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 || j.phi >= bursty {
 			continue // the last: permutations would take bursts apart
 		}
 		j.p = m.striking(s, sample, c.score)

@@ -15,6 +15,11 @@ const fewFailures = 200
 // window is analysed every few seconds.
 const permuted = 0.2
 
+// mostPermuted is how many conditions a set may have that is given the test. The
+// larger ones among a hundred failures are so many that each permutation would
+// take a tenth of a second; they have the bound.
+const mostPermuted = 2
+
 // A pool is the sample of a search, by stratum, with what each entry counts.
 type pool struct {
 	entries []position // by stratum
@@ -94,7 +99,7 @@ func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
 }
 
 // striking is the share of permutations of the failures within strata whose
-// best set scores as high (Westfall and Young 1993). It stops when there have
+// best set of up to mostPermuted conditions scores as high (Westfall and Young 1993). It stops when there have
 // been too many for the answer to matter.
 //
 // Which observations there are stays the same, so that they are laid out once,
@@ -110,6 +115,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	}
 	all.lay(m.ledger, m.classes, sample.band, p.entries, counts)
 	t.oks, t.whole = &all, true
+	t.order = min(t.order, mostPermuted)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
 	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
 	reached := 1
