@@ -117,6 +117,30 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 	return total, sums
 }
 
+// atLeast reports whether x AND y counts at least n: most sets do not, and for
+// those this is all that is worked out.
+func (b *board) atLeast(n int64, x, y []uint64) bool {
+	var most int64
+	for p, plane := range b.planes {
+		if len(b.planes) == 1 {
+			most = commonBits(x, y)
+		} else {
+			most += andAndCount(x, y, plane) << p
+		}
+	}
+	return most >= n
+}
+
+// commonBits returns how many bits are set in both; y is as long as x.
+func commonBits(x, y []uint64) int64 {
+	y = y[:len(x)]
+	n := 0
+	for w, v := range x {
+		n += bits.OnesCount64(v & y[w])
+	}
+	return int64(n)
+}
+
 // andCount sets dst to x AND y, which are as long, and returns how many bits
 // are set.
 func andCount(dst, x, y []uint64) int64 {

@@ -253,8 +253,11 @@ func (w *walker) visit(depth int, k int32, rest []int32) {
 	if w.cut || w.excluded(k) {
 		return
 	}
+	if !w.fails.atLeast(w.least, w.fmasks[depth], w.fails.class[k]) {
+		return
+	}
 	a, ea := w.fails.and(w.fmasks[depth+1], w.fmasks[depth], w.fails.class[k], w.rate, w.surprise)
-	if a < w.least || w.hopeless(depth+1, float64(a), ea[0], ea[1]) {
+	if w.hopeless(depth+1, float64(a), ea[0], ea[1]) {
 		return
 	}
 	b, eb := w.oks.and(w.omasks[depth+1], w.omasks[depth], w.oks.class[k], w.rate)
