@@ -153,6 +153,10 @@ func (d *decoder) note(v reflect.Value, name string, n ast.Node) {
 		d.lines["store "+x.ID] = lineOf(n)
 	case sim.Stream:
 		d.lines["stream "+x.ID] = lineOf(n)
+	case sim.Quota:
+		d.lines["quota "+x.ID] = lineOf(n)
+	case sim.Lease:
+		d.lines["lease "+x.ID] = lineOf(n)
 	case sim.Rule:
 		d.lines["rule "+x.ID] = lineOf(n)
 	case sim.Policy:

@@ -27,7 +27,10 @@ func documentOf(s *Scenario) document {
 	m := s.Model
 	doc := document{
 		Version: Version, Name: m.Name, Description: s.Description, Seed: s.Seed, Horizon: m.Horizon, Warmup: m.Warmup,
-		Topology: topology{Services: m.Services, Caches: m.Caches, Stores: m.Stores, Streams: m.Streams}, Rules: m.Rules, Telemetry: m.Telemetry,
+		Topology: topology{
+			Services: m.Services, Caches: m.Caches, Stores: m.Stores, Streams: m.Streams, Quotas: m.Quotas, Leases: m.Leases,
+		},
+		Rules: m.Rules, Telemetry: m.Telemetry,
 		SLO: objective{SLI: "success", Target: m.SLO.Target}, Uncertain: s.Uncertain, Policies: make(map[string]sim.Policy),
 	}
 	if m.SLO.Under > 0 {

@@ -42,6 +42,8 @@ type topology struct {
 	Caches   []sim.Cache
 	Stores   []sim.Store
 	Streams  []sim.Stream
+	Quotas   []sim.Quota
+	Leases   []sim.Lease
 }
 
 // A workloadEntry is a workload with its kind, which its other fields say too.
@@ -136,6 +138,7 @@ func (d *decoder) scenario(doc *document) *Scenario {
 	s.Model = sim.Model{
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
 		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores, Streams: doc.Topology.Streams,
+		Quotas: doc.Topology.Quotas, Leases: doc.Topology.Leases,
 		Rules: doc.Rules, Telemetry: doc.Telemetry, SLO: d.objective(doc.SLO),
 	}
 	for _, w := range doc.Workload {

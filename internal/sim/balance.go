@@ -15,6 +15,13 @@ func (d *edge) route(all []*station, c *call) (int32, bool) {
 		return d.twoChoices(all, drawBits(q.key, forRoute, int(d.id), int(q.serial)))
 	case LeastConnections:
 		return d.least(all)
+	case ToLeader:
+		v, ok := all[0].owner.(*service)
+		if !ok || v.lease == nil {
+			return d.first(all, 0)
+		}
+		t := v.lease.leader(seconds(d.discovery.at(draw(q.key, forRoute, int(d.id), int(q.serial)))))
+		return t.id, t.listed
 	case ConsistentHash:
 		// The same request goes to the same instance as long as that is there, and
 		// to the next one if it is not.

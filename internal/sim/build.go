@@ -27,6 +27,9 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	s.conditions.sim = s
 	s.conditions.ent = s.engine.Add(&s.conditions)
 	s.addAtoms()
+	for i := range m.Quotas {
+		s.quotas = append(s.quotas, &quota{sim: s, base: m.Quotas[i], spec: m.Quotas[i], tokens: max(m.Quotas[i].Burst, 1)})
+	}
 	for i := range m.Services {
 		s.addService(m.Services[i])
 	}
@@ -38,6 +41,9 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	}
 	for i := range m.Streams {
 		s.addStream(m.Streams[i])
+	}
+	for i := range m.Leases {
+		s.addLease(m.Leases[i])
 	}
 	for _, v := range s.services {
 		s.addSteps(v)
@@ -88,12 +94,23 @@ func (s *Sim) addService(base Service) {
 	if base.Speed == 0 {
 		base.Speed = 1
 	}
-	v := &service{sim: s, base: base, specs: make([]Service, base.Instances)}
+	all := max(base.Instances, base.Scale.Max)
+	v := &service{sim: s, base: base, specs: make([]Service, all)}
 	v.id = s.addNode(base.ID, v)
-	for i := range base.Instances {
-		v.stations = append(v.stations, s.addStation(v, base.ID, i))
+	for i := range all {
+		t := s.addStation(v, base.ID, i)
+		t.away = i >= base.Instances
+		v.stations = append(v.stations, t)
 	}
 	s.services = append(s.services, v)
+	if base.Scale.Max > 0 {
+		a := &autoscaler{
+			sim: s, service: v, spec: base.Scale.withDefaults(), startup: newSampler(base.Scale.Startup), wanted: base.Instances,
+			areas: make([]float64, all),
+		}
+		a.ent = s.engine.Add(a)
+		s.scalers = append(s.scalers, a)
+	}
 }
 
 func (s *Sim) addStore(base Store) {
@@ -139,6 +156,18 @@ func (s *Sim) addStream(base Stream) {
 	s.streams = append(s.streams, v)
 }
 
+func (s *Sim) addLease(base Lease) {
+	v := s.nodes[s.byName[base.Of]].(*service) // as Validate has seen
+	n := len(v.stations)
+	l := &lease{sim: s, base: base, service: v, specs: make([]Lease, n), slow: make([]float64, n), believes: make([]Time, n), holder: -1, before: -1}
+	for i := range l.slow {
+		l.slow[i] = base.Drift * unit01(hashText(mix(s.seed), base.ID), i)
+	}
+	l.ent = s.engine.Add(l)
+	v.lease = l
+	s.leases = append(s.leases, l)
+}
+
 func (s *Sim) addSteps(v *service) {
 	for _, c := range v.base.Calls {
 		prob := c.Prob
@@ -169,6 +198,11 @@ func (s *Sim) edgeOf(from, to string) *edge {
 	}
 	d := &edge{sim: s, id: int32(len(s.edges)), from: from, to: to, callee: s.byName[to], base: s.model.policy(from, to), next: -1}
 	d.ent = s.engine.Add(d)
+	for _, q := range s.quotas {
+		if q.base.ID == d.base.Quota {
+			d.quota = q
+		}
+	}
 	_, d.serves = s.nodes[d.callee].(*service)
 	d.gates = make([]gate, 1)
 	if n, ok := s.byName[from]; ok {
@@ -236,6 +270,12 @@ func (s *Sim) addTargets() {
 	}
 	for _, v := range s.caches {
 		c.targets = append(c.targets, target{v.base.ID, 1, v})
+	}
+	for _, l := range s.leases {
+		c.targets = append(c.targets, target{l.base.ID, len(l.specs), l})
+	}
+	for _, q := range s.quotas {
+		c.targets = append(c.targets, target{q.base.ID, 1, q})
 	}
 	for _, v := range s.streams {
 		c.targets = append(c.targets, target{v.base.ID, 1, v})

@@ -2,12 +2,14 @@ package sim
 
 // Kinds of events of an edge.
 const (
-	edgeArrive  uint16 = iota + 1 // a frame reaches the instance
-	edgeAnswer                    // an answer reaches the caller
-	edgeTimeout                   // an attempt took too long
-	edgeRetry                     // the delay before the next attempt is over
-	edgePermit                    // the rate limiter lets an attempt through
-	edgeHedge                     // an attempt has not been answered for so long
+	edgeArrive     uint16 = iota + 1 // a frame reaches the instance
+	edgeAnswer                       // an answer reaches the caller
+	edgeTimeout                      // an attempt took too long
+	edgeRetry                        // the delay before the next attempt is over
+	edgePermit                       // the rate limiter lets an attempt through
+	edgeHedge                        // an attempt has not been answered for so long
+	edgeResolved                     // an address was found
+	edgeUnresolved                   // none was found
 )
 
 // An edge carries calls from one service, or workload, to a node, by its policy.
@@ -25,7 +27,9 @@ type edge struct {
 	timeout   int  // its queue of timeouts, or -1
 	network   sampler
 	discovery sampler
-	next      int32 // instance, in turn
+	lookup    sampler
+	quota     *quota // or nil
+	next      int32  // instance, in turn
 	gates     []gate
 	count     EdgeCount
 }
@@ -57,6 +61,7 @@ func (d *edge) refresh(spec Policy) {
 	}
 	d.network = newSampler(spec.Network.Delay)
 	d.discovery = newSampler(spec.Balance.Discovery)
+	d.lookup = newSampler(spec.DNS.Latency)
 	for i := range d.gates {
 		d.admit(&d.gates[i])
 	}
@@ -137,12 +142,41 @@ func (d *edge) launch(i int32) {
 	if d.spec.Hedge.Delay > 0 {
 		c.hedge = e.At(e.now+Time(d.spec.Hedge.Delay), d.ent, edgeHedge, uint64(i))
 	}
+	if d.spec.DNS.TTL == 0 {
+		d.connect(i)
+		return
+	}
+	takes, ok := d.resolve(c, d.gate(c.caller))
+	kind := edgeResolved
+	if !ok {
+		kind = edgeUnresolved
+	}
+	c.waits = waitsForAddress
+	c.address = e.At(e.now+takes, d.ent, kind, uint64(i))
+}
+
+// connect waits for a connection, if there must be one, and sends an attempt off.
+func (d *edge) connect(i int32) {
+	c := d.sim.calls.at(i)
 	if g := d.gate(c.caller); d.spec.Pool.Max > 0 && g.open >= d.spec.Pool.Max {
 		c.waits = waitsForConnection
 		g.connections.push(d.sim, i)
 		return
 	}
 	d.dispatch(i)
+}
+
+// resolved goes on with an attempt whose look-up is over.
+func (d *edge) resolved(i int32, ok bool) {
+	s := d.sim
+	c := s.calls.at(i)
+	c.waits = waitsForNothing
+	if ok {
+		d.connect(i)
+		return
+	}
+	s.engine.Cancel(c.timer)
+	d.ended(i, resultUnreachable)
 }
 
 // dispatch sends an attempt off.
@@ -289,8 +323,13 @@ func (d *edge) expire(i int32) {
 	s := d.sim
 	c := s.calls.at(i)
 	d.count.Timeouts++
-	if c.waits == waitsForConnection {
+	switch c.waits {
+	case waitsForConnection:
 		d.gate(c.caller).connections.remove(s, i)
+	case waitsForAddress:
+		s.engine.Cancel(c.address)
+		c.waits = waitsForNothing
+	default:
 	}
 	d.orphan(c, d.spec.Cancel)
 	d.ended(i, resultTimeout)
@@ -433,5 +472,7 @@ func (d *edge) Handle(_ *Engine, kind uint16, a uint64) {
 		d.enter(i)
 	case edgeHedge:
 		d.hedge(i)
+	case edgeResolved, edgeUnresolved:
+		d.resolved(i, kind == edgeResolved)
 	}
 }

@@ -16,6 +16,7 @@ type gate struct {
 	open        int // connections in use
 	places      callList
 	connections callList
+	resolver    resolver
 }
 
 // reset begins anew what a changed policy has made void.
@@ -61,7 +62,7 @@ func (d *edge) gate(caller int32) *gate {
 func (p *Policy) stateless() bool {
 	return !p.Retry.Budget.Tokens.on() && p.Retry.Budget.Inflight.MaxRate == 0 && !p.CircuitBreaker.on() &&
 		p.AdaptiveThrottler.FailureRate == 0 && !p.RateLimiter.on() && p.Bulkhead.Max == 0 && p.AdaptiveLimiter.Max == 0 &&
-		p.Hedge.Delay == 0 && p.Pool.Max == 0
+		p.Hedge.Delay == 0 && p.Pool.Max == 0 && p.DNS.TTL == 0 && p.Quota == ""
 }
 
 // passed says which policies an attempt has passed, that must hear how it ended.
@@ -91,6 +92,9 @@ func (d *edge) knock(c *call, g *gate) (Time, bool) {
 			return 0, false
 		}
 		c.passed |= passedThrottler
+	}
+	if d.quota != nil && !d.quota.take() {
+		return 0, false
 	}
 	if d.spec.RateLimiter.on() {
 		return g.limiter.reserve(now)

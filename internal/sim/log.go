@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,6 +87,22 @@ func (t *tap) lifecycle(st *station, up bool) {
 		body = "instance started"
 	}
 	t.log(logRecord{at: t.sim.engine.now, station: st.id, severity: severityInfo, body: body})
+}
+
+// scaled tells that an autoscaler wants another number of instances.
+func (t *tap) scaled(service string, from, to int) {
+	t.log(logRecord{
+		at: t.sim.engine.now, station: none, severity: severityInfo, event: attr.EventChange, body: "autoscaler",
+		attributes: []attribute{
+			{key: attr.ChangeID, text: fmt.Sprintf("scale-%s-%v", service, t.sim.engine.now.Duration())},
+			{key: attr.ChangeKind, text: "scale"},
+			{key: attr.ChangeEntity, text: service},
+			{key: attr.ChangeDimension, text: "replicas"},
+			{key: attr.ChangeValue, text: strconv.Itoa(to)},
+			{key: attr.ChangePrevious, text: strconv.Itoa(from)},
+			{key: attr.ChangeSource, text: "autoscaler"},
+		},
+	})
 }
 
 // thrown tells of an exception, beside the event in its span.

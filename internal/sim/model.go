@@ -13,6 +13,8 @@ type Model struct {
 	Caches     []Cache
 	Stores     []Store
 	Streams    []Stream
+	Quotas     []Quota
+	Leases     []Lease
 	Workloads  []Workload
 	Policies   []Policy
 	Rules      []Rule
@@ -44,6 +46,8 @@ type Service struct {
 	Draining    bool    // it takes nothing more and ends what it has
 	Slowdown    Slowdown
 	Pause       Pause
+	ColdStart   ColdStart
+	Scale       Scale
 	Flags       []Flag
 	Calls       []Call
 	Op          string // name of the operation in telemetry: that of the workload, or "handle"

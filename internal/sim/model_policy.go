@@ -20,6 +20,8 @@ type Policy struct {
 	Fallback          bool // a call that failed is answered from elsewhere
 	Network           Network
 	Balance           Balance
+	DNS               DNS
+	Quota             string // of the calls that share it: none
 }
 
 // Retry says when a failed attempt is made again.
@@ -103,6 +105,7 @@ const (
 	TwoChoices       Balancing = "two_choices" // the one of two at random with less in hand
 	LeastConnections Balancing = "least_connections"
 	ConsistentHash   Balancing = "consistent_hash" // by the request's key
+	ToLeader         Balancing = "leader"          // the one that holds the lease of the service
 )
 
 // A Balance says which instance gets an attempt.

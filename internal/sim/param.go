@@ -196,6 +196,9 @@ func (p *Policy) set(param string, v any) error {
 	if known, err := p.setGate(param, v); known {
 		return err
 	}
+	if known, err := p.DNS.set(param, v); known {
+		return err
+	}
 	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "bulkhead.max",
 		"bulkhead.wait", "pool.max", "balance.algorithm", "balance.discovery", "retry.max_attempts", "retry.max_duration",
 		"retry.delay", "retry.backoff.base", "retry.backoff.cap", "retry.backoff.jitter", "retry.budget.tokens.ratio",
@@ -207,7 +210,8 @@ func (p *Policy) set(param string, v any) error {
 const gateParams = "retry.budget.inflight.max_rate, circuit_breaker.failure_threshold, circuit_breaker.failure_capacity, " +
 	"circuit_breaker.failure_rate, circuit_breaker.min_executions, circuit_breaker.period, circuit_breaker.delay, " +
 	"adaptive_throttler.failure_rate, adaptive_throttler.period, adaptive_throttler.count_rejected, rate_limiter.interval, " +
-	"rate_limiter.max, rate_limiter.period, rate_limiter.max_wait, adaptive_limiter.max, hedge.delay"
+	"rate_limiter.max, rate_limiter.period, rate_limiter.max_wait, adaptive_limiter.max, hedge.delay, dns.ttl, dns.latency, " +
+	"dns.error, dns.timeout, dns.negative, dns.serve_stale"
 
 // setGate gives a parameter of a policy that refuses attempts a value.
 func (p *Policy) setGate(param string, v any) (known bool, err error) {

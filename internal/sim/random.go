@@ -70,6 +70,8 @@ const (
 	forEarly
 	forThink
 	forRule
+	forResolve
+	forColdStart
 	forThrottle
 	forAttribute
 	forSampling

@@ -168,6 +168,9 @@ func (r *recorder) result() *Result {
 	for i, v := range s.streams {
 		out.Streams = append(out.Streams, StreamResult{ID: v.base.ID, Intervals: r.streams[i]})
 	}
+	for _, l := range s.leases {
+		out.Leases = append(out.Leases, LeaseResult{ID: l.base.ID, LeaseCount: l.count})
+	}
 	for i, d := range s.edges {
 		out.Edges = append(out.Edges, EdgeResult{From: d.from, To: d.to, Intervals: r.edges[i]})
 	}

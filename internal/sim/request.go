@@ -39,6 +39,7 @@ type call struct {
 	counted    bool  // among those under way
 	second     int32 // the frame that works on its hedge, or none
 	hedge      Handle
+	address    Handle
 	write      bool
 	key        int32 // what it is about, once that is known, or none
 	nth        int32 // of the same calls of one frame
@@ -60,6 +61,7 @@ const (
 	waitsForNothing waits = iota
 	waitsForPlace         // in the bulkhead
 	waitsForConnection
+	waitsForAddress
 )
 
 // A frame is one attempt at work on a node.

@@ -18,6 +18,7 @@ type Result struct {
 	Services  []ServiceResult // services, then stores
 	Caches    []CacheResult
 	Streams   []StreamResult
+	Leases    []LeaseResult
 	Edges     []EdgeResult
 	Harms     map[string]int // silent harms, by the names that rules give them
 	Telemetry TelemetryCount // what became of the spans, if there was a sink
@@ -62,6 +63,12 @@ type CacheResult struct {
 type StreamResult struct {
 	ID        string
 	Intervals []StreamCount
+}
+
+// A LeaseResult is what became of a lease, in the whole run.
+type LeaseResult struct {
+	ID string
+	LeaseCount
 }
 
 // An EdgeResult is what went over one edge.
@@ -146,7 +153,7 @@ func (r *Result) Recovery(after time.Duration, share float64, hold time.Duration
 func (c StationCount) plus(d StationCount) StationCount {
 	return StationCount{
 		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused, Expired: c.Expired + d.Expired,
-		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
+		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Cold: c.Cold + d.Cold, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
 		Sojourn: c.Sojourn + d.Sojourn,
 	}
 }
@@ -154,7 +161,7 @@ func (c StationCount) plus(d StationCount) StationCount {
 func (c StationCount) minus(d StationCount) StationCount {
 	return c.plus(StationCount{
 		Arrived: -d.Arrived, Done: -d.Done, Refused: -d.Refused, Expired: -d.Expired,
-		Wasted: -d.Wasted, Errors: -d.Errors, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
+		Wasted: -d.Wasted, Errors: -d.Errors, Cold: -d.Cold, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
 	})
 }
 

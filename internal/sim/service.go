@@ -11,6 +11,7 @@ type service struct {
 	stations []*station
 	steps    []step
 	rules    []rule
+	lease    *lease // that makes one of its instances the leader, or nil
 }
 
 // A step is one call that a request makes.
@@ -45,7 +46,7 @@ func (s Service) copy() Service {
 func (s *Service) station() stationSpec {
 	return stationSpec{
 		servers: s.Servers, work: [2]Dist{s.ServiceTime, s.ServiceTime}, speed: s.Speed, error: s.Error, down: s.Down, draining: s.Draining,
-		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause,
+		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart,
 	}
 }
 
@@ -63,6 +64,10 @@ func (v *service) worked(j int32) {
 		return
 	}
 	q := s.requests.at(f.req)
+	if v.lease != nil && !v.lease.permits(t.instance) {
+		t.leave(j, resultError)
+		return
+	}
 	q.met |= t.met
 	v.evaluate(&v.specs[t.instance], q, f)
 	if e := t.spec.error; e > 0 && draw(q.key, forFault, int(v.id), int(f.serial)) < e {
@@ -238,6 +243,8 @@ func (s *Service) set(param string, v any) error {
 		return asBool(param, v, &s.Down)
 	case "draining":
 		return asBool(param, v, &s.Draining)
+	case "cold_start.takes":
+		return asDist(param, v, &s.ColdStart.Takes)
 	case "slowdown.above":
 		return asInt(param, v, &s.Slowdown.Above)
 	case "slowdown.factor":
@@ -247,5 +254,5 @@ func (s *Service) set(param string, v any) error {
 		return err
 	}
 	return unknownParam(param, "service", "version", "servers", "service_time", "speed", "error", "down", "draining", "slowdown.above",
-		"slowdown.factor", "flag.KEY", "flag.KEY.share", queueParams)
+		"slowdown.factor", "cold_start.takes", "flag.KEY", "flag.KEY.share", queueParams)
 }

@@ -67,6 +67,9 @@ type Sim struct {
 	caches     []*cache
 	stores     []*store
 	streams    []*stream
+	quotas     []*quota
+	leases     []*lease
+	scalers    []*autoscaler
 	stations   []*station
 	edges      []*edge
 	workloads  []*workload
@@ -138,6 +141,12 @@ func (s *Sim) start() {
 	}
 	for _, t := range s.stations {
 		t.begin()
+	}
+	for _, a := range s.scalers {
+		a.begin()
+	}
+	for _, l := range s.leases {
+		l.begin()
 	}
 	for _, w := range s.workloads {
 		w.begin()

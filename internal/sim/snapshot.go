@@ -46,6 +46,17 @@ func (s *Sim) clone() *Sim {
 	for i := range s.streams {
 		c.streams[i].copy(s.streams[i])
 	}
+	for i := range s.quotas {
+		sim := c.quotas[i].sim
+		*c.quotas[i] = *s.quotas[i]
+		c.quotas[i].sim = sim
+	}
+	for i := range s.leases {
+		c.leases[i].copy(s.leases[i])
+	}
+	for i := range s.scalers {
+		c.scalers[i].copy(s.scalers[i])
+	}
 	for i := range s.stations {
 		c.stations[i].copy(s.stations[i])
 	}
@@ -107,11 +118,24 @@ func (v *stream) copy(o *stream) {
 	}
 }
 
+func (l *lease) copy(o *lease) {
+	sim, service := l.sim, l.service
+	*l = *o
+	l.sim, l.service = sim, service
+	l.specs, l.slow, l.believes = slices.Clone(o.specs), slices.Clone(o.slow), slices.Clone(o.believes)
+}
+
+func (a *autoscaler) copy(o *autoscaler) {
+	a.wanted, a.changed, a.started = o.wanted, o.changed, o.started
+	a.areas = slices.Clone(o.areas)
+}
+
 func (t *station) copy(o *station) {
 	sim, owner := t.sim, t.owner
 	*t = *o
 	t.sim, t.owner = sim, owner
 	t.busy = slices.Clone(o.busy)
+	t.warm.idle = slices.Clone(o.warm.idle)
 	t.waiting.levels = slices.Clone(o.waiting.levels)
 	for i := range t.waiting.levels {
 		t.waiting.levels[i].ring = slices.Clone(o.waiting.levels[i].ring)
@@ -123,9 +147,9 @@ func (t *station) copy(o *station) {
 }
 
 func (d *edge) copy(o *edge) {
-	sim := d.sim
+	sim, quota := d.sim, d.quota
 	*d = *o
-	d.sim = sim
+	d.sim, d.quota = sim, quota
 	d.gates = slices.Clone(o.gates)
 	for i := range d.gates {
 		d.gates[i] = o.gates[i].clone()

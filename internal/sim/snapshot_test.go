@@ -23,10 +23,12 @@ func everything() *sim.Model {
 				ID: "pay", Version: "1", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(10 * ms), Calls: []sim.Call{{To: "db", Write: true}, {To: "orders"}},
 				Queue: sim.Queue{Discipline: sim.CoDel, Bound: 100}, Flags: []sim.Flag{{Key: "f", Default: "a", Variant: "b", Share: 0.3}},
 			},
-			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05},
+			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05, ColdStart: sim.ColdStart{Takes: sim.ConstDist(20 * ms), KeepAlive: time.Second}, Scale: sim.Scale{Max: 4, Target: 0.3, Every: 5 * time.Second, Startup: sim.ExpDist(2 * time.Second), Cooldown: 10 * time.Second}},
 		},
 		Caches:  []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
 		Stores:  []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
+		Quotas:  []sim.Quota{{ID: "account", Rate: 50, Burst: 10}},
+		Leases:  []sim.Lease{{ID: "leader", Of: "worker", TTL: 3 * time.Second, Drift: 0.2}},
 		Streams: []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
 		Workloads: []sim.Workload{
 			{ID: "users", Rate: sim.Rate{Const: 200, Burst: sim.Burst{Factor: 3, Every: 5 * time.Second, For: 2 * time.Second}}, Entry: "web", Patience: 2 * time.Second, Reload: 2, Attributes: []sim.Attribute{{Key: "tenant", Value: "acme", Share: 0.1}}},
@@ -35,7 +37,8 @@ func everything() *sim.Model {
 		Policies: []sim.Policy{
 			{From: "web", To: "pay", Timeout: 200 * ms, Cancel: true, Retry: sim.Retry{MaxAttempts: 3, Backoff: sim.Backoff{Base: 20 * ms, Jitter: sim.FullJitter}, Budget: sim.Budget{Tokens: sim.TokenBudget{Ratio: 0.2, Burst: 5}}}, Bulkhead: sim.Bulkhead{Max: 8, Wait: 4}, Network: sim.Network{Delay: sim.ExpDist(ms), Loss: 0.01}},
 			{From: "crew", To: "pay", Timeout: 300 * ms, Hedge: sim.Hedge{Delay: 40 * ms}, CircuitBreaker: sim.CircuitBreaker{FailureRate: 0.5, MinExecutions: 5, Period: 10 * time.Second, Delay: 3 * time.Second}, AdaptiveThrottler: sim.AdaptiveThrottler{FailureRate: 0.1}, AdaptiveLimiter: sim.AdaptiveLimiter{Max: 50}, RateLimiter: sim.RateLimiter{Interval: 5 * ms, MaxWait: 200 * ms}},
-			{From: "pay", To: "db", Pool: sim.Pool{Max: 3}, Timeout: 300 * ms},
+			{From: "orders", To: "worker", Balance: sim.Balance{Algorithm: sim.ToLeader, Discovery: sim.ConstDist(time.Second)}},
+			{From: "pay", To: "db", Pool: sim.Pool{Max: 3}, Timeout: 300 * ms, Quota: "account", DNS: sim.DNS{TTL: 2 * time.Second, Latency: sim.ExpDist(ms), Error: 0.1, Timeout: 100 * ms, ServeStale: time.Second}},
 		},
 		Rules: []sim.Rule{{ID: "r", At: "pay", When: []sim.Atom{{Entity: "pay", Dimension: "f", Value: "b"}, {Dimension: "condition", Value: "backup"}}, Prob: 0.5, Slow: sim.ConstDist(30 * ms), Harm: "odd"}},
 		Conditions: []sim.Condition{

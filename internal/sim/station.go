@@ -1,5 +1,7 @@
 package sim
 
+import "time"
+
 // Kinds of events of a station.
 const (
 	stationDone   uint16 = iota + 1 // a frame's work is done
@@ -29,6 +31,9 @@ type station struct {
 	locks    locks
 	paused   bool
 	pauses   draws
+	away     bool // the autoscaler does not want it
+	warm     warmth
+	cold     sampler
 	up       bool
 	listed   bool // it takes requests, as it would tell
 	changed  Time // when that last changed
@@ -52,6 +57,7 @@ type stationSpec struct {
 	connections int
 	slowdown    Slowdown
 	pause       Pause
+	coldStart   ColdStart
 	io          IO
 	locks       int
 	locked      bool
@@ -72,6 +78,7 @@ type StationCount struct {
 	Expired int // was dropped from the queue, unworked
 	Wasted  int // was worked on although nobody waited any more at the end
 	Errors  int
+	Cold    int // had to wait for a server that was not there yet
 	// Work is the work done, and Waste that of it which nobody waited for, in
 	// seconds at speed 1.
 	Work, Waste float64
@@ -83,6 +90,7 @@ type StationCount struct {
 func (t *station) refresh(spec stationSpec) {
 	t.spec = spec
 	t.work = [2]sampler{newSampler(spec.work[0]), newSampler(spec.work[1])}
+	t.cold = newSampler(spec.coldStart.Takes)
 	t.waiting.use(spec.queue)
 	t.io.refresh(t)
 	t.locks.refresh(t)
@@ -181,6 +189,10 @@ func (t *station) toil(j int32) {
 	}
 	u := draw(s.requests.at(f.req).key, forService, int(f.node), int(f.serial))
 	f.total = t.work[which].at(u)
+	if !t.spec.coldStart.Takes.zero() && !t.warm.take(s.engine.now) {
+		f.total += t.cold.at(draw(s.requests.at(f.req).key, forColdStart, int(f.node), int(f.serial)))
+		t.count.Cold++
+	}
 	f.work = f.total
 	if f.total == 0 && t.speed > 0 { // it is done without an event
 		t.owner.worked(j)
@@ -288,6 +300,13 @@ func (t *station) leave(j int32, r result) {
 	if f.row != none {
 		t.locks.give(t, f)
 	}
+	if !t.spec.coldStart.Takes.zero() {
+		stays := Time(t.spec.coldStart.KeepAlive)
+		if stays == 0 {
+			stays = Time(5 * time.Minute)
+		}
+		t.warm.give(t.sim.engine.now + stays)
+	}
 	t.held--
 	t.depart(f)
 	t.count.Done++
@@ -325,7 +344,7 @@ func (t *station) startWaiting() {
 
 // turn brings an instance up, or down: all that it had is lost.
 func (t *station) turn(up bool) {
-	if listed := up && !t.spec.draining; listed != t.listed {
+	if listed := up && !t.spec.draining && !t.away; listed != t.listed {
 		t.listed = listed
 		t.changed = t.sim.engine.now
 		t.changes++

@@ -17,6 +17,9 @@ func (m *Model) Validate() error {
 	if m.Warmup < 0 || m.Warmup >= m.Horizon && m.Horizon > 0 {
 		v.wrong("warmup", "%v: want 0 or more, and less than the horizon of %v", m.Warmup, m.Horizon)
 	}
+	for i := range m.Quotas {
+		v.quota(&m.Quotas[i])
+	}
 	for i := range m.Services {
 		v.service(&m.Services[i])
 	}
@@ -28,6 +31,9 @@ func (m *Model) Validate() error {
 	}
 	for i := range m.Streams {
 		v.stream(&m.Streams[i])
+	}
+	for i := range m.Leases {
+		v.lease(&m.Leases[i])
 	}
 	if len(m.Workloads) == 0 {
 		v.wrong("workload", "none: want at least one, or nothing happens")
@@ -111,6 +117,9 @@ func (v *validation) service(s *Service) {
 	v.atLeast0(where, "speed, slowdown", s.Speed, float64(s.Slowdown.Above), s.Slowdown.Factor)
 	v.check(where, "pause.every", s.Pause.Every.validate())
 	v.check(where, "pause.for", s.Pause.For.validate())
+	v.check(where, "cold_start.takes", s.ColdStart.Takes.validate())
+	v.atLeast0(where, "cold_start.keep_alive", float64(s.ColdStart.KeepAlive))
+	v.scale(where, s)
 	if len(s.Flags) > maxFlags {
 		v.wrong(where, "%d flags: want %d at most", len(s.Flags), maxFlags)
 	}
@@ -126,7 +135,7 @@ func (v *validation) service(s *Service) {
 func (v *validation) calls(s *Service) {
 	where := "service " + s.ID
 	for _, c := range s.Calls {
-		if what := v.names[c.To]; what == "" || what == "workload" {
+		if what := v.names[c.To]; what == "" || what == "workload" || what == "quota" || what == "lease" {
 			v.wrong(where, "calls %q: no service, cache, store or stream has this id", c.To)
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)
@@ -208,10 +217,15 @@ func (v *validation) policy(p *Policy) {
 	v.atLeast0(where, "retry.budget", r.Budget.Tokens.Ratio, r.Budget.Tokens.Burst, r.Budget.Inflight.MaxRate,
 		float64(r.Budget.Inflight.MinConcurrency))
 	v.gates(where, p)
+	v.dns(where, &p.DNS)
+	if p.Quota != "" && v.names[p.Quota] != "quota" {
+		v.wrong(where, "quota %q: no quota has this id", p.Quota)
+	}
 	v.atLeast0(where, "bulkhead, pool", float64(p.Bulkhead.Max), float64(p.Bulkhead.Wait), float64(p.Pool.Max))
 	v.check(where, "network.delay", p.Network.Delay.validate())
 	v.share(where, "network.loss", p.Network.Loss)
-	oneOf(v, where, "balance.algorithm", p.Balance.Algorithm, RoundRobin, RandomInstance, TwoChoices, LeastConnections, ConsistentHash)
+	oneOf(v, where, "balance.algorithm", p.Balance.Algorithm, RoundRobin, RandomInstance, TwoChoices, LeastConnections, ConsistentHash,
+		ToLeader)
 	v.check(where, "balance.discovery", p.Balance.Discovery.validate())
 }
 
@@ -332,7 +346,7 @@ func (v *validation) condition(c *Condition) {
 	}
 	set, ok := v.model.setterOf(c.Target)
 	if !ok {
-		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a workload, telemetry, or an edge as \"from->to\"", c.Target)
+		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a quota, a lease, a workload, telemetry, or an edge as \"from->to\"", c.Target)
 		return
 	}
 	for _, s := range settings {
@@ -356,6 +370,16 @@ func (m *Model) setterOf(target string) (setter, bool) {
 		}
 	}
 	for _, x := range m.Caches {
+		if x.ID == target {
+			return x.set, true
+		}
+	}
+	for _, x := range m.Leases {
+		if x.ID == target {
+			return x.set, true
+		}
+	}
+	for _, x := range m.Quotas {
 		if x.ID == target {
 			return x.set, true
 		}
