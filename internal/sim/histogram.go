@@ -11,9 +11,10 @@ const subBits = 6
 
 // A Histogram counts durations in buckets of constant relative width.
 type Histogram struct {
-	counts []uint32
-	n      int
-	sum    float64 // nanoseconds
+	counts      []uint32
+	first, last int // buckets outside are empty
+	n           int
+	sum         float64 // nanoseconds
 }
 
 func bucketOf(t Time) int {
@@ -42,6 +43,10 @@ func (h *Histogram) add(t Time) {
 		h.counts = append(h.counts, make([]uint32, b+1-len(h.counts))...)
 	}
 	h.counts[b]++
+	if h.n == 0 {
+		h.first, h.last = b, b
+	}
+	h.first, h.last = min(h.first, b), max(h.last, b)
 	h.n++
 	h.sum += float64(t)
 }
@@ -67,11 +72,16 @@ func (h *Histogram) drain(sum *Histogram) (p50, p99 time.Duration) {
 		if more := len(h.counts) - len(sum.counts); more > 0 {
 			sum.counts = append(sum.counts, make([]uint32, more)...)
 		}
+		if sum.n == 0 {
+			sum.first, sum.last = h.first, h.last
+		}
+		sum.first, sum.last = min(sum.first, h.first), max(sum.last, h.last)
 		sum.n += h.n
 		sum.sum += h.sum
 	}
 	half, most := int(.5*float64(h.n)), int(.99*float64(h.n))
-	for b, c := range h.counts {
+	for b := h.first; b <= h.last; b++ {
+		c := h.counts[b]
 		if c == 0 {
 			continue
 		}

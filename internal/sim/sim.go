@@ -1,11 +1,12 @@
 // Package sim is a fleet of services in virtual time.
 //
-// A Model describes the fleet: services with instances, servers and queues, caches
-// and stores, who calls whom under which policy, workloads, faults that wait for a
-// combination (Rules), and conditions that can be switched. New makes a Sim of it,
-// for one seed and one choice of conditions, and Run carries it out and returns a
+// A Model describes the fleet: services with instances, servers and queues; caches,
+// stores and streams; who calls whom under which policy; workloads; faults that wait
+// for a combination (Rules); and conditions that can be switched. New makes a Sim of
+// it, for one seed and one choice of conditions, and Run carries it out and returns a
 // Result: what users, services and edges did in each interval, and when which
-// condition was in force.
+// condition was in force. If Settings has a Sink, the run also tells what the
+// system's own instrumentation would: OTLP, in which nothing of the truth is.
 //
 //	s, err := sim.New(model, 42, sim.Settings{On: map[string]bool{"brownout": true}})
 //	if err != nil {
@@ -17,7 +18,8 @@
 // differ in one condition have all randomness in common that it does not touch:
 // every draw depends on the seed, the request, the purpose and who draws, and on
 // nothing that another request does. Snapshot keeps the state of a run, from which
-// others go on; Switch acts in one.
+// others go on; Switch acts in one. Blames compares runs to say which condition is to
+// blame for the end of which request. Verify holds all this against closed forms.
 //
 // A Sim is for one goroutine; run as many at a time as there are cores. A run never
 // waits and never fails half-way; it ends at the model's horizon, or at

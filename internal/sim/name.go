@@ -1,0 +1,140 @@
+package sim
+
+import (
+	"bytes"
+	"cmp"
+	"strconv"
+	"strings"
+
+	"example.test/eddy/attr"
+)
+
+// describe encodes what does not change: resources, names and static attributes.
+func (t *tap) describe() {
+	s := t.sim
+	t.resources = make([]resource, len(s.stations))
+	t.byRes = make([]int32, len(s.stations))
+	// Servers first, by the edge over which they are reached; then clients.
+	for _, d := range s.edges {
+		t.names = append(t.names, t.serverName(d))
+	}
+	for _, d := range s.edges {
+		t.names = append(t.names, t.clientName(d))
+	}
+	for i := range t.names {
+		n := &t.names[i]
+		t.side.reset()
+		t.side.text(5, "name", n.name)
+		t.side.enum(6, "kind", n.kind)
+		n.head = bytes.Clone(t.side.bytes())
+	}
+}
+
+// encode returns attributes as they stand in a list, to be repeated.
+func (t *tap) encode(num int, list []attribute) []byte {
+	t.side.reset()
+	attributes(t.side, num, list)
+	return bytes.Clone(t.side.bytes())
+}
+
+// refresh encodes the resource of an instance anew if its version has changed.
+func (t *tap) refresh(st *station) *resource {
+	r := &t.resources[st.id]
+	v := st.owner.(*service)
+	spec := &v.specs[st.instance]
+	if r.encoded != nil && r.version == spec.Version {
+		return r
+	}
+	r.version = spec.Version
+	list := []attribute{
+		{key: attr.ServiceName, text: spec.ID},
+		{key: attr.ServiceInstanceID, text: instanceName(spec.ID, st.instance)},
+		{key: attr.DeploymentEnvironmentName, text: t.spec.Environment},
+	}
+	if spec.Version != "" {
+		list = append(list, attribute{key: attr.ServiceVersion, text: spec.Version})
+	}
+	r.encoded = t.encode(1, list)
+	return r
+}
+
+func instanceName(service string, instance int) string { return service + "-" + strconv.Itoa(instance) }
+
+// operation splits "POST /checkout" into method and route. A name without a
+// method is a route.
+func operation(op, service string) (method, route string) {
+	if op == "" {
+		return "POST", "/" + service
+	}
+	if m, r, ok := strings.Cut(op, " "); ok && strings.ToUpper(m) == m {
+		return m, r
+	}
+	return "POST", "/" + strings.TrimPrefix(op, "/")
+}
+
+func (s *Sim) operationOf(d *edge) (method, route string) {
+	for _, w := range s.workloads {
+		if w.edge == d {
+			return operation(w.base.Op, d.to)
+		}
+	}
+	for _, v := range s.services {
+		if v.id == d.callee {
+			return operation(v.base.Op, d.to)
+		}
+	}
+	return operation("", d.to)
+}
+
+func (t *tap) serverName(d *edge) spanName {
+	method, route := t.sim.operationOf(d)
+	v, _ := t.sim.nodes[d.callee].(*service)
+	if from, ok := t.sim.byName[d.from]; ok {
+		if st, ok := t.sim.nodes[from].(*stream); ok {
+			return spanName{name: "process " + d.from, kind: spanConsumer, service: v, static: messaging(st, "process")}
+		}
+	}
+	return spanName{
+		name: method + " " + route, kind: spanServer, service: v, http: true,
+		static: []attribute{
+			{key: attr.HTTPRequestMethod, text: method}, {key: attr.HTTPRoute, text: route}, {key: attr.URLScheme, text: "http"},
+		},
+	}
+}
+
+func (t *tap) clientName(d *edge) spanName {
+	switch callee := t.sim.nodes[d.callee].(type) {
+	case *store:
+		return spanName{name: "query " + d.to, kind: spanClient, static: []attribute{
+			{key: attr.DBSystemName, text: cmp.Or(callee.base.System, "other_sql")},
+			{key: attr.DBNamespace, text: d.to},
+			{key: attr.ServerAddress, text: d.to},
+		}}
+	case *cache:
+		return spanName{name: "GET " + d.to, kind: spanClient, static: []attribute{
+			{key: attr.DBSystemName, text: "redis"},
+			{key: attr.DBNamespace, text: d.to},
+			{key: attr.DBOperationName, text: "GET"},
+			{key: attr.ServerAddress, text: d.to},
+		}}
+	}
+	if st, ok := t.sim.nodes[d.callee].(*stream); ok {
+		return spanName{name: "send " + d.to, kind: spanProducer, static: messaging(st, "send")}
+	}
+	method, route := t.sim.operationOf(d)
+	return spanName{name: method + " " + route, kind: spanClient, http: true, static: []attribute{
+		{key: attr.HTTPRequestMethod, text: method},
+		{key: attr.URLTemplate, text: route},
+		{key: attr.ServerAddress, text: d.to},
+		{key: attr.ServicePeerName, text: d.to},
+	}}
+}
+
+func messaging(v *stream, operation string) []attribute {
+	return []attribute{
+		{key: attr.MessagingSystem, text: cmp.Or(v.base.System, "kafka")},
+		{key: attr.MessagingDestinationName, text: v.base.ID},
+		{key: attr.MessagingOperationType, text: operation},
+		{key: attr.MessagingOperationName, text: operation},
+	}
+}
