@@ -11,12 +11,18 @@
 // cause yields a finding is bounded by Options.Alpha, counting every set that
 // could have been found, and each element of a set must be shown to be needed.
 //
+// Rows are laid out in panes of a short time, as bits by condition; a Window keeps
+// its panes from one run to the next, so that a run does not go over the rows
+// again. Failures that come in bursts count as fewer, since one burst can strike
+// whoever is there. With Options.Since, failures are held against the past of the
+// same part of the traffic instead of the rest of the traffic.
+//
 // The search looks at a bounded sample and a bounded number of sets; what it
 // finds is tested and counted on all rows. When a bound is hit the result says
 // so. When nothing passes, the verdict is NoExplanation, with what is missing.
 //
-// Mine is a pure function, safe to call concurrently. It goes over large tables
-// in two goroutines, which have ended when it returns.
+// Mine is a pure function, safe to call concurrently; a Window is not. Both work
+// in two goroutines, which have ended when they return.
 package interaction
 
 import (
