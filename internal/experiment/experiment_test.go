@@ -219,6 +219,9 @@ func TestReplicationsStopWhenTheyAreEnough(t *testing.T) {
 // Looking several times and stopping when it is enough must not make chance
 // look like proof.
 func TestChanceIsNotCalledProven(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it counts chances, with trials that share nothing")
+	}
 	wrong := 0
 	const tries = 100
 	for seed := range uint64(tries) {

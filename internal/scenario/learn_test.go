@@ -119,6 +119,9 @@ func TestCornersCoverEachRangeEvenly(t *testing.T) {
 }
 
 func TestAFindingThatHoldsOnlyForSomeCapacitiesIsUnsettled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("an experiment is run in another test too")
+	}
 	s := load(t, "small.yaml")
 	s.Uncertain = []scenario.Uncertain{{Target: "pay", Param: "servers", Low: 6, High: 20}}
 	s.Truth.SeenAs = map[string]string{"brownout": "pay slow=yes"}
