@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"example.test/eddy/internal/experiment"
 	"example.test/eddy/internal/wording"
 )
 
@@ -262,8 +261,8 @@ type cellView struct {
 }
 
 type setView struct {
-	Factors, Verdict, IC, Kappa, Breaks string
-	Edges                               []string
+	Factors, Verdict, Contrast, Breaks string
+	Edges                              []string
 }
 
 // view is what the page says about an experiment.
@@ -291,19 +290,12 @@ func (s *Study) view() *studyView {
 	for _, set := range r.Sets {
 		k := setView{
 			Factors: strings.Join(set.Factors, " and "), Verdict: string(set.Verdict),
-			IC: between(set.IC), Breaks: strings.Join(set.Breaks, ", or "),
-		}
-		if set.Kappa != nil {
-			k.Kappa = between(*set.Kappa)
+			Contrast: contrastText(set), Breaks: strings.Join(set.Breaks, ", or "),
 		}
 		for _, e := range set.Edges {
-			k.Edges = append(k.Edges, fmt.Sprintf("without %s: %s, p %.2g", e.Without, wording.Percent(e.Risk.Value), e.P))
+			k.Edges = append(k.Edges, edgeText(e))
 		}
 		v.Sets = append(v.Sets, k)
 	}
 	return v
-}
-
-func between(e experiment.Estimate) string {
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", e.Value, e.Low, e.High)
 }

@@ -204,3 +204,24 @@ func TestARecordingTellsOfChangesAndNotOfTheTruth(t *testing.T) {
 		t.Error("the telemetry lacks the new version, or tells of the fault")
 	}
 }
+
+func TestAHealthyScenarioIsAsPlantedOnlyIfNothingDoesHarm(t *testing.T) {
+	text, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same storm, of which the author says that nothing does harm, and with so
+	// few replications that the verdict is left open.
+	text = bytes.Replace(text, []byte("minimal_pairs: [[retries, brownout]]"), []byte("minimal_sets: []"), 1)
+	s, err := scenario.Parse("small.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	study, err := s.Experiment(t.Context(), func(o *experiment.Options) { o.Min, o.Max = 3, 3 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if study.Result.Verdict != experiment.Undecided || study.AsPlanted {
+		t.Errorf("%s, as planted %t", study.Result.Verdict, study.AsPlanted)
+	}
+}

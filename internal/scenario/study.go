@@ -14,8 +14,8 @@ type Study struct {
 	Result  experiment.Result `json:"result"`
 	Asserts []Checked         `json:"asserts"`
 	Truth   Truth             `json:"truth"`
-	// AsPlanted says whether the proven conjunctions and single causes are
-	// exactly the planted sets.
+	// AsPlanted says whether what was shown to do harm, alone or together, are
+	// exactly the planted sets; where none is planted, that nothing does.
 	AsPlanted bool `json:"as_planted"`
 }
 
@@ -47,8 +47,17 @@ func (s *Scenario) Experiment(ctx context.Context, change func(*experiment.Optio
 	for _, a := range s.Asserts {
 		study.Asserts = append(study.Asserts, a.check(&r))
 	}
-	study.AsPlanted = same(found(&r), s.Truth.Sets)
+	study.AsPlanted = asPlanted(&r, s.Truth.Sets)
 	return study, nil
+}
+
+// asPlanted holds a result against the planted sets.
+func asPlanted(r *experiment.Result, planted [][]string) bool {
+	if len(planted) == 0 {
+		return r.Verdict == experiment.None
+	}
+	shown := found(r)
+	return len(shown) == len(r.Sets) && same(shown, planted)
 }
 
 // trial carries out one run and takes its responses.

@@ -118,17 +118,15 @@ func (s Study) Write(w io.Writer) error {
 	}
 	for _, set := range s.Result.Sets {
 		fmt.Fprintf(out, "\n%s: %s\n", strings.Join(set.Factors, " and "), set.Verdict)
-		fmt.Fprintf(out, "  IC %.2f (%.2f to %.2f)", set.IC.Value, set.IC.Low, set.IC.High)
-		if set.Kappa != nil {
-			fmt.Fprintf(out, ", κ %.2f (%.2f to %.2f)", set.Kappa.Value, set.Kappa.Low, set.Kappa.High)
+		if text := contrastText(set); text != "" {
+			fmt.Fprintf(out, "  %s\n", text)
 		}
 		for _, e := range set.Edges {
-			fmt.Fprintf(out, "\n  without %s: %s, p %.2g", e.Without, wording.Percent(e.Risk.Value), e.P)
+			fmt.Fprintf(out, "  %s\n", edgeText(e))
 		}
 		if len(set.Breaks) > 0 {
-			fmt.Fprintf(out, "\n  broken by %s", strings.Join(set.Breaks, ", or by "))
+			fmt.Fprintf(out, "  broken by %s\n", strings.Join(set.Breaks, ", or by "))
 		}
-		fmt.Fprintln(out)
 	}
 	s.checks(out)
 	for _, m := range s.Result.Missing {
@@ -136,6 +134,27 @@ func (s Study) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// contrastText writes the contrast of a set and its share of the effect; a set of
+// one has neither.
+func contrastText(set experiment.Set) string {
+	if len(set.Factors) == 1 {
+		return ""
+	}
+	text := "IC " + estimateText(set.IC)
+	if set.Kappa != nil {
+		text += ", κ " + estimateText(*set.Kappa)
+	}
+	return text
+}
+
+func estimateText(e experiment.Estimate) string {
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", e.Value, e.Low, e.High)
+}
+
+func edgeText(e experiment.Edge) string {
+	return fmt.Sprintf("without %s: %s, p %.2g", e.Without, wording.Percent(e.Risk.Value), e.P)
 }
 
 // checks says which asserts held, and what was planted.
