@@ -44,6 +44,14 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	for _, m := range f.chosen {
+		if f.into == "" {
+			break
+		}
+		if _, _, err := place(f.into, m.Name); err != nil {
+			return err // now, and not after half an hour
+		}
+	}
+	for _, m := range f.chosen {
 		s := f.settings
 		began := time.Now()
 		var tables bytes.Buffer
@@ -163,19 +171,28 @@ func choose(all []accuracy.Measurement, names string) ([]accuracy.Measurement, e
 	return chosen, nil
 }
 
+// place finds where the tables of a name stand in a document.
+func place(document, name string) (before, after []byte, err error) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		return nil, nil, err
+	}
+	begin, end := "<!-- tables: "+name+" -->\n", "<!-- end -->"
+	before, rest, ok := bytes.Cut(text, []byte(begin))
+	_, after, closed := bytes.Cut(rest, []byte(end))
+	if !ok || !closed {
+		return nil, nil, fmt.Errorf("%s: no place for %s: want the lines %s and, below, %s", document, name, strings.TrimSpace(begin), end)
+	}
+	return append(before[:len(before):len(before)], begin...), append([]byte(end), after...), nil
+}
+
 // replace puts tables into their place in a document.
 func replace(document, name string, tables []byte) error {
-	text, err := os.ReadFile(document)
+	before, after, err := place(document, name)
 	if err != nil {
 		return err
 	}
-	begin, end := []byte("<!-- tables: "+name+" -->\n"), []byte("<!-- end -->")
-	before, rest, ok := bytes.Cut(text, begin)
-	_, after, closed := bytes.Cut(rest, end)
-	if !ok || !closed {
-		return fmt.Errorf("%s: no place for %s: want the lines %s and, below, %s", document, name, bytes.TrimSpace(begin), end)
-	}
-	return os.WriteFile(document, slices.Concat(before, begin, []byte("\n"), tables, end, after), 0o644)
+	return os.WriteFile(document, slices.Concat(before, []byte("\n"), tables, after), 0o644)
 }
 
 // lines writes what it is given at once, for several goroutines.
