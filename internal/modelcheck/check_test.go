@@ -45,11 +45,21 @@ func check(t testing.TB, c *contract.Contract, o modelcheck.Options) modelcheck.
 	return report
 }
 
+// slow skips what takes long under the race detector, and has no races of its own:
+// TestTheResultDoesNotDependOnTheWorkers looks for those.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not with -short")
+	}
+}
+
 func none() *int { return new(int) }
 
 // Three announcements without faults are the least in which the rules matter. The
 // whole models are checked in CI, by "eddy phase check".
 func TestShippedContractsHold(t *testing.T) {
+	slow(t)
 	for _, name := range contracts.Names() {
 		t.Run(name, func(t *testing.T) {
 			o := modelcheck.Options{Epochs: 3, Faults: none()}
@@ -154,6 +164,7 @@ var broken = []brokenContract{
 }
 
 func TestBrokenContractsBreakInTheFewestSteps(t *testing.T) {
+	slow(t)
 	for _, b := range broken {
 		t.Run(strings.ReplaceAll(b.name, " ", "_"), func(t *testing.T) {
 			c := edited(t, b.c, b.edits...)
@@ -196,6 +207,7 @@ var rules = []struct {
 }
 
 func TestEveryRuleOfTheProtocolIsNeeded(t *testing.T) {
+	slow(t)
 	if len(rules) != len(modelcheck.Rules()) {
 		t.Errorf("%d rules are tested of %d", len(rules), len(modelcheck.Rules()))
 	}
@@ -288,6 +300,7 @@ func TestACheckEndsWithItsContext(t *testing.T) {
 }
 
 func TestManyConsumersHoldWhatOneHolds(t *testing.T) {
+	slow(t)
 	for name, o := range map[string]modelcheck.Options{
 		"rolling-drain": {Together: true, Faults: none(), Epochs: 3, SafetyOnly: true},
 		"cicd-stages":   {Consumers: 2, Faults: none(), Epochs: 1, SafetyOnly: true},

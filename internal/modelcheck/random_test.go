@@ -47,6 +47,7 @@ func randomContract(r *rand.Rand) string {
 // A contract that the lints let pass must hold. One that they refuse should break,
 // or the lint asks for more than is needed; that is rare, and allowed.
 func TestLintsAndCheckerAgreeOnRandomContracts(t *testing.T) {
+	slow(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	clean, refused, breaks := 0, 0, 0
 	for range 300 {

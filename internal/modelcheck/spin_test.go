@@ -112,6 +112,7 @@ func comparisons(t testing.TB) []comparison {
 // must visit the same states by the same steps, and where not, both must find a way
 // of the same length.
 func TestSpinAgrees(t *testing.T) {
+	slow(t)
 	requireSpin(t)
 	for _, k := range comparisons(t) {
 		t.Run(k.name, func(t *testing.T) {
