@@ -42,7 +42,8 @@ type Config struct {
 	// Token is shown to them, if they want one.
 	Token string
 	// Identity names this process among the consumers of a role, and among the
-	// candidates for a lease. Default: host name, process and a random part.
+	// candidates for a lease, for people: it need not be unique. Default: host name
+	// and process.
 	Identity string
 	// Signers sign announcements; consumers need none.
 	Signers []Signer
@@ -124,9 +125,14 @@ func identity() string {
 	if err != nil {
 		host = "unknown"
 	}
-	var random [4]byte
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// unique is the identity with a part that no other has, nor had.
+func (c *Client) unique() string {
+	var random [8]byte
 	_, _ = rand.Read(random[:]) // it never fails
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(random[:]))
+	return c.config.Identity + "/" + hex.EncodeToString(random[:])
 }
 
 // Contract returns the current version of a contract. It is asked for once, and
@@ -214,11 +220,8 @@ func (c *Client) ask(ctx context.Context, method, path string, body []byte) ([]b
 }
 
 func (c *Client) askOne(ctx context.Context, method, target string, body []byte) ([]byte, http.Header, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		limited, stop := context.WithTimeout(ctx, askTime)
-		defer stop()
-		ctx = limited
-	}
+	ctx, stop := context.WithTimeout(ctx, askTime)
+	defer stop()
 	r, err := c.request(ctx, method, target, body)
 	if err != nil {
 		return nil, nil, err

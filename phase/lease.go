@@ -33,10 +33,13 @@ type LeaseOptions struct {
 // refuse; see package fence.
 type Lease struct {
 	producer *Producer
-	guard    fence.Guard
-	token    fence.Token
-	times    contract.LeaseTimes
-	rules    protocol.TenureRules
+	// holder is new for each campaign: a process that has the name of one before it
+	// must not be taken for it, and be given its token.
+	holder string
+	guard  fence.Guard
+	token  fence.Token
+	times  contract.LeaseTimes
+	rules  protocol.TenureRules
 
 	ctx  context.Context
 	lose context.CancelCauseFunc
@@ -62,8 +65,9 @@ func (c *Client) Campaign(ctx context.Context, s Subject, o LeaseOptions) (*Leas
 	case x.Fencing.Mode == contract.FencingSeal && o.Guard == nil:
 		return nil, fmt.Errorf("phase: contract %s seals the resource: give LeaseOptions.Guard", p.contract().ID())
 	}
+	holder := c.unique()
 	for {
-		l, err := p.campaign(ctx, o)
+		l, err := p.campaign(ctx, holder, o)
 		if err == nil {
 			return l, nil
 		}
@@ -91,10 +95,10 @@ func hopeless(code string) bool {
 var errHeld = errors.New("lease is held")
 
 // campaign tries once.
-func (p *Producer) campaign(ctx context.Context, o LeaseOptions) (_ *Lease, err error) {
+func (p *Producer) campaign(ctx context.Context, holder string, o LeaseOptions) (_ *Lease, err error) {
 	x := p.contract().Exclusivity
 	l := &Lease{
-		producer: p, guard: o.Guard, times: x.Lease, gone: make(chan struct{}),
+		producer: p, holder: holder, guard: o.Guard, times: x.Lease, gone: make(chan struct{}),
 		rules: protocol.TenureRules{RenewDeadline: x.Lease.RenewDeadline, Seal: true},
 	}
 	sent := p.client.config.Clock()
@@ -168,7 +172,7 @@ func (p *Producer) takeOver(t fence.Token) {
 // request is a question about this lease.
 func (l *Lease) request() wire.LeaseRequest {
 	p := l.producer
-	return wire.LeaseRequest{Contract: p.subject.Contract, Key: p.subject.Key, Holder: p.client.config.Identity, Token: uint64(l.token)}
+	return wire.LeaseRequest{Contract: p.subject.Contract, Key: p.subject.Key, Holder: l.holder, Token: uint64(l.token)}
 }
 
 // step moves the tenure, and ends the context when it is lost.

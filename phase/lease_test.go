@@ -85,6 +85,24 @@ func TestALeaderThatIsCutOffStopsBeforeAnotherLeads(t *testing.T) {
 	})
 }
 
+// A process that was started anew has the name of the one before, which may still
+// have a write on its way.
+func TestANamesakeIsAnotherHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "lease")
+		guard := &fence.Memory{}
+		first, err := f.client(t, "scheduler").Campaign(t.Context(), cron, phase.LeaseOptions{Guard: guard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		if second, err := f.client(t, "scheduler").Campaign(ctx, cron, phase.LeaseOptions{Guard: guard}); err == nil {
+			t.Errorf("its namesake leads with token %d beside token %d", second.Token(), first.Token())
+		}
+	})
+}
+
 func TestAStaleTokenEndsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, "lease")

@@ -20,6 +20,9 @@ type Watch struct {
 	client   *Client
 	contract *contract.Contract
 	name     string // of the contract
+	// consumer is new for each watch: what one has acknowledged says nothing about
+	// another, nor about a process that had its name before.
+	consumer string
 	selector string
 	role     contract.Consumer
 	rules    protocol.BeliefRules
@@ -76,7 +79,7 @@ func (c *Client) Watch(ctx context.Context, contractName, selector, role string,
 		return nil, fmt.Errorf("phase: role %s of %s observes %s, not eddy: it cannot watch", role, k.ID(), r.Observes)
 	}
 	w := &Watch{
-		client: c, contract: k, name: contractName, selector: selector, role: r, rules: protocol.BeliefRules{TTL: r.BeliefTTL},
+		client: c, contract: k, name: contractName, consumer: c.unique(), selector: selector, role: r, rules: protocol.BeliefRules{TTL: r.BeliefTTL},
 		again: make(chan struct{}, 1), subjects: make(map[string]*followed), updates: make(map[*updates]bool),
 	}
 	for _, option := range options {
@@ -99,15 +102,31 @@ func (c *Client) Watch(ctx context.Context, contractName, selector, role string,
 	return w, nil
 }
 
-// Close ends the watch and tells the mediator, so that nobody waits for this
-// consumer. It must not act on its beliefs any more.
+// Close ends the watch: nothing is allowed any more. It tells the mediator, so
+// that nobody waits for this consumer, unless an action is still under way; then
+// the mediator waits until it would have ended.
 func (w *Watch) Close() error {
 	w.stop()
+	if w.busy() {
+		return nil
+	}
 	ctx, stop := context.WithTimeout(context.Background(), w.contract.Propagation.Bound)
 	defer stop()
 	return w.client.post(ctx, wire.PathConfirm, wire.ConfirmRequest{
-		Consumer: w.client.config.Identity, Role: w.role.Name, Contract: w.name, Selector: w.selector, Leaving: true,
+		Consumer: w.consumer, Role: w.role.Name, Contract: w.name, Selector: w.selector, Leaving: true,
 	}, &wire.Confirm{})
+}
+
+// busy reports whether an action is under way.
+func (w *Watch) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.subjects {
+		if f.belief.Open+f.belief.Older > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // run confirms on the clock, and at once when there is something to say.
@@ -123,7 +142,7 @@ func (w *Watch) run() {
 			return
 		}
 		// An answer that takes longer than a belief lasts is worth nothing.
-		ctx, stop := context.WithTimeout(w.ctx, w.rules.TTL)
+		ctx, stop := context.WithTimeout(w.ctx, min(w.rules.TTL, askTime))
 		err := w.confirm(ctx)
 		stop()
 		if failed := err != nil && w.ctx.Err() == nil; failed != failing {
@@ -149,7 +168,7 @@ func (w *Watch) confirmNow() {
 // confirm asks what is committed, and renews all beliefs from when it asked.
 func (w *Watch) confirm(ctx context.Context) error {
 	q := wire.ConfirmRequest{
-		Consumer: w.client.config.Identity, Role: w.role.Name, Contract: w.name, Selector: w.selector, Reads: w.reads, Writes: w.writes,
+		Consumer: w.consumer, Role: w.role.Name, Contract: w.name, Selector: w.selector, Reads: w.reads, Writes: w.writes,
 	}
 	q.Have, q.Acks = w.pendingAcks()
 	sent := w.client.config.Clock()
@@ -344,6 +363,9 @@ func (w *Watch) Allowed(action string) []View {
 // can decides about one subject. The caller holds the lock.
 func (w *Watch) can(key string, f *followed, action string, panicking bool) (View, bool) {
 	v := w.view(key, f)
+	if w.ctx.Err() != nil {
+		return v, false
+	}
 	if !v.Known && panicking && v.Last != "" {
 		v.Panic = true
 		return v, w.role.DoesIn(action, v.Last)

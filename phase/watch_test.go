@@ -114,6 +114,32 @@ func TestWhatASubjectSaysMakesABeliefStricterNeverLaxer(t *testing.T) {
 	})
 }
 
+// What one watch has acknowledged says nothing about another of the same process.
+func TestTwoWatchesOfOneProcessAreTwoConsumers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "drain")
+		p := active(t, f.client(t, "pod"))
+		c := f.client(t, "router")
+		idle, busy := watch(t, c), watch(t, c)
+		to(t, p, "DRAIN")
+		<-time.After(time.Second)
+		ticket, err := busy.Begin(t.Context(), pod.Key, "continue")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ticket.Done()
+		if r, _ := to(t, p, "SHUTDOWN"); r.Cause != "bound" || len(r.Missing) != 1 {
+			t.Errorf("SHUTDOWN came by %s with %v missing, want that the busy watch is waited for", r.Cause, r.Missing)
+		}
+		if err := idle.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, ok := idle.Can(pod.Key, "continue"); ok {
+			t.Error("a watch that was closed still allows something")
+		}
+	})
+}
+
 func TestTheHighestEpochOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, "drain")

@@ -94,8 +94,13 @@ func measure(t *testing.T, consumers, rounds int, pushes bool) measurement {
 		}
 		following.Go(func() {
 			for _, v := range w.Updates() {
-				if v.Known {
-					news <- arrival{v.Key, time.Now()}
+				if !v.Known {
+					continue
+				}
+				select {
+				case news <- arrival{v.Key, time.Now()}:
+				case <-ctx.Done():
+					return
 				}
 			}
 		})
@@ -128,6 +133,7 @@ func measure(t *testing.T, consumers, rounds int, pushes bool) measurement {
 	}
 	m.cores = (server.cpu(t) - used).Seconds() / time.Since(began).Seconds()
 	slices.Sort(m.delays)
+	stop() // what is believed anew from here on is nobody's business
 	for _, c := range append(clients, producer) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
