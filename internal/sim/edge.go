@@ -74,7 +74,8 @@ func (d *edge) apply(over func(instance int, set setter)) {
 	d.refresh(spec)
 }
 
-// A request for a call, which has no place yet.
+// begin notes that a frame, or the user if parent is none, wants something. Its
+// first attempt is made by send.
 func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 	s := d.sim
 	i := s.calls.get()

@@ -106,6 +106,10 @@ func (d *edge) knock(c *call, g *gate) (Time, bool) {
 func (d *edge) enter(i int32) {
 	s := d.sim
 	c := s.calls.at(i)
+	if c.detached { // whoever called gave up while the rate limiter held it back
+		d.ended(i, resultCancelled)
+		return
+	}
 	g := d.gate(c.caller)
 	if d.spec.Bulkhead.Max > 0 {
 		if g.inside >= d.spec.Bulkhead.Max {
