@@ -91,7 +91,6 @@ type search struct {
 
 	best shortlist
 	pure shortlist // of sets that nearly always fail
-	bar  float64   // that the walkers start from
 	cut  bool
 }
 
