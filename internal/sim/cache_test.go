@@ -38,6 +38,7 @@ func caches(r *sim.Result) sim.CacheCount {
 // A key that is asked for at rate r and lives for T after a load that takes no
 // time is loaded once in T + 1/r.
 func TestACacheHitsAsOftenAsTheTimeToLiveAllows(t *testing.T) {
+	numbers(t)
 	const n, rate, ttl = 50, 100.0, 5.0
 	m := cached(rate, sim.Cache{TTL: sim.ConstDist(5 * time.Second), Keys: sim.Keys{N: n, Zipf: 1}})
 	m.Stores[0].Read = sim.Dist{}
@@ -59,6 +60,7 @@ func TestACacheHitsAsOftenAsTheTimeToLiveAllows(t *testing.T) {
 // While a load takes half a second, 100 a second find nothing: 1 + 100*0.5 loads
 // for each expiry, unless they share one.
 func TestMissesOfOneKeyLoadOnceIfTheyShareTheLoad(t *testing.T) {
+	numbers(t)
 	for _, c := range []struct {
 		name string
 		fill sim.Fill
@@ -94,6 +96,7 @@ func TestAFlightSharesLoadsWithinAnInstance(t *testing.T) {
 }
 
 func TestAFullCacheKeepsWhatItsPolicySays(t *testing.T) {
+	numbers(t)
 	share := func(p sim.Eviction) float64 {
 		m := cached(500, sim.Cache{Entries: 100, Policy: p, Keys: sim.Keys{N: 10000, Zipf: 0.9}, Cold: true})
 		m.Stores[0].Read = sim.Dist{}

@@ -41,6 +41,7 @@ func erlangC(c int, a float64) float64 {
 }
 
 func TestABulkheadShedsAsErlangBSays(t *testing.T) {
+	numbers(t)
 	m := one(100, sim.Service{Servers: 100000, Calls: []sim.Call{{To: "db", Optional: true}}})
 	m.Stores = []sim.Store{{ID: "db", Servers: 100000, Read: sim.ExpDist(100 * time.Millisecond)}}
 	m.Policies = []sim.Policy{{From: "s", To: "db", Bulkhead: sim.Bulkhead{Max: 10}}}
@@ -49,6 +50,7 @@ func TestABulkheadShedsAsErlangBSays(t *testing.T) {
 }
 
 func TestACallWaitsForAConnectionAsErlangCSays(t *testing.T) {
+	numbers(t)
 	m := one(80, sim.Service{Servers: 100000, Calls: []sim.Call{{To: "db"}}})
 	m.Stores = []sim.Store{{ID: "db", Servers: 100000, Read: sim.ExpDist(100 * time.Millisecond)}}
 	m.Policies = []sim.Policy{{From: "s", To: "db", Pool: sim.Pool{Max: 10}}}
@@ -60,6 +62,7 @@ func TestACallWaitsForAConnectionAsErlangCSays(t *testing.T) {
 // The high class of a non-preemptive M/M/1 waits R/(1-p1) and the low one
 // R/((1-p1)(1-p)), with R the mean work left of whom one meets (Cobham, 1954).
 func TestPrioritiesWaitAsCobhamSays(t *testing.T) {
+	numbers(t)
 	m := one(40, sim.Service{ServiceTime: sim.ExpDist(10 * time.Millisecond), Queue: sim.Queue{Discipline: sim.Priority}})
 	m.Horizon = 4000 * time.Second
 	m.Workloads = append(m.Workloads, sim.Workload{ID: "batch", Rate: sim.Rate{Const: 40}, Entry: "s", Priority: 4})
@@ -82,6 +85,7 @@ func TestPrioritiesWaitAsCobhamSays(t *testing.T) {
 
 // N users who think for Z and share one server are the machine-repair model.
 func TestClosedUsersAreTheMachineRepairModel(t *testing.T) {
+	numbers(t)
 	const n, z, s = 20, 1.0, 0.1
 	m := one(0, sim.Service{ServiceTime: sim.ExpDist(100 * time.Millisecond)})
 	m.Horizon = 10000 * time.Second
@@ -144,6 +148,7 @@ func TestATableLockStopsWritesUntilItIsGiven(t *testing.T) {
 
 // With one key, a read is stale if a write came in the lag before it.
 func TestAReplicaIsBehindByItsLag(t *testing.T) {
+	numbers(t)
 	m := one(50, sim.Service{Servers: 1000, Calls: []sim.Call{{To: "db"}}})
 	m.Services = append(m.Services, sim.Service{ID: "writer", Servers: 1000, Calls: []sim.Call{{To: "db", Write: true}}})
 	m.Workloads = append(m.Workloads, sim.Workload{ID: "w", Rate: sim.Rate{Const: 2}, Entry: "writer"})
@@ -154,6 +159,7 @@ func TestAReplicaIsBehindByItsLag(t *testing.T) {
 }
 
 func TestALostMessageIsTriedAgain(t *testing.T) {
+	numbers(t)
 	m := one(100, sim.Service{Servers: 100})
 	m.Policies = []sim.Policy{{
 		From: "u", To: "s", Timeout: 100 * time.Millisecond, Retry: sim.Retry{MaxAttempts: -1},
@@ -167,6 +173,7 @@ func TestALostMessageIsTriedAgain(t *testing.T) {
 
 // A failure needs both, and comes as often as both meet.
 func TestARuleWaitsForItsCombination(t *testing.T) {
+	numbers(t)
 	m := one(100, sim.Service{Servers: 1000, Calls: []sim.Call{{To: "cart"}, {To: "pricing"}}})
 	m.Services = append(m.Services,
 		sim.Service{ID: "cart", Version: "1", Instances: 4, Servers: 1000},
@@ -211,6 +218,7 @@ func TestARolloutGoesInstanceByInstanceAndBalancersLearnLate(t *testing.T) {
 }
 
 func TestBalancersDifferInTheLongestQueue(t *testing.T) {
+	numbers(t)
 	longest := func(a sim.Balancing) float64 {
 		m := one(900, sim.Service{Instances: 10, ServiceTime: sim.ExpDist(10 * time.Millisecond)})
 		m.Horizon = 200 * time.Second
@@ -271,6 +279,7 @@ func TestALeakTakesServersUntilTheInstanceIsRestarted(t *testing.T) {
 }
 
 func TestBurstsAndHoursChangeTheRate(t *testing.T) {
+	numbers(t)
 	m := one(0, sim.Service{Servers: 100})
 	m.Horizon = 10000 * time.Second
 	m.Workloads[0].Rate = sim.Rate{Const: 10, Burst: sim.Burst{Factor: 5, Every: 30 * time.Second, For: 10 * time.Second}}

@@ -170,6 +170,7 @@ func TestTheThrottlerRefusesAsFailsafeGoDoes(t *testing.T) {
 // The trace is a server that slows down beyond 30 at a time, under a load that
 // comes and goes.
 func TestTheAdaptiveLimiterMovesAsFailsafeGoDoes(t *testing.T) {
+	numbers(t)
 	synctest.Test(t, func(t *testing.T) {
 		type attempt struct {
 			began  time.Time

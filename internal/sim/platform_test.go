@@ -49,6 +49,7 @@ func TestAFunctionStartsColdAfterItsTimeToLive(t *testing.T) {
 }
 
 func TestAQuotaIsSharedByAllWhoCallUnderIt(t *testing.T) {
+	numbers(t)
 	m := one(80, sim.Service{Servers: 1000, Calls: []sim.Call{{To: "maps"}}})
 	m.Services = append(m.Services, sim.Service{ID: "other", Servers: 1000, Calls: []sim.Call{{To: "maps"}}}, sim.Service{ID: "maps", Servers: 1000})
 	m.Workloads = append(m.Workloads, sim.Workload{ID: "batch", Rate: sim.Rate{Const: 80}, Entry: "other"})

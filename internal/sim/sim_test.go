@@ -32,6 +32,15 @@ func mustRun(t testing.TB, m *sim.Model, seed uint64, on ...string) *sim.Result 
 	return r
 }
 
+// numbers skips a long test of figures where only races are looked for: a run is
+// one goroutine, and gives the same figures under the race detector.
+func numbers(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a matter of figures, which -short leaves out")
+	}
+}
+
 // payments is one service that can do 300 requests a second.
 func payments(rate float64, attempts int) *sim.Model {
 	return &sim.Model{
@@ -69,6 +78,7 @@ func TestARetryStormOutlivesItsTriggerUnlessTheQueueIsBounded(t *testing.T) {
 // Mean number present by Little's law: utilisation plus rate times the wait of
 // Pollaczek and Khinchin.
 func TestAQueueIsAsLongAsThePollaczekKhinchinFormulaSays(t *testing.T) {
+	numbers(t)
 	for _, c := range []struct {
 		name string
 		dist sim.Dist
