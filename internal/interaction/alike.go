@@ -15,14 +15,14 @@ const (
 
 // aliases lists the conditions that cannot be told from those of a set: of its
 // elements' classes, and near aliases whose discordant observations do not
-// decide between the two.
-func (m *miner) aliases(f *Finding, set []int32) {
+// decide between the two. Whole and with count the entries that have the whole set,
+// all of them and by class.
+func (m *miner) aliases(f *Finding, set []int32, whole sum, with []sum) {
 	for _, k := range set {
 		for _, id := range m.classes.list[k].others {
 			f.Aliases = append(f.Aliases, AliasOf{m.ledger.catalog.conditions[id], m.condition(k), 0})
 		}
 	}
-	whole, with := m.among(set, true)
 	for i, k := range set {
 		rest := slices.Delete(slices.Clone(set), i, i+1)
 		for _, p := range m.pairs(k, rest, whole, with) {

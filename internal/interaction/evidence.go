@@ -54,8 +54,6 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 	}
 	m.doubt(f, t)
 	m.halves(f, j.set) // the table is no longer good
-	m.untested(f, j.set)
-	f.Missing = append(f.Missing, m.inForce(j.during)...)
 }
 
 // others names what a set is compared with.
@@ -179,8 +177,8 @@ func (m *miner) burst(t *cross) (share float64, stretches int) {
 // besides, so that whether they are needed too cannot be told. It leaves out
 // what goes without saying: other values of an element's name, and what an
 // element, or a condition already named, never comes without.
-func (m *miner) untested(f *Finding, set []int32) {
-	has, with := m.among(set, true)
+// Has and with count the entries that have the whole set, all of them and by class.
+func (m *miner) untested(f *Finding, set []int32, has sum, with []sum) {
 	all := list(f.Conditions, phrase)
 	var found []int32
 	for c, k := range m.classes.list {

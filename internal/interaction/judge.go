@@ -45,6 +45,10 @@ func (m *miner) judge(set []int32) judgement {
 	j.phi = dispersion(m.exact.times)
 	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
 	j.score = j.test.deviance() - m.price[len(set)]
+	hopeless := j.score <= 0 || j.p > m.options.Alpha && m.ledger.failed >= fewFailures
+	if hopeless {
+		return j // most are, and the rest of the judgement costs more
+	}
 	j.excess = m.exact.excess(t)
 	if len(set) == 1 {
 		return j

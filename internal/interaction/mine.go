@@ -142,12 +142,10 @@ func (m *miner) rank(j judgement) int {
 // only such sets are.
 func (m *miner) next(s *search) (judgement, bool) {
 	if m.certain {
-		return m.pick(s.pure.list, func(j judgement) bool { return m.pure(j) })
+		j, ok := m.pick(s.pure.list, m.pure)
+		return j, ok && m.pure(j)
 	}
 	j, ok := m.pick(s.best.list, m.upstream)
-	if !ok {
-		j, ok = m.pick(s.best.list, func(judgement) bool { return true })
-	}
 	if !ok {
 		return j, false
 	}
@@ -156,7 +154,8 @@ func (m *miner) next(s *search) (judgement, bool) {
 			m.certain = true
 			return j, true
 		}
-		if full, ok := m.pick(s.pure.list, func(x judgement) bool { return m.completes(x, j) }); ok {
+		completes := func(x judgement) bool { return m.completes(x, j) }
+		if full, ok := m.pick(s.pure.list, completes); ok && completes(full) {
 			m.certain = true
 			return full, true
 		}
@@ -213,27 +212,35 @@ func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 	return judgement{}, false
 }
 
-// pick returns the best of the candidates, as all rows have it, that holds
-// and is suitable.
+// pick returns the best of the candidates, as all rows have it, that holds and is
+// suitable; if none is, the best that holds.
 func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement, bool) {
 	const together = 24 // judged before they are ranked by their true scores
-	for len(list) > 0 {
-		n := min(together, len(list))
-		m.exact.need(sorted(list[:n]))
+	var other []judgement
+	for part := range slices.Chunk(list, together) {
+		m.exact.need(sorted(part))
 		var held []judgement
-		for _, c := range list[:n] {
-			if j := m.judge(c.set); m.holds(j) && suitable(j) {
+		for _, c := range part {
+			switch j := m.judge(c.set); {
+			case !m.holds(j):
+			case suitable(j):
 				held = append(held, j)
+			default:
+				other = append(other, j)
 			}
 		}
 		if len(held) > 0 {
-			return slices.MinFunc(held, func(a, b judgement) int {
-				return compareCandidates(candidate{a.set, a.score}, candidate{b.set, b.score})
-			}), true
+			return slices.MinFunc(held, compareJudgements), true
 		}
-		list = list[n:]
 	}
-	return judgement{}, false
+	if len(other) == 0 {
+		return judgement{}, false
+	}
+	return slices.MinFunc(other, compareJudgements), true
+}
+
+func compareJudgements(a, b judgement) int {
+	return compareCandidates(candidate{a.set, a.score}, candidate{b.set, b.score})
 }
 
 // pure reports whether nearly all that have the set failed.

@@ -64,8 +64,11 @@ func (m *miner) finding(j judgement) Finding {
 	m.exemplify(&f, set, at)
 	f.Difference = round(m.difference(t))
 	f.Verdict, f.Grade = m.verdict(j, t)
-	m.aliases(&f, set)
+	whole, with := m.among(set, true)
+	m.aliases(&f, set, whole, with)
 	m.argue(&f, j, t)
+	m.untested(&f, set, whole, with)
+	f.Missing = append(f.Missing, m.inForce(j.during)...)
 	return f
 }
 
