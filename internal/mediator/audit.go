@@ -68,6 +68,9 @@ func (a *auditLog) next(e wire.Entry) (entry wire.Entry, puts []Put, drop []stri
 func (a *auditLog) done(e wire.Entry) {
 	a.sequence, a.hash = e.Sequence, e.Hash
 	a.unlogged -= e.Unlogged
+	if e.Sequence > auditEntries {
+		a.first = e.Sequence - auditEntries + 1 // those before were deleted with it
+	}
 }
 
 // quota reports whether one more refusal may be written now, and counts it if

@@ -122,6 +122,7 @@ func New(c Config) (*Mediator, error) {
 	if c.State == nil {
 		return nil, errors.New("mediator state: none given")
 	}
+	c.State = bounded{c.State}
 	c.Cluster = cmp.Or(c.Cluster, "eddy")
 	c.Log = cmp.Or(c.Log, slog.Default())
 	m := &Mediator{config: c, feed: feed{streams: make(map[*stream]bool)}}

@@ -3,6 +3,7 @@ package mediator_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,41 @@ func (s *flaky) Commit(ctx context.Context, ifs []mediator.Condition, puts []med
 		return 0, false, errDown
 	}
 	return revision, ok, err
+}
+
+// silent is a State that does not answer any more once it is told so.
+type silent struct {
+	mediator.State
+	quiet atomic.Bool
+}
+
+func (s *silent) Get(ctx context.Context, key string) (mediator.Value, int64, error) {
+	if s.quiet.Load() {
+		<-ctx.Done()
+		return mediator.Value{}, 0, ctx.Err()
+	}
+	return s.State.Get(ctx, key)
+}
+
+func (s *silent) Commit(ctx context.Context, ifs []mediator.Condition, puts []mediator.Put, deletes ...string) (int64, bool, error) {
+	if s.quiet.Load() {
+		<-ctx.Done()
+		return 0, false, ctx.Err()
+	}
+	return s.State.Commit(ctx, ifs, puts, deletes...)
+}
+
+// It runs on the real clock: who waits for a mutex holds up that of a bubble.
+func TestAStateThatDoesNotAnswerHoldsNobodyUpForLong(t *testing.T) {
+	state := &silent{State: &mediator.Memory{}}
+	f := start(t, state, "flag")
+	state.quiet.Store(true)
+	defer state.quiet.Store(false)
+	began := time.Now()
+	_, err := f.announce(f.announcement("FLAG_OFF", "CANARY", 0))
+	if took := time.Since(began); code(err) != wire.CodeUnavailable || took > 30*time.Second {
+		t.Errorf("%v after %s, want unavailable within seconds", err, took)
+	}
 }
 
 func (s *flaky) Renew(ctx context.Context, id mediator.LeaseID) error {
