@@ -86,7 +86,7 @@ type search struct {
 	dense    bool      // failures are common, so that pure sets are looked for
 	searched []int32   // classes in the order of the search
 	singles  []single
-	nested   []bool // by pair of classes: one has all rows of the other
+	never    []bool // by pair of classes: no set has both
 	walkers  [2]walker
 
 	best shortlist
@@ -151,7 +151,7 @@ func (s *search) run() {
 	for _, x := range s.singles {
 		s.searched = append(s.searched, x.k)
 	}
-	s.nest()
+	s.pair()
 	if len(s.searched) == 0 {
 		return
 	}
@@ -281,25 +281,27 @@ func (w *walker) visit(depth int, k int32, rest []int32) {
 	w.prefix = w.prefix[:depth]
 }
 
-// nest finds the pairs of classes of which one implies the other: no minimal
-// generator has both.
-func (s *search) nest() {
+// pair finds the pairs of classes that no set worth looking at has: of which one
+// implies the other, so that no minimal generator has both, or which too few
+// failures have. Any set with such a pair is then passed over at a glance.
+func (s *search) pair() {
 	n := len(s.classes.list)
-	s.nested = grow(s.nested, n*n)
-	for _, a := range s.searched {
-		for _, b := range s.searched {
-			if a != b && s.fails.implies(a, b) && s.oks.implies(a, b) {
-				s.nested[int(a)*n+int(b)], s.nested[int(b)*n+int(a)] = true, true
+	s.never = grow(s.never, n*n)
+	for i, a := range s.searched {
+		for _, b := range s.searched[:i] {
+			if !s.fails.atLeast(s.least, s.fails.class[a], s.fails.class[b]) ||
+				s.fails.implies(a, b) && s.oks.implies(a, b) || s.fails.implies(b, a) && s.oks.implies(b, a) {
+				s.never[int(a)*n+int(b)], s.never[int(b)*n+int(a)] = true, true
 			}
 		}
 	}
 }
 
 // excluded reports whether k has the same name as an element of the prefix, or
-// goes without saying beside it.
+// never stands beside it.
 func (w *walker) excluded(k int32) bool {
 	for _, p := range w.prefix {
-		if w.classes.list[p].name == w.classes.list[k].name || w.nested[int(p)*len(w.classes.list)+int(k)] {
+		if w.classes.list[p].name == w.classes.list[k].name || w.never[int(p)*len(w.classes.list)+int(k)] {
 			return true
 		}
 	}
