@@ -87,7 +87,7 @@ func (m *miner) prepare() {
 func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	limit := make([]float64, m.options.MaxOrder+1)
 	for k := m.options.MaxOrder; k > 0; k-- {
-		limit[k] = m.options.Alpha / m.tests[k]
+		limit[k] = math.Log(m.options.Alpha / m.tests[k])
 		if k < m.options.MaxOrder {
 			limit[k] = max(limit[k], limit[k+1])
 		}

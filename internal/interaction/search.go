@@ -80,7 +80,7 @@ type search struct {
 	order    int
 	least    int64     // failures on the board that a set must cover
 	price    []float64 // by order: of naming a set, in deviance
-	limit    []float64 // by order: the p that sets of so many elements or more must reach
+	limit    []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample
 	floor    float64   // the score that a set must beat to count at all
 	dense    bool      // failures are common, so that pure sets are looked for
@@ -319,7 +319,7 @@ func (w *walker) excluded(k int32) bool {
 // of the two units at most. The price is that of the sample: what does not stand
 // out by it there is one of the many sets that do so by chance.
 func (w *walker) hopeless(k int, a, e, surprise float64) bool {
-	if e >= a || math.Exp(-surprise*max(1, w.failUnit, w.okUnit)) > w.limit[k] {
+	if e >= a || -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k] {
 		return true
 	}
 	bound := deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e))
