@@ -15,25 +15,24 @@ import (
 // flaky is a State that can be cut off, before a commit or before its answer.
 type flaky struct {
 	mediator.State
-	down, lostAnswer bool
+	down, lostAnswer atomic.Bool
 }
 
 var errDown = errors.New("no quorum")
 
 func (s *flaky) Get(ctx context.Context, key string) (mediator.Value, int64, error) {
-	if s.down {
+	if s.down.Load() {
 		return mediator.Value{}, 0, errDown
 	}
 	return s.State.Get(ctx, key)
 }
 
 func (s *flaky) Commit(ctx context.Context, ifs []mediator.Condition, puts []mediator.Put, deletes ...string) (int64, bool, error) {
-	if s.down {
+	if s.down.Load() {
 		return 0, false, errDown
 	}
 	revision, ok, err := s.State.Commit(ctx, ifs, puts, deletes...)
-	if s.lostAnswer {
-		s.lostAnswer = false
+	if s.lostAnswer.Swap(false) {
 		return 0, false, errDown
 	}
 	return revision, ok, err
@@ -75,7 +74,7 @@ func TestAStateThatDoesNotAnswerHoldsNobodyUpForLong(t *testing.T) {
 }
 
 func (s *flaky) Renew(ctx context.Context, id mediator.LeaseID) error {
-	if s.down {
+	if s.down.Load() {
 		return errDown
 	}
 	return s.State.Renew(ctx, id)
@@ -143,12 +142,12 @@ func TestOneReplicaAtATimeIsTheMediator(t *testing.T) {
 			t.Errorf("the second replica answers %v, want not_active", err)
 		}
 		// The first cannot renew, and does not notice for a moment.
-		cut.down = true
+		cut.down.Store(true)
 		<-time.After(7 * time.Second)
 		if _, err := second.Subjects(t.Context(), "", ""); err != nil {
 			t.Errorf("the second replica: %v, want it to have taken over", err)
 		}
-		cut.down = false
+		cut.down.Store(false)
 		if _, err := confirm(first, "eu"); code(err) != wire.CodeNotActive {
 			t.Errorf("the first confirms although it was deposed: %v", err)
 		}
@@ -168,7 +167,7 @@ func TestWithoutAQuorumNothingIsConfirmedOrCommitted(t *testing.T) {
 		state := &flaky{State: &mediator.Memory{}}
 		f := start(t, state, "flag")
 		f.commit(f.announcement("FLAG_OFF", "CANARY", 0))
-		state.down = true
+		state.down.Store(true)
 		if _, err := confirm(f, "eu"); code(err) != wire.CodeUnavailable {
 			t.Errorf("confirm: %v, want unavailable", err)
 		}
@@ -176,7 +175,7 @@ func TestWithoutAQuorumNothingIsConfirmedOrCommitted(t *testing.T) {
 		if _, err := f.announce(f.announcement("CANARY", "FLAG_OFF", 1)); code(err) != wire.CodeUnavailable {
 			t.Errorf("announce: %v, want unavailable", err)
 		}
-		state.down = false
+		state.down.Store(false)
 		if _, err := f.announce(f.announcement("CANARY", "FLAG_OFF", 1)); err != nil {
 			t.Errorf("with the quorum back: %v", err)
 		}
@@ -187,7 +186,7 @@ func TestACommitWhoseAnswerWasLostIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state := &flaky{State: &mediator.Memory{}}
 		f := start(t, state, "flag")
-		state.lostAnswer = true
+		state.lostAnswer.Store(true)
 		a := f.announcement("FLAG_OFF", "CANARY", 0)
 		if _, err := f.announce(a); code(err) != wire.CodeUnavailable {
 			t.Fatalf("announce: %v, want unavailable", err)
