@@ -206,10 +206,7 @@ func (m *miner) shifted(set []int32, k int32) float64 {
 	var f, n float64
 	for i := range m.ledger.cells {
 		b := &m.ledger.cells[i]
-		var s sum
-		for w := b.from / 64; w*64 < b.to; w++ {
-			m.ledger.count(&s, x.spare[w]&between(w, b.from, b.to), w, b.cell.each)
-		}
+		s := m.ledger.within(b, x.spare)
 		surplus[b.pane] += float64(s.failed)
 		totals[b.pane] += float64(s.total())
 		f, n = f+float64(s.failed), n+float64(s.total())

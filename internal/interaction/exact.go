@@ -481,11 +481,7 @@ func (x *exact) strata() []sum {
 		x.all = grow(x.all, x.l.strata)
 		for i := range x.l.cells {
 			b := &x.l.cells[i]
-			var s sum
-			for w := b.from / 64; w*64 < b.to; w++ {
-				x.l.count(&s, x.alive[w]&between(w, b.from, b.to), w, b.cell.each)
-			}
-			x.all[b.stratum] = x.all[b.stratum].plus(b.settled(s))
+			x.all[b.stratum] = x.all[b.stratum].plus(x.l.within(b, x.alive))
 		}
 	}
 	return x.all

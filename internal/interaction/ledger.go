@@ -410,6 +410,15 @@ func (l *ledger) both(a, b []uint64) sum {
 	return all
 }
 
+// within counts the positions of a mask that lie in a cell.
+func (l *ledger) within(b *berth, mask []uint64) sum {
+	var s sum
+	for w := b.from / 64; w*64 < b.to; w++ {
+		l.count(&s, mask[w]&between(w, b.from, b.to), w, b.cell.each)
+	}
+	return b.settled(s)
+}
+
 // span counts the failures and successes of whole words, from word first on, that
 // are in two masks.
 func (l *ledger) span(a, b []uint64, first int) (s sum) {

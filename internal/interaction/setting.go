@@ -105,10 +105,7 @@ func (c *classes) changes(l *ledger, x *exact, k int32) bool {
 		if could == 0 {
 			continue
 		}
-		var has sum
-		for w := b.from / 64; w*64 < b.to; w++ {
-			l.count(&has, row[w]&between(w, b.from, b.to), w, b.cell.each)
-		}
+		has := l.within(b, row)
 		now := int8(-1)
 		if 2*float64(has.total()) >= could {
 			now = 1
