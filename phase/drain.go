@@ -112,10 +112,14 @@ func (p *Producer) drain(ctx context.Context, srv *http.Server, o DrainOptions, 
 // Drain announces the drain, waits for what the contract wants waited for, and
 // announces the stop; when it returns nil, that is in force and nobody sends any
 // more. It is for subjects that are stopped by somebody else, as by an
-// orchestrator. Of the options it uses the names.
+// orchestrator. A subject that has drained already has nothing to do. Of the options
+// it uses the names.
 func (p *Producer) Drain(ctx context.Context, o DrainOptions) error {
 	o.Drain, o.Stop = cmp.Or(o.Drain, "DRAIN"), cmp.Or(o.Stop, "SHUTDOWN")
 	reason := WithReason(cmp.Or(o.Reason, "the server was told to stop"))
+	if p.Actual().Phase == o.Stop {
+		return nil
+	}
 	if _, ok := p.contract().Transition(p.Actual().Phase, o.Drain); ok {
 		if _, err := p.To(ctx, o.Drain, reason, Urgent()); err != nil {
 			return err
@@ -143,7 +147,8 @@ func ignoreClosed(err error) error {
 
 // PreStop answers an orchestrator's hook before it stops the process: it begins
 // the drain, and answers when the subject may stop, or when the request is given
-// up. It is for processes that do not use ServeAndDrain.
+// up. A process that uses ServeAndDrain as well has drained by the time it is told
+// to stop, and only shuts down then.
 func (p *Producer) PreStop(o DrainOptions) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := p.Drain(r.Context(), o); err != nil {

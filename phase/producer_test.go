@@ -121,6 +121,22 @@ func TestAConsumerThatIsCutOffStopsBeforeTheProducerEnforces(t *testing.T) {
 	})
 }
 
+// A hook drains before the process is told to stop, and then ServeAndDrain does.
+func TestWhoHasDrainedHasNothingToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "drain")
+		p := active(t, f.client(t, "pod"))
+		for range 2 {
+			if err := p.Drain(t.Context(), phase.DrainOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if v := p.Actual(); v.Phase != "SHUTDOWN" || v.Epoch != 3 {
+			t.Errorf("it is in %s, want SHUTDOWN at epoch 3", v)
+		}
+	})
+}
+
 func TestALostAnswerDoesNotCommitTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, "drain")

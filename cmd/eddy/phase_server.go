@@ -115,9 +115,9 @@ func inForce(r wire.Record) string {
 // A producerFlags says whose phase is changed, and who signs.
 type producerFlags struct {
 	server
-	Contract string        `arg:"" help:"The contract, by its name."`
-	Subject  string        `arg:"" help:"The subject's key."`
-	Key      []string      `help:"Sign with this key: its id in the contract, and a PEM file." placeholder:"ID=FILE" required:""`
+	Contract string        `arg:"" env:"EDDY_CONTRACT" help:"The contract, by its name."`
+	Subject  string        `arg:"" env:"EDDY_SUBJECT" help:"The subject's key."`
+	Key      []string      `env:"EDDY_KEY" help:"Sign with this key: its id in the contract, and a PEM file." placeholder:"ID=FILE" required:""`
 	Reason   string        `help:"Why, for the audit log."`
 	Wait     time.Duration `default:"2m" help:"How long to wait until it is in force."`
 	JSON     bool          `name:"json" help:"Print JSON."`
@@ -125,11 +125,7 @@ type producerFlags struct {
 
 // producer returns the producer of the subject, and what ends it.
 func (f producerFlags) producer(ctx context.Context) (*phase.Producer, func(), error) {
-	signers, err := readKeys(f.Key)
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := phase.Dial(phase.Config{URLs: []string{strings.TrimSuffix(f.Server, "/")}, Token: f.Token, Signers: signers})
+	client, err := f.dial()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -140,6 +136,15 @@ func (f producerFlags) producer(ctx context.Context) (*phase.Producer, func(), e
 		return nil, nil, err
 	}
 	return p, end, nil
+}
+
+// dial returns a client that signs with the keys.
+func (f producerFlags) dial() (*phase.Client, error) {
+	signers, err := readKeys(f.Key)
+	if err != nil {
+		return nil, err
+	}
+	return phase.Dial(phase.Config{URLs: []string{strings.TrimSuffix(f.Server, "/")}, Token: f.Token, Signers: signers})
 }
 
 // readKeys reads private keys, each given as ID=FILE.
@@ -238,43 +243,6 @@ func printReceipt(w io.Writer, p *phase.Producer, r phase.Receipt) error {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "no acknowledgement came from %s\n", strings.Join(r.Missing, ", "))
-	return err
-}
-
-// phaseDrainCmd drains a subject.
-type phaseDrainCmd struct {
-	producerFlags
-	To   string `default:"DRAIN" help:"The phase in which callers look elsewhere."`
-	Stop string `default:"SHUTDOWN" help:"The phase in which nothing new comes."`
-}
-
-// Help is shown by --help after the flags.
-func (phaseDrainCmd) Help() string {
-	return `Examples:
-  eddy phase drain rolling-drain shop/checkout/pod-7 --key checkout=checkout.pem
-As a preStop hook of a container that does not use the Go package:
-  lifecycle: {preStop: {exec: {command: [eddy, phase, drain, rolling-drain, $(SUBJECT), --key, checkout=/keys/checkout.pem]}}}
-
-It returns when nobody who watches sends any more, and stops nothing itself.`
-}
-
-// Run drains.
-func (c *phaseDrainCmd) Run(ctx context.Context, std stdio) error {
-	limit, stop := context.WithTimeout(ctx, c.Wait)
-	defer stop()
-	p, end, err := c.producer(limit)
-	if err != nil {
-		return err
-	}
-	defer end()
-	began := time.Now()
-	if err := p.Drain(limit, phase.DrainOptions{Drain: phase.Name(c.To), Stop: phase.Name(c.Stop), Reason: c.Reason}); err != nil {
-		return no(std, err)
-	}
-	if c.JSON {
-		return printJSON(std.out, p.Actual())
-	}
-	_, err = fmt.Fprintf(std.out, "%s after %s: it may be stopped\n", p.Actual(), time.Since(began).Round(time.Millisecond))
 	return err
 }
 
