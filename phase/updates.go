@@ -56,8 +56,9 @@ func (w *Watch) subscribe() *updates {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u := &updates{wake: make(chan struct{}, 1), old: make(map[string]View), now: make(map[string]View)}
+	now := w.client.config.Clock()
 	for key, f := range w.subjects {
-		u.old[key], u.now[key] = View{Subject: Subject{w.name, key}}, w.view(key, f)
+		u.old[key], u.now[key] = View{Subject: Subject{w.name, key}}, w.view(key, f, now)
 	}
 	w.updates[u] = true
 	return u

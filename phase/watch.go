@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"sync"
@@ -35,7 +36,14 @@ type Watch struct {
 
 	mu       sync.Mutex
 	subjects map[string]*followed
-	have     int64 // the revision of the last confirm
+	// strangers counts what is under way to subjects that nothing was heard of.
+	strangers map[string]int
+	have      int64         // the revision of the last confirm
+	sent      time.Duration // when the last confirm was sent that was answered
+	// spread is over how long the mediator wants acknowledgements to be sent, and
+	// acking says that one of this watch is waiting for its time.
+	spread time.Duration
+	acking bool
 	// registration is that of the last confirm; another one has no acks.
 	registration string
 	updates      map[*updates]bool
@@ -80,7 +88,7 @@ func (c *Client) Watch(ctx context.Context, contractName, selector, role string,
 	}
 	w := &Watch{
 		client: c, contract: k, name: contractName, consumer: c.unique(), selector: selector, role: r, rules: protocol.BeliefRules{TTL: r.BeliefTTL},
-		again: make(chan struct{}, 1), subjects: make(map[string]*followed), updates: make(map[*updates]bool),
+		again: make(chan struct{}, 1), subjects: make(map[string]*followed), strangers: make(map[string]int), updates: make(map[*updates]bool),
 	}
 	for _, option := range options {
 		option(w)
@@ -126,7 +134,7 @@ func (w *Watch) busy() bool {
 			return true
 		}
 	}
-	return false
+	return len(w.strangers) > 0
 }
 
 // run confirms on the clock, and at once when there is something to say.
@@ -202,7 +210,8 @@ func (w *Watch) pendingAcks() (int64, []wire.Ack) {
 func (w *Watch) confirmed(sent time.Duration, q wire.ConfirmRequest, answer wire.Confirm) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.have = answer.Revision
+	w.have, w.sent, w.spread = answer.Revision, sent, time.Duration(answer.AckWithin)*time.Millisecond
+	now := w.client.config.Clock()
 	for _, ack := range q.Acks {
 		if f := w.subjects[ack.Key]; f != nil {
 			f.acked = ack
@@ -219,12 +228,36 @@ func (w *Watch) confirmed(sent time.Duration, q wire.ConfirmRequest, answer wire
 	}
 	more := false
 	for key, f := range w.subjects {
-		more = w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefConfirmed, Sent: sent, Epoch: Epoch(f.record.Epoch)}) || more
+		more = w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefConfirmed, Now: now, Sent: sent, Epoch: Epoch(f.record.Epoch)}) || more
 	}
 	w.save()
 	if more {
-		w.confirmNow()
+		w.acknowledge()
 	}
+}
+
+// acknowledge sees to it that what was acknowledged is sent: at once, or where
+// there are many consumers, at this one's place in the time that they share. The
+// caller holds the lock.
+func (w *Watch) acknowledge() {
+	if w.spread == 0 {
+		w.confirmNow()
+		return
+	}
+	if w.acking {
+		return
+	}
+	w.acking = true
+	const places = 1 << 10
+	place := crc32.ChecksumIEEE([]byte(w.consumer)) % places
+	time.AfterFunc(w.spread*time.Duration(place)/places, func() {
+		w.mu.Lock()
+		w.acking = false
+		w.mu.Unlock()
+		if _, acks := w.pendingAcks(); len(acks) > 0 { // else a confirm took it along meanwhile
+			w.confirmNow()
+		}
+	})
 }
 
 // learn notes a record. The caller holds the lock.
@@ -235,6 +268,8 @@ func (w *Watch) learn(r wire.Record) *followed {
 			return &followed{phases: make(map[Epoch]Name)}
 		}
 		f = &followed{phases: make(map[Epoch]Name)}
+		f.belief.Older = w.strangers[r.Key]
+		delete(w.strangers, r.Key)
 		w.subjects[r.Key] = f
 	}
 	if r.Epoch < f.record.Epoch {
@@ -245,11 +280,10 @@ func (w *Watch) learn(r wire.Record) *followed {
 	return f
 }
 
-// step moves the belief about one subject, and reports whether there is an
-// acknowledgement to send. The caller holds the lock.
+// step moves the belief about one subject at in.Now, and reports whether there is
+// an acknowledgement to send. The caller holds the lock.
 func (w *Watch) step(key string, f *followed, in protocol.BeliefInput) (ack bool) {
-	before := w.view(key, f)
-	in.Now = w.client.config.Clock()
+	before := w.view(key, f, in.Now)
 	var out protocol.BeliefOutput
 	f.belief, out = f.belief.Step(w.rules, in)
 	if f.last = cmp.Or(f.phases[f.belief.Floor], f.last); len(f.phases) > 1 {
@@ -258,7 +292,7 @@ func (w *Watch) step(key string, f *followed, in protocol.BeliefInput) (ack bool
 	if f.belief.Held && f.belief.Epoch >= f.hinted {
 		f.hint = ""
 	}
-	after := w.view(key, f)
+	after := w.view(key, f, in.Now)
 	if out.Expired && !out.Changed {
 		w.client.signals.ended(w.ctx, w.role.Name, after)
 	}
@@ -276,8 +310,9 @@ func (w *Watch) step(key string, f *followed, in protocol.BeliefInput) (ack bool
 func (w *Watch) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := w.client.config.Clock()
 	for key, f := range w.subjects {
-		w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefTick})
+		w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefTick, Now: now})
 	}
 }
 
@@ -285,22 +320,26 @@ func (w *Watch) tick() {
 func (w *Watch) pushed(r wire.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.subjects[r.Key] == nil {
-		w.learn(r)
-		w.confirmNow() // it is not believed before a confirm
-		return
-	}
+	now := w.client.config.Clock()
+	fresh := w.subjects[r.Key] == nil
 	f := w.learn(r)
-	if w.step(r.Key, f, protocol.BeliefInput{Event: protocol.BeliefPushed, Epoch: Epoch(r.Epoch)}) {
-		w.confirmNow()
+	if fresh {
+		// The last confirm did not name it: at that time it was not announced yet, so
+		// what was confirmed of it is epoch 0.
+		f.belief, _ = f.belief.Step(w.rules, protocol.BeliefInput{Event: protocol.BeliefConfirmed, Now: now, Sent: w.sent})
+	}
+	if w.step(r.Key, f, protocol.BeliefInput{Event: protocol.BeliefPushed, Now: now, Epoch: Epoch(r.Epoch)}) {
+		w.acknowledge()
+	}
+	if !f.belief.Held {
+		w.confirmNow() // news alone makes no belief
 	}
 	w.save()
 }
 
-// view is what is believed about a subject now. The caller holds the lock.
-func (w *Watch) view(key string, f *followed) View {
+// view is what is believed about a subject at a time. The caller holds the lock.
+func (w *Watch) view(key string, f *followed, now time.Duration) View {
 	v := View{Subject: Subject{w.name, key}, Last: f.last, Epoch: f.belief.Floor}
-	now := w.client.config.Clock()
 	ends, held := f.belief.Expires(w.rules)
 	if held && now <= ends {
 		v.Phase, v.Known, v.Epoch, v.Age = f.phases[f.belief.Epoch], true, f.belief.Epoch, now-f.belief.Sent
@@ -317,7 +356,7 @@ func (w *Watch) Get(key string) View {
 	if f == nil {
 		return View{Subject: Subject{w.name, key}}
 	}
-	return w.view(key, f)
+	return w.view(key, f, w.client.config.Clock())
 }
 
 // Views returns what is believed about all subjects, sorted by key.
@@ -325,8 +364,9 @@ func (w *Watch) Views() []View {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	views := make([]View, 0, len(w.subjects))
+	now := w.client.config.Clock()
 	for _, key := range slices.Sorted(maps.Keys(w.subjects)) {
-		views = append(views, w.view(key, w.subjects[key]))
+		views = append(views, w.view(key, w.subjects[key], now))
 	}
 	return views
 }
@@ -342,7 +382,8 @@ func (w *Watch) Can(key, action string) (View, bool) {
 	if f == nil {
 		return View{Subject: Subject{w.name, key}}, w.role.DoesUnknown(action)
 	}
-	return w.can(key, f, action, w.panicking())
+	now := w.client.config.Clock()
+	return w.can(key, f, action, now, w.panicking(now))
 }
 
 // Allowed returns the subjects to which this role may do an action now, sorted
@@ -350,10 +391,11 @@ func (w *Watch) Can(key, action string) (View, bool) {
 func (w *Watch) Allowed(action string) []View {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	panicking := w.panicking()
+	now := w.client.config.Clock()
+	panicking := w.panicking(now)
 	var views []View
 	for _, key := range slices.Sorted(maps.Keys(w.subjects)) {
-		if v, ok := w.can(key, w.subjects[key], action, panicking); ok {
+		if v, ok := w.can(key, w.subjects[key], action, now, panicking); ok {
 			views = append(views, v)
 		}
 	}
@@ -361,8 +403,8 @@ func (w *Watch) Allowed(action string) []View {
 }
 
 // can decides about one subject. The caller holds the lock.
-func (w *Watch) can(key string, f *followed, action string, panicking bool) (View, bool) {
-	v := w.view(key, f)
+func (w *Watch) can(key string, f *followed, action string, now time.Duration, panicking bool) (View, bool) {
+	v := w.view(key, f, now)
 	if w.ctx.Err() != nil {
 		return v, false
 	}
@@ -379,11 +421,10 @@ func (w *Watch) can(key string, f *followed, action string, panicking bool) (Vie
 
 // panicking reports whether more subjects are unknown than the contract thinks
 // can be the subjects' own doing. The caller holds the lock.
-func (w *Watch) panicking() bool {
+func (w *Watch) panicking(now time.Duration) bool {
 	if w.role.PanicThreshold == 0 || len(w.subjects) == 0 {
 		return false
 	}
-	now := w.client.config.Clock()
 	unknown := 0
 	for _, f := range w.subjects {
 		if ends, held := f.belief.Expires(w.rules); !held || now > ends {
@@ -434,9 +475,10 @@ func (w *Watch) Begin(ctx context.Context, key, action string) (Ticket, error) {
 	defer w.mu.Unlock()
 	f := w.subjects[key]
 	t := Ticket{View: View{Subject: Subject{w.name, key}}}
+	now := w.client.config.Clock()
 	ok := f == nil && w.role.DoesUnknown(action)
 	if f != nil {
-		t.View, ok = w.can(key, f, action, w.panicking())
+		t.View, ok = w.can(key, f, action, now, w.panicking(now))
 	}
 	if !ok {
 		return t, fmt.Errorf("%w: %s may not %s while it believes %s", ErrRefused, w.role.Name, action, t.View)
@@ -446,19 +488,29 @@ func (w *Watch) Begin(ctx context.Context, key, action string) (Ticket, error) {
 		Role: w.role.Name, Action: action,
 	}
 	w.client.signals.believes(ctx, w.contract, w.role.Name, action, t.View)
-	if f != nil {
-		w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefBegin})
-		held, epoch := f.belief.Held, f.belief.Under
-		t.done = sync.OnceFunc(func() { w.finish(key, f, held, epoch) })
+	if f == nil {
+		w.strangers[key]++
+		t.done = sync.OnceFunc(func() { w.finish(key, false, 0) })
+		return t, nil
 	}
+	w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefBegin, Now: now})
+	held, epoch := f.belief.Held, f.belief.Under
+	t.done = sync.OnceFunc(func() { w.finish(key, held, epoch) })
 	return t, nil
 }
 
 // finish ends an action that was begun under an epoch, or under none.
-func (w *Watch) finish(key string, f *followed, held bool, epoch Epoch) {
+func (w *Watch) finish(key string, held bool, epoch Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefDone, WasHeld: held, Epoch: epoch}) {
-		w.confirmNow()
+	f := w.subjects[key]
+	if f == nil {
+		if w.strangers[key]--; w.strangers[key] == 0 {
+			delete(w.strangers, key)
+		}
+		return
+	}
+	if w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefDone, Now: w.client.config.Clock(), WasHeld: held, Epoch: epoch}) {
+		w.acknowledge()
 	}
 }

@@ -29,6 +29,13 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if order := os.Getenv(childCrowd); order != "" {
+		if err := beCrowd(order); err != nil {
+			fmt.Fprintln(os.Stderr, "crowd:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if dir := os.Getenv(childData); dir != "" {
 		if err := serve(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)

@@ -347,7 +347,7 @@ func (m *Mediator) put(ctx context.Context, r *request) (wire.Receipt, error) {
 	s.record, s.stored, s.pending = next, revision, nil
 	r.state.subjects[r.Subject] = s
 	m.metrics.committed(r.contract.ID(), r.From, r.To)
-	m.tell(s)
+	m.tell(s, true)
 	registered := len(r.state.watching(r.Subject, r.now))
 	m.emitAnnounced(next, registered, r.keyIDs)
 	if m.config.Committed != nil {

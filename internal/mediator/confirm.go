@@ -17,6 +17,18 @@ import (
 // its beliefs do not last longer.
 const registrationTime = 15 * time.Second
 
+// ackTime is about what one acknowledgement costs, so that those of an
+// announcement take no more than half a processor while they come in.
+const ackTime = 250 * time.Microsecond
+
+// countTime is how long to wait for more before acknowledgements are counted
+// again, for each consumer that has to be asked, and settledTime how long who
+// waits for all may be left without news of some.
+const (
+	countTime   = 5 * time.Microsecond
+	settledTime = 50 * time.Millisecond
+)
+
 // maxMissing is how many consumers are named of those that have not
 // acknowledged.
 const maxMissing = 20
@@ -53,7 +65,10 @@ func (m *Mediator) Confirm(ctx context.Context, q wire.ConfirmRequest) (wire.Con
 	if err != nil {
 		return wire.Confirm{}, err
 	}
-	answer := wire.Confirm{Revision: m.revision, Full: q.Have == 0 || q.Have > m.revision, Registration: registration}
+	answer := wire.Confirm{
+		Revision: m.revision, Full: q.Have == 0 || q.Have > m.revision, Registration: registration,
+		AckWithin: (time.Duration(len(c.consumers)) * ackTime).Milliseconds(),
+	}
 	if !answer.Full && q.Have == m.revision {
 		return answer, nil
 	}
@@ -228,22 +243,31 @@ func longestWait(c *contract.Contract) time.Duration {
 	return longest
 }
 
-// Settled waits until more consumers of a subject have acknowledged an epoch
-// than the caller knows of, or the time is over, and says how many have.
+// Settled waits until all consumers of a subject have acknowledged an epoch, or
+// some while after more have than the caller knows of, or the time is over, and
+// says how many have.
 func (m *Mediator) Settled(ctx context.Context, q wire.SettledRequest) (wire.Settled, error) {
 	const longest = 15 * time.Second // what a web server lets a question take, and some
 	ctx, stop := context.WithTimeout(ctx, min(time.Duration(q.Within)*time.Millisecond, longest))
 	defer stop()
 	wake := make(chan struct{}, 1)
 	defer m.unwatch(q, wake)
+	var partly <-chan time.Time
 	for {
 		t, again, err := m.askSettled(ctx, q, wake)
-		if err != nil || t.Applied > q.Applied || t.Quiesced > q.Quiesced || t.Registered > 0 && t.Quiesced == t.Registered {
+		applied := t.Applied == t.Registered && t.Applied > q.Applied
+		if err != nil || t.Registered > 0 && (t.Quiesced == t.Registered || applied) {
 			return t, err
+		}
+		if partly == nil && (t.Applied > q.Applied || t.Quiesced > q.Quiesced) {
+			partly = time.After(settledTime)
 		}
 		select {
 		case <-wake:
+			<-time.After(time.Duration(t.Registered) * countTime)
 		case <-again:
+		case <-partly:
+			return t, nil
 		case <-ctx.Done():
 			return t, nil
 		}
@@ -320,7 +344,7 @@ func (m *Mediator) Enforced(ctx context.Context, q wire.Enforced, sender string)
 	m.audit.done(entry)
 	next.Revision = revision
 	s.record, s.stored = next, revision
-	m.tell(s)
+	m.tell(s, false) // nobody acts on it
 	return nil
 }
 

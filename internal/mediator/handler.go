@@ -187,7 +187,7 @@ func (m *Mediator) getWatch(w http.ResponseWriter, r *http.Request) {
 		}
 		return control.Flush()
 	}
-	err = m.Watch(r.Context(), q.Get("contract"), q.Get("select"), int64(from), func(revision int64, changed []wire.Record) error {
+	err = m.Watch(r.Context(), q.Get("contract"), q.Get("select"), int64(from), func(revision int64, changed []*News) error {
 		return send(events(revision, changed))
 	})
 	if err != nil && !begun {
@@ -195,20 +195,18 @@ func (m *Mediator) getWatch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// events writes records as events. Without any it is a comment, which keeps the
+// events writes news as events. Without any it is a comment, which keeps the
 // connection and shows that it is alive.
-func events(revision int64, changed []wire.Record) []byte {
-	var text []byte
-	for _, record := range changed {
-		data, err := json.Marshal(record)
-		if err != nil {
-			continue // it holds nothing that JSON cannot
-		}
-		text = append(text, "id: "+strconv.FormatInt(record.Revision, 10)+"\nevent: change\ndata: "...)
-		text = append(append(text, data...), "\n\n"...)
-	}
-	if len(text) == 0 {
+func events(revision int64, changed []*News) []byte {
+	switch len(changed) {
+	case 0:
 		return []byte(": at " + strconv.FormatInt(revision, 10) + "\n\n")
+	case 1:
+		return changed[0].event
+	}
+	var text []byte
+	for _, n := range changed {
+		text = append(text, n.event...)
 	}
 	return text
 }

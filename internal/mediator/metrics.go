@@ -1,13 +1,10 @@
 package mediator
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"example.test/eddy/phase/wire"
 )
 
 // metrics are the mediator's own figures; the zero value counts nothing. No
@@ -16,6 +13,7 @@ type metrics struct {
 	transitions *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
 	flaps       *prometheus.CounterVec
+	news        prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer, m *Mediator) (metrics, error) {
@@ -32,6 +30,10 @@ func newMetrics(r prometheus.Registerer, m *Mediator) (metrics, error) {
 		flaps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "eddy_phase_flaps_total", Help: "Times that a subject went back and forth more often than its contract allows.",
 		}, []string{"contract"}),
+		news: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "eddy_phase_news_seconds", Help: "Time from a commit until its news was written to a stream.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .075, .1, .15, .2, .3, .4, .5, 1, 2.5},
+		}),
 	}
 	active := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "eddy_phase_mediator_active", Help: "1 while this replica is the mediator.",
@@ -42,7 +44,7 @@ func newMetrics(r prometheus.Registerer, m *Mediator) (metrics, error) {
 	consumers := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "eddy_phase_consumers", Help: "Consumers that are registered.",
 	}, func() float64 { _, _, consumers := m.count(); return consumers })
-	for _, c := range []prometheus.Collector{k.transitions, k.refusals, k.flaps, active, subjects, consumers} {
+	for _, c := range []prometheus.Collector{k.transitions, k.refusals, k.flaps, k.news, active, subjects, consumers} {
 		if err := r.Register(c); err != nil {
 			return metrics{}, fmt.Errorf("mediator metrics: %w", err)
 		}
@@ -82,7 +84,11 @@ func (k metrics) flapped(contract string) {
 	}
 }
 
-// sortRecords sorts by revision, in which order they were committed.
-func sortRecords(list []wire.Record) {
-	slices.SortFunc(list, func(a, b wire.Record) int { return cmp.Compare(a.Revision, b.Revision) })
+// told counts how long news took to be written to one stream.
+func (k metrics) told(news []*News) {
+	for _, n := range news {
+		if k.news != nil && !n.committed.IsZero() {
+			k.news.Observe(time.Since(n.committed).Seconds())
+		}
+	}
 }

@@ -231,7 +231,7 @@ func TestNewsGoesOnWhereAStreamEnded(t *testing.T) {
 			want int
 		}{{0, 1}, {first.Revision - 1, 1}, {f.records()[0].Revision, 0}, {1 << 40, 1}} {
 			ctx, stop := context.WithCancel(t.Context())
-			err := f.Watch(ctx, "flag", "", tt.from, func(_ int64, changed []wire.Record) error {
+			err := f.Watch(ctx, "flag", "", tt.from, func(_ int64, changed []*mediator.News) error {
 				if len(changed) != tt.want {
 					t.Errorf("from %d: %d records, want %d", tt.from, len(changed), tt.want)
 				}

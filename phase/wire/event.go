@@ -16,10 +16,11 @@ func ReadEvents(body io.Reader, each func(id string, r Record)) error {
 	lines.Buffer(make([]byte, 0, 4<<10), 2*MaxBody)
 	var id, data string
 	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ":")
+		line := lines.Text()
+		field, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
-		case lines.Text() == "":
+		case line == "":
 			var r Record
 			if data != "" && json.Unmarshal([]byte(data), &r) == nil {
 				each(id, r)

@@ -139,6 +139,9 @@ type Confirm struct {
 	// Registration changes when the mediator has forgotten the consumer meanwhile,
 	// and with it what it had acknowledged.
 	Registration string `json:"registration"`
+	// AckWithin is over how many milliseconds consumers should spread what they
+	// acknowledge next, since there are many of them.
+	AckWithin int64 `json:"ack_within_ms,omitempty"`
 }
 
 // LeaseRequest is about the lease of a subject. The path ends in what to do.
