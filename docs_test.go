@@ -71,7 +71,7 @@ func TestWordsExplainEveryFixedValue(t *testing.T) {
 		{"internal/incident/incident.go", "State"},
 		{"internal/access/role.go", "Role"},
 		{"internal/experiment/verdict.go", "Verdict"},
-		{"internal/scenario/reproduce.go", "Status"},
+		{"internal/incident/experiment.go", "Status"},
 		{"internal/scenario/match.go", "Match"},
 	} {
 		values := constants(t, from.file, from.typeName)

@@ -180,6 +180,9 @@ func printIncident(w io.Writer, k incident.Incident) error {
 	}
 	p.line("")
 	p.wrap("Next: ", k.Next())
+	if e := k.Experiment(); e != nil {
+		p.wrap("Experiment: ", e.Sentence()+".")
+	}
 	if k.Finding != nil {
 		p.finding(*k.Finding, false)
 		p.traces(*k.Finding)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,8 +25,17 @@ import (
 // startServer runs a server that answers fast, and returns its addresses.
 func startServer(t *testing.T) (url, otlp string) {
 	t.Helper()
+	url, otlp, stop := startServerAt(t, t.TempDir())
+	t.Cleanup(stop)
+	return url, otlp
+}
+
+// startServerAt runs one over a data directory until stop, which waits for its
+// end.
+func startServerAt(t *testing.T, data string) (url, otlp string, stop func()) {
+	t.Helper()
 	o := app.Options{
-		Data: t.TempDir(), Web: "127.0.0.1:0", Step: 300 * time.Millisecond,
+		Data: data, Web: "127.0.0.1:0", Step: 300 * time.Millisecond,
 		Analysis: pipeline.Config{Request: request.Config{Quiet: 300 * time.Millisecond}},
 	}
 	o.Ingest.GRPC, o.Ingest.HTTP = "off", "127.0.0.1:0"
@@ -33,17 +43,16 @@ func startServer(t *testing.T) (url, otlp string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	_, address := server.OTLP()
+	return server.URL(), "http://" + address, sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("server: %v", err)
 		}
 	})
-	_, address := server.OTLP()
-	return server.URL(), "http://" + address
 }
 
 // sendFailures sends requests of the last minute, of which those that meet
@@ -85,13 +94,9 @@ func eddy(t *testing.T, args ...string) (out, errs string, status int) {
 	return o.String(), e.String(), status
 }
 
-func TestIncidentsAndShowPrintWhatTheServerFound(t *testing.T) {
-	url, otlp := startServer(t)
-	out, errs, status := eddy(t, "incidents", "--server", url)
-	if status != 0 || out != "No open incidents.\n" {
-		t.Fatalf("on a server without traffic, incidents printed %q, %q, status %d", out, errs, status)
-	}
-	sendFailures(t, otlp)
+// explained waits for an incident that has a finding, and lists all.
+func explained(t *testing.T, url string) []incident.Incident {
+	t.Helper()
 	var list []incident.Incident
 	deadline, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
@@ -111,6 +116,17 @@ func TestIncidentsAndShowPrintWhatTheServerFound(t *testing.T) {
 			t.Fatalf("incidents --json printed %q: %v", out, err)
 		}
 	}
+	return list
+}
+
+func TestIncidentsAndShowPrintWhatTheServerFound(t *testing.T) {
+	url, otlp := startServer(t)
+	out, errs, status := eddy(t, "incidents", "--server", url)
+	if status != 0 || out != "No open incidents.\n" {
+		t.Fatalf("on a server without traffic, incidents printed %q, %q, status %d", out, errs, status)
+	}
+	sendFailures(t, otlp)
+	list := explained(t, url)
 	k := list[0]
 	out, _, status = eddy(t, "incidents", "--server", url)
 	if status != 0 || !strings.Contains(out, string(k.ID)) || !strings.Contains(out, "open") || !strings.Contains(out, "shop 2.0.0") {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -30,6 +31,7 @@ type reproduceCmd struct {
 	Scenario string `help:"The system: a file, or the name of a scenario that comes with Eddy." placeholder:"FILE|NAME"`
 	Live     bool   `help:"Ask the services of the demo's shop, which are opened for it on loopback, and not the simulator."`
 	Points   int    `default:"5" help:"At how many places in the ranges of what is not known (uncertain) to ask."`
+	Record   bool   `default:"true" negatable:"" help:"Record the result with the incident, if ID names one (needs a token of role operator where tokens are required)."`
 	Workers  int    `help:"How many runs go on at the same time (default: one a core)."`
 	JSON     bool   `name:"json" help:"Print JSON."`
 }
@@ -45,7 +47,8 @@ func (reproduceCmd) Help() string {
 The scenario must have a condition for each of the finding's, which says what it
 does to the system; the experiment then says whether exactly these do the harm.
 "eddy sim import" makes a scenario of recorded traces, to which the conditions
-are to be added. The exit status is 0 if the finding is confirmed, and 1 if it is
+are to be added. The incident is then confirmed or refuted: the result is sent
+to the server, which keeps it and shows it (not with --no-record). The exit status is 0 if the finding is confirmed, and 1 if it is
 refuted, or if it depends on what is not known.`
 }
 
@@ -83,9 +86,26 @@ func (c *reproduceCmd) Run(ctx context.Context, std stdio) error {
 	} else {
 		err = printReproduction(std.out, f, r)
 	}
-	if err == nil && r.Status != scenario.Confirmed {
+	if err == nil && c.ID != "" && c.Record {
+		err = c.record(ctx, std.err, r.Experiment(f.Conditions))
+	}
+	if err == nil && r.Status != incident.Confirmed {
 		err = errNo
 	}
+	return err
+}
+
+// record gives the incident the result.
+func (c *reproduceCmd) record(ctx context.Context, w io.Writer, e incident.Experiment) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	var k incident.Incident
+	if err := c.ask(ctx, http.MethodPost, "/api/v1/incidents/"+url.PathEscape(c.ID)+"/experiments", body, &k); err != nil {
+		return fmt.Errorf("record: the result stands, but the incident does not have it: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "recorded: incident %s is %s, with %s\n", k.ID, k.Status, wording.Plural(len(k.Experiments), "experiment"))
 	return err
 }
 
@@ -139,7 +159,7 @@ func live(ctx context.Context, of []condition.Condition, change func(*experiment
 		return scenario.Reproduction{}, err
 	}
 	status := scenario.StatusOf(&r, o.Factors)
-	return scenario.Reproduction{Status: status, Factors: o.Factors, Points: []scenario.Point{{Result: r, Status: status}}}, nil
+	return scenario.Reproduction{System: "the demo's shop", Live: true, Status: status, Factors: o.Factors, Points: []scenario.Point{{Result: r, Status: status}}}, nil
 }
 
 func unknownLive(c condition.Condition, has []condition.Condition) error {

@@ -147,7 +147,7 @@ func (a *App) serve(ctx context.Context, tokens *access.List) error {
 		return nil
 	})
 	config := web.Config{
-		Records: a.store, Changes: a.ingest.Changes(),
+		Records: a.store, Changes: a.ingest.Changes(), Experiments: a.record,
 		Metrics:  promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Coverage: a.coverage, Health: a.health, Graph: a.pipeline.Graph,
 		Hosts: a.options.Hosts, Access: tokens,

@@ -51,6 +51,11 @@ type Incident struct {
 	Entries []request.Entry `json:"entries"`
 	// Finding explains the failures; nil for an incident that nothing explains.
 	Finding *interaction.Finding `json:"finding,omitempty"`
+	// Status is what experiments make of the finding; empty without one.
+	Status Status `json:"status,omitempty"`
+	// Experiments are those that were made about it, oldest first. One that asked
+	// about conditions that the finding no longer has says nothing of the status.
+	Experiments []Experiment `json:"experiments,omitempty"`
 	// Missing says what would be needed to explain it, or to be surer.
 	Missing []string `json:"missing"`
 	// Timeline is what happened, oldest first.
@@ -63,7 +68,8 @@ type Incident struct {
 type Moment struct {
 	Time time.Time `json:"time"`
 	// What is "change", "first seen", "first failure", "opened", "explained",
-	// "reworded", "mitigated", "reopened" or "resolved".
+	// "reworded", "mitigated", "reopened", "resolved", or what an experiment made
+	// of the finding: "confirmed", "refuted" or "unsettled".
 	What string `json:"what"`
 	Text string `json:"text"`
 	// Change is set where a change is the moment.

@@ -25,6 +25,9 @@ func (i *Incident) Next() string {
 		return "Open the traces of the failures: nothing on record sets them apart yet."
 	}
 	f := i.Finding
+	if i.Status == Refuted {
+		return "Look for another cause: an experiment refutes this one. Open the traces of the failures."
+	}
 	if len(f.Aliases) > 0 {
 		a := f.Aliases[0]
 		return fmt.Sprintf("Tell %s and %s apart: in this data they go together. Move one of them without the other.", a.Of, a.Condition)

@@ -104,6 +104,7 @@ func NewTracker(c Config, known []Incident) *Tracker {
 	t := &Tracker{config: c.withDefaults()}
 	for _, k := range known {
 		x := &tracked{Incident: k}
+		x.settle()
 		if k.Finding != nil {
 			x.reworded(*k.Finding)
 		}
@@ -187,6 +188,7 @@ func (k *tracked) clone() Incident {
 	c.Entries = slices.Clone(c.Entries)
 	c.Missing = slices.Clone(c.Missing)
 	c.Timeline = slices.Clone(c.Timeline)
+	c.Experiments = slices.Clone(c.Experiments)
 	if c.Finding != nil {
 		f := *c.Finding
 		c.Finding = &f
@@ -339,6 +341,7 @@ func (k *tracked) explainedBy(s Step, f *interaction.Finding, missing []string, 
 		what = "reworded"
 	}
 	k.Finding, k.dirty = &finding, true
+	k.settle()
 	k.Entries = entriesOf(covered)
 	k.Title = interaction.Sentence(finding, subject(k.Entries), k.Outcome.String())
 	k.Missing = merge(f.Missing, missing, s.Missing)

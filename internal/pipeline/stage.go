@@ -279,4 +279,8 @@ func (p *Pipeline) Drain(now time.Time) {
 }
 
 // Incidents returns all that the pipeline knows, the oldest first.
-func (p *Pipeline) Incidents() []incident.Incident { return p.tracker.Incidents() }
+func (p *Pipeline) Incidents() []incident.Incident {
+	p.saving.Lock()
+	defer p.saving.Unlock()
+	return p.tracker.Incidents()
+}

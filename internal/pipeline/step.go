@@ -81,16 +81,19 @@ func rolesOf(rules []condition.RoleRule) error {
 	return err
 }
 
-// A Pipeline holds what the analysis remembers between steps. Add and Step may
-// be called at the same time from two goroutines; two Steps may not.
+// A Pipeline holds what the analysis remembers between steps. Add, Step and
+// Record may be called at the same time from several goroutines; two Steps may
+// not.
 type Pipeline struct {
-	config  Config
-	store   Store
-	log     *slog.Logger
+	config Config
+	store  Store
+	log    *slog.Logger
+	missed map[request.Outcome]int // analyses in a row that were given up
+	mined  map[request.Outcome]*interaction.Window
+
+	saving  sync.Mutex // guards what follows, and is held while it is saved
 	tracker *incident.Tracker
-	unsaved Result                  // what the store refused
-	missed  map[request.Outcome]int // analyses in a row that were given up
-	mined   map[request.Outcome]*interaction.Window
+	unsaved Result // what the store refused
 
 	mu         sync.Mutex // guards what follows, which Add and Step share
 	assembler  *request.Assembler
@@ -137,6 +140,8 @@ func (p *Pipeline) Step(ctx context.Context, now time.Time) (Result, error) {
 			r.Findings[outcome] = found
 		}
 	}
+	p.saving.Lock()
+	defer p.saving.Unlock()
 	r.Incidents = p.tracker.Update(p.evidence(r, kept))
 	r.Observations = thin(r.Observations, p.config.MaxSaved)
 	whole := merge(p.unsaved, r)
@@ -146,4 +151,23 @@ func (p *Pipeline) Step(ctx context.Context, now time.Time) (Result, error) {
 	}
 	p.unsaved = Result{}
 	return whole, nil
+}
+
+// Record gives an incident the result of an experiment, and saves it. It
+// returns the incident as it is then. Errors wrap incident.ErrUnknown and
+// incident.ErrOther, or are the store's: then nothing was recorded.
+func (p *Pipeline) Record(ctx context.Context, id incident.ID, e incident.Experiment) (incident.Incident, error) {
+	p.saving.Lock()
+	defer p.saving.Unlock()
+	return p.tracker.Record(id, e, func(k incident.Incident) error {
+		if err := p.store.Save(ctx, Result{Incidents: []incident.Incident{k}}); err != nil {
+			return fmt.Errorf("save incident %s: %w", id, err)
+		}
+		for i := range p.unsaved.Incidents { // or a later step would save it as it was
+			if p.unsaved.Incidents[i].ID == id {
+				p.unsaved.Incidents[i] = k
+			}
+		}
+		return nil
+	})
 }

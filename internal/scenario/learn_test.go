@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/experiment"
+	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/scenario"
 	"example.test/eddy/internal/sim"
@@ -130,7 +131,7 @@ func TestAFindingThatHoldsOnlyForSomeCapacitiesIsUnsettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Status != scenario.Unsettled || r.Points[0].Status != scenario.Confirmed || r.Points[1].Status != scenario.Refuted {
+	if r.Status != incident.Unsettled || r.Points[0].Status != incident.Confirmed || r.Points[1].Status != incident.Refuted {
 		t.Errorf("%s: %s at %s, %s at %s; want it to hold with 6 servers and not with 20",
 			r.Status, r.Points[0].Status, r.Points[0], r.Points[1].Status, r.Points[1])
 	}

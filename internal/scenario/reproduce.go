@@ -10,28 +10,15 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/experiment"
-)
-
-// A Status is what an experiment makes of a finding.
-type Status string
-
-// The statuses. A finding is Observed until there is an experiment.
-const (
-	Observed Status = "observed"
-	// Confirmed: the experiment shows that exactly the conditions of the finding
-	// do the harm, each of them needed, wherever in their ranges the numbers lie
-	// that are not known.
-	Confirmed Status = "confirmed"
-	// Refuted: the experiment shows something else, again everywhere.
-	Refuted Status = "refuted"
-	// Unsettled: it depends on numbers that are not known, or the runs do not
-	// tell.
-	Unsettled Status = "unsettled"
+	"example.test/eddy/internal/incident"
 )
 
 // A Reproduction is a finding made again.
 type Reproduction struct {
-	Status Status `json:"status"`
+	// System is the name of the scenario, or of the live system.
+	System string          `json:"system"`
+	Live   bool            `json:"live,omitempty"`
+	Status incident.Status `json:"status"`
 	// Factors are the conditions of the scenario that stand for those of the
 	// finding, in their order.
 	Factors []string `json:"factors"`
@@ -45,7 +32,7 @@ type Point struct {
 	// Values are the uncertain numbers, as "pay servers".
 	Values map[string]int    `json:"values,omitempty"`
 	Result experiment.Result `json:"result"`
-	Status Status            `json:"status"`
+	Status incident.Status   `json:"status"`
 }
 
 // Factors returns the conditions of the scenario that show in telemetry as those
@@ -56,29 +43,25 @@ func (s *Scenario) Factors(of []condition.Condition) ([]string, error) {
 		return nil, err
 	}
 	shows := s.shows(run)
-	var out, lacking []string
+	var out, shown []string
+	var missing []condition.Condition
 	for _, c := range of {
 		id := slices.IndexFunc(s.ids(), func(id string) bool { return shows[id] == c.Name() })
 		if id < 0 {
-			lacking = append(lacking, c.String())
+			missing = append(missing, c)
 			continue
 		}
 		out = append(out, s.ids()[id])
 	}
-	if len(lacking) == 0 {
+	if len(missing) == 0 {
 		return out, nil
 	}
-	var has []string
 	for _, id := range s.ids() {
 		if shows[id] != "" {
-			has = append(has, fmt.Sprintf("%s (%s)", shows[id], id))
+			shown = append(shown, fmt.Sprintf("%s (%s)", shows[id], id))
 		}
 	}
-	if len(has) == 0 {
-		has = []string{"none"}
-	}
-	return nil, fmt.Errorf("scenario %s has no condition that shows as %s; those that show are %s. Add a condition that says what it does, or its truth.seen_as",
-		s.File, list(lacking), strings.Join(has, ", "))
+	return nil, s.lacking(missing, shown)
 }
 
 // Reproduce asks whether the conditions of a finding, and no fewer, do the harm
@@ -97,7 +80,7 @@ func (s *Scenario) Reproduce(ctx context.Context, of []condition.Condition, poin
 	}
 	asked.Question = &Question{Harm: harm, Options: experiment.Options{Factors: factors, Harm: harm.String(), Seed: s.Seed}}
 	asked.Asserts = nil
-	out := Reproduction{Factors: factors, Points: []Point{}}
+	out := Reproduction{System: s.Model.Name, Factors: factors, Points: []Point{}}
 	for _, shares := range s.Corners(points, rand.New(rand.NewPCG(s.Seed, 1))) {
 		at, err := asked.At(shares)
 		if err != nil {
@@ -115,20 +98,41 @@ func (s *Scenario) Reproduce(ctx context.Context, of []condition.Condition, poin
 	}
 	out.Status = out.Points[0].Status
 	if slices.ContainsFunc(out.Points, func(p Point) bool { return p.Status != out.Status }) {
-		out.Status = Unsettled
+		out.Status = incident.Unsettled
 	}
 	return out, nil
 }
 
 // StatusOf says whether exactly the factors were shown to do the harm.
-func StatusOf(r *experiment.Result, factors []string) Status {
+func StatusOf(r *experiment.Result, factors []string) incident.Status {
 	switch {
 	case same(found(r), [][]string{factors}):
-		return Confirmed
+		return incident.Confirmed
 	case r.Verdict == experiment.Undecided || slices.ContainsFunc(r.Sets, func(s experiment.Set) bool { return s.Verdict == experiment.Undecided }):
-		return Unsettled
+		return incident.Unsettled
 	}
-	return Refuted
+	return incident.Refuted
+}
+
+// Experiment is what an incident keeps of it, of the conditions that it was
+// asked about.
+func (r Reproduction) Experiment(of []condition.Condition) incident.Experiment {
+	e := incident.Experiment{Status: r.Status, Conditions: of, System: r.System, Live: r.Live}
+	for _, p := range r.Points {
+		e.Harm = p.Result.Harm
+		place := incident.Place{Values: p.Values, Status: p.Status, Verdict: string(p.Result.Verdict), Seeds: p.Result.Seeds}
+		for _, c := range p.Result.Cells {
+			arm := incident.Arm{Holds: []string{}, Harmed: c.Harmed, N: c.N, Risk: c.Risk, Low: c.Low, High: c.High}
+			for i, f := range r.Factors {
+				if slices.Contains(c.On, f) {
+					arm.Holds = append(arm.Holds, of[i].String())
+				}
+			}
+			place.Arms = append(place.Arms, arm)
+		}
+		e.Places = append(e.Places, place)
+	}
+	return e
 }
 
 // uncertainValues are the uncertain numbers as they are in the model.

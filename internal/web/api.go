@@ -102,6 +102,7 @@ func filled(i incident.Incident) incident.Incident {
 	i.Missing = orEmpty(i.Missing)
 	i.Timeline = orEmpty(i.Timeline)
 	if i.Finding != nil {
+		i.Status = statusOf(i)
 		f := *i.Finding
 		f.Conditions = orEmpty(f.Conditions)
 		f.Aliases = orEmpty(f.Aliases)

@@ -126,9 +126,19 @@ func examples(t *testing.T) map[string]map[string]example {
 	trace := newShopTrace(t)
 	closed := func(c *web.Config) { c.Access = tokens(t) }
 	return map[string]map[string]example{
-		"listIncidents":  {"200": {target: "/api/v1/incidents?state=open&since=24h&limit=5"}, "400": {target: "/api/v1/incidents?limit=0"}, "401": {target: "/api/v1/incidents", config: closed}},
-		"getIncident":    {"200": {target: "/api/v1/incidents/2026-11-21-1"}, "404": {target: "/api/v1/incidents/none"}, "401": {target: "/api/v1/incidents/x", config: closed}},
-		"getConfluence":  {"200": {target: "/api/v1/incidents/2026-11-21-1/confluence"}, "404": {target: "/api/v1/incidents/none/confluence"}, "401": {target: "/api/v1/incidents/x/confluence", config: closed}},
+		"listIncidents": {"200": {target: "/api/v1/incidents?state=open&since=24h&limit=5"}, "400": {target: "/api/v1/incidents?limit=0"}, "401": {target: "/api/v1/incidents", config: closed}},
+		"getIncident":   {"200": {target: "/api/v1/incidents/2026-11-21-1"}, "404": {target: "/api/v1/incidents/none"}, "401": {target: "/api/v1/incidents/x", config: closed}},
+		"getConfluence": {"200": {target: "/api/v1/incidents/2026-11-21-1/confluence"}, "404": {target: "/api/v1/incidents/none/confluence"}, "401": {target: "/api/v1/incidents/x/confluence", config: closed}},
+		"postExperiment": {
+			"200": {target: "/api/v1/incidents/2026-11-21-1/experiments", body: reproduced(t, twist())},
+			"400": {target: "/api/v1/incidents/2026-11-21-1/experiments", body: `{"status":"confirmed"}`},
+			"401": {target: "/api/v1/incidents/x/experiments", config: closed},
+			"403": {target: "/api/v1/incidents/x/experiments", kind: "cross-site"},
+			"404": {target: "/api/v1/incidents/none/experiments", body: reproduced(t, twist())},
+			"409": {target: "/api/v1/incidents/2026-11-21-1/experiments", body: reproduced(t, twist()[:1])},
+			"413": {target: "/api/v1/incidents/x/experiments", body: `{"system":"` + strings.Repeat("x", 2<<20) + `"}`},
+			"503": {target: "/api/v1/incidents/x/experiments", config: func(c *web.Config) { c.Experiments = nil }},
+		},
 		"getTrace":       {"200": {target: "/api/v1/traces/" + trace}, "400": {target: "/api/v1/traces/xyz"}, "404": {target: "/api/v1/traces/" + strings.Repeat("e", 32)}, "401": {target: "/api/v1/traces/x", config: closed}},
 		"listConditions": {"200": {target: "/api/v1/conditions?at=2026-11-21T10:25:00Z"}, "400": {target: "/api/v1/conditions?at=yesterday"}, "401": {target: "/api/v1/conditions", config: closed}},
 		"listChanges":    {"200": {target: "/api/v1/changes?from=20m&limit=3"}, "400": {target: "/api/v1/changes?from=1m&to=2m"}, "401": {target: "/api/v1/changes", config: closed}},
@@ -179,6 +189,7 @@ func tokens(t testing.TB) *access.List {
 	l, err := access.New([]access.Token{
 		{Name: "reader", Role: access.Viewer, Token: "viewer-token-of-the-tests"},
 		{Name: "sender", Role: access.Ingest, Token: "ingest-token-of-the-tests"},
+		{Name: "runner", Role: access.Operator, Token: "operator-token-of-the-tests"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func verdictOf(i incident.Incident) string {
 	if i.Finding == nil {
 		return string(interaction.NoExplanation)
 	}
-	return string(i.Finding.Verdict) + ", observed"
+	return string(i.Finding.Verdict) + ", " + string(statusOf(i))
 }
 
 // verdictTitle explains a verdict to those who meet it for the first time.
@@ -88,8 +89,12 @@ func verdictTitle(i incident.Incident) string {
 		interaction.Alias:         "The condition cannot be told apart from another one in this data.",
 		interaction.Coincident:    "The state was in force at the time of the failures, and nothing shows that it did more.",
 		interaction.NoExplanation: "No set of the conditions on record explains these failures.",
-	}[i.Finding.Verdict] + " Observed: seen in traffic, not yet confirmed by an experiment."
+	}[i.Finding.Verdict] + " " + statusTitle(statusOf(i))
 }
+
+// statusOf is the status of an incident with a finding; an earlier version did
+// not store it.
+func statusOf(i incident.Incident) incident.Status { return cmp.Or(i.Status, incident.Observed) }
 
 // harm says how many requests were hurt, of how many.
 func harm(i incident.Incident) (hurt, rate string) {

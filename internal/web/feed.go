@@ -49,6 +49,7 @@ type StepEvent struct {
 type IncidentEvent struct {
 	ID       incident.ID     `json:"id"`
 	State    incident.State  `json:"state"`
+	Status   incident.Status `json:"status,omitempty"`
 	Title    string          `json:"title"`
 	Outcome  request.Outcome `json:"outcome"`
 	Updated  time.Time       `json:"updated"`
@@ -62,19 +63,25 @@ func (s *Server) Publish(r pipeline.Result) {
 	step := StepEvent{Window: r.Window, Requests: r.Requests, Failed: r.Failed, Slow: r.Slow, Incidents: []incident.ID{}}
 	for _, i := range r.Incidents {
 		step.Incidents = append(step.Incidents, i.ID)
-		name := eventUpdated
-		switch {
-		case i.State == incident.Resolved:
-			name = eventResolved
-		case i.State == incident.Open && i.Analyses <= 1:
-			name = eventOpened
-		}
-		s.publish(name, IncidentEvent{
-			ID: i.ID, State: i.State, Title: i.Title, Outcome: i.Outcome,
-			Updated: i.Updated, Failures: i.Failures, Requests: i.Requests,
-		})
+		s.PublishIncident(i)
 	}
 	s.publish(eventStep, step)
+}
+
+// PublishIncident tells all clients of one incident that changed between steps.
+// It never blocks.
+func (s *Server) PublishIncident(i incident.Incident) {
+	name := eventUpdated
+	switch {
+	case i.State == incident.Resolved:
+		name = eventResolved
+	case i.State == incident.Open && i.Analyses <= 1:
+		name = eventOpened
+	}
+	s.publish(name, IncidentEvent{
+		ID: i.ID, State: i.State, Status: i.Status, Title: i.Title, Outcome: i.Outcome,
+		Updated: i.Updated, Failures: i.Failures, Requests: i.Requests,
+	})
 }
 
 func (s *Server) publish(name string, v any) {

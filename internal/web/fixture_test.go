@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
@@ -316,12 +317,26 @@ func serve(t testing.TB, c web.Config) *web.Server {
 }
 
 func shopConfig(t testing.TB) web.Config {
+	records := newShop(t)
 	return web.Config{
-		Records: newShop(t), Coverage: coverage,
+		Records: records, Coverage: coverage, Experiments: records.experiment,
 		Changes:    receiver(t).Changes(),
 		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("eddy_up 1\n")) }),
 		TraceLinks: []web.Link{{Name: "Jaeger", URL: "http://127.0.0.1:16686/trace/{trace}"}},
 	}
+}
+
+// experiment records the result of an experiment as a server does.
+func (s *shop) experiment(ctx context.Context, id incident.ID, e incident.Experiment) (incident.Incident, error) {
+	k, err := s.Incident(ctx, id)
+	if err != nil {
+		return k, err
+	}
+	e.Time = now()
+	if k, _, err = k.With(e); err != nil {
+		return k, err
+	}
+	return k, s.Save(ctx, pipeline.Result{Incidents: []incident.Incident{k}})
 }
 
 // receiver takes changes as a server does, and journals them.

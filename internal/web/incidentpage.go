@@ -27,6 +27,8 @@ type incidentView struct {
 	Entries                  []string
 	Since, Age, Last, Ended  string
 	Next                     string
+	Status                   string
+	Experiment               *experimentView
 	Grade, Facts             string
 	Cells                    cellsView
 	CellQueries              []copyable
@@ -105,6 +107,8 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 	}
 	if f := i.Finding; f != nil {
 		v.Grade = f.Grade
+		v.Status = string(statusOf(i))
+		v.Experiment = viewExperiment(i, now)
 		v.Facts = fmt.Sprintf("All of them together cover %s of the failures. %s of those would not have been expected at the risk of the rest of the traffic; adjusted p %s.",
 			wording.Percent(f.Coverage), wording.Count(int(f.Excess+0.5)), probability(f.P))
 		v.For, v.Against, v.Missing = f.For, f.Against, unique(f.Missing, i.Missing)

@@ -34,7 +34,7 @@ const (
 
 // routes is everything that is served.
 func (s *Server) routes() []route {
-	const viewer, ingest = access.Viewer, access.Ingest
+	const viewer, operator, ingest = access.Viewer, access.Operator, access.Ingest
 	return []route{
 		{"GET", "/{$}", viewer, page, s.front},
 		{"GET", "/incidents/{id}", viewer, page, s.incidentPage},
@@ -46,6 +46,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/incidents", viewer, data, s.listIncidents},
 		{"GET", "/api/v1/incidents/{id}", viewer, data, s.getIncident},
 		{"GET", "/api/v1/incidents/{id}/confluence", viewer, data, s.getConfluence},
+		{"POST", "/api/v1/incidents/{id}/experiments", operator, data, s.postExperiment},
 		{"GET", "/api/v1/traces/{id}", viewer, data, s.getTrace},
 		{"GET", "/api/v1/conditions", viewer, data, s.listConditions},
 		{"GET", "/api/v1/changes", viewer, data, s.listChanges},

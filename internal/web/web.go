@@ -5,8 +5,8 @@
 // host, and the content security policy would refuse it.
 //
 // A Server is safe for concurrent use. It reads through interfaces that it
-// owns and never writes, except that it passes change events on to the handler
-// it was given. What it holds is bounded: the last eventLimit events for
+// owns and never writes, except that it passes change events and the results of
+// experiments on to what it was given. What it holds is bounded: the last eventLimit events for
 // clients that come back, clientLimit event streams (more are refused with 503
 // and Retry-After), and a few pictures. Every question to the store is given
 // questionTime. Publish never blocks: a client that does not keep up misses
@@ -15,6 +15,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -28,6 +29,7 @@ import (
 
 	"example.test/eddy/internal/access"
 	"example.test/eddy/internal/graph"
+	"example.test/eddy/internal/incident"
 )
 
 // Config is what a Server needs. Only Records is required.
@@ -36,6 +38,10 @@ type Config struct {
 	Records Records
 	// Changes receives POST /api/v1/changes. Nil answers 503.
 	Changes http.Handler
+	// Experiments gives an incident the result of an experiment, and returns the
+	// incident as it is then. Errors wrap incident.ErrUnknown, incident.ErrOther
+	// or store.ErrNotFound. Nil answers 503.
+	Experiments func(context.Context, incident.ID, incident.Experiment) (incident.Incident, error)
 	// Phases answers everything below /api/v1/phase/, which docs/phases.md
 	// describes, and checks tokens itself. Nil means that there are none.
 	Phases http.Handler
