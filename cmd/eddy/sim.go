@@ -20,7 +20,7 @@ type simCmd struct {
 	Import simImportCmd `cmd:"" help:"Learn a scenario from recorded traces."`
 	Corpus simCorpusCmd `cmd:"" help:"Hold what is found against what was planted, over the scenarios that come with Eddy."`
 	List   simListCmd   `cmd:"" help:"List the scenarios that come with Eddy."`
-	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files."`
+	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files, or of truth files."`
 	Verify simVerifyCmd `cmd:"" help:"Measure the simulator against closed forms and published experiments."`
 	Bench  simBenchCmd  `cmd:"" help:"Measure how fast the simulator is."`
 }
@@ -34,6 +34,7 @@ type simRunCmd struct {
 	Seed       *uint64  `help:"Seed of the run, and the first of the experiment (default: that of the file)."`
 	Workers    int      `help:"How many runs go on at the same time (default: one a core)."`
 	Telemetry  string   `help:"Write the telemetry of the run to this file, for eddy replay." type:"path" placeholder:"FILE"`
+	Truth      string   `help:"Write what is true of the run to this file: when which condition was in force, and which is to blame for which request." type:"path" placeholder:"FILE"`
 	HTML       string   `name:"html" help:"Write a page with charts to this file." type:"path" placeholder:"FILE"`
 	JSON       bool     `name:"json" help:"Print JSON."`
 }
@@ -44,6 +45,7 @@ func (simRunCmd) Help() string {
   eddy sim run retry-storm
   eddy sim run retry-storm --off naive_retries --html out.html
   eddy sim run my-system.yaml --experiment
+  eddy sim run retry-storm --telemetry told.jsonl --truth truth.jsonl
 
 The same file, seed and conditions give the same run. With --experiment the
 asserts of the file are checked, and the exit status is 1 if one does not hold.`
@@ -76,6 +78,11 @@ func (c *simRunCmd) Run(ctx context.Context, std stdio) error {
 	if c.Telemetry != "" {
 		if _, err := record(ctx, s, c.Telemetry, on); err != nil {
 			return fmt.Errorf("telemetry: %w", err)
+		}
+	}
+	if c.Truth != "" {
+		if err := writeTo(c.Truth, func(w io.Writer) error { return s.WriteTruth(ctx, s.Seed, on, w) }); err != nil {
+			return fmt.Errorf("truth: %w", err)
 		}
 	}
 	if c.Experiment {
@@ -138,11 +145,20 @@ func (c *simRunCmd) write(w io.Writer, s *scenario.Scenario, r simResult) error 
 }
 
 func writePage(path string, r simResult) error {
-	f, err := os.Create(path)
+	err := writeTo(path, func(w io.Writer) error { return scenario.Page(w, r.Picture, r.Experiment) })
 	if err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
-	return errors.Join(scenario.Page(f, r.Picture, r.Experiment), f.Close())
+	return nil
+}
+
+// writeTo creates a file and has it written.
+func writeTo(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 // findScenario reads a file or, if there is none of that name, one of those that
@@ -176,10 +192,16 @@ func (simListCmd) Run(std stdio) error {
 }
 
 // simSchemaCmd prints the schema.
-type simSchemaCmd struct{}
+type simSchemaCmd struct {
+	Truth bool `help:"That of a line of what --truth writes, instead."`
+}
 
 // Run prints it as JSON.
-func (simSchemaCmd) Run(std stdio) error {
+func (c *simSchemaCmd) Run(std stdio) error {
+	if c.Truth {
+		_, err := std.out.Write(scenario.TruthSchema())
+		return err
+	}
 	out := json.NewEncoder(std.out)
 	out.SetIndent("", "  ")
 	return out.Encode(scenario.Schema())

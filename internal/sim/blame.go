@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,75 +12,113 @@ import (
 // as it was, also all that is random, it would have ended otherwise without any
 // one of them. It is the truth that no telemetry can tell.
 type Blame struct {
-	Workload   string   `json:"workload"`
-	Number     uint64   `json:"number"` // of the workload's requests
-	Start      float64  `json:"start"`  // seconds of virtual time
-	OK         bool     `json:"ok"`
-	Conditions []string `json:"conditions"`
+	Ended
+
+	// Conditions are those without any one of which it would have ended well if it
+	// did not, or badly if it did: the defences.
+	Conditions []string
+	// Together says that no single condition would have made the difference, but
+	// Conditions, all that were on, did together.
+	Together bool
 }
 
-// Blames runs a model with the conditions of settings, and once more without each
-// condition that was on, and returns the requests for which that made a
-// difference, by workload and number. Requests are the same ones as long as a
-// condition leaves arrivals alone; load conditions do not, and are left out.
-func Blames(ctx context.Context, m *Model, seed uint64, settings Settings) ([]Blame, error) {
-	with, err := endings(ctx, m, seed, settings)
+// Paired is a run beside the same run without its conditions.
+type Paired struct {
+	// With is the run itself.
+	With *Result
+	// Without are the runs without one of the conditions that were on, and Calm
+	// the one without all of them.
+	Without map[string]*Result
+	Calm    *Result
+	// Blames are the requests that would have ended otherwise, by workload and
+	// number. Load conditions change which requests there are, so they are to
+	// blame for none, and stay as they are in Calm.
+	Blames []Blame
+}
+
+// Pair runs a model with the conditions of settings, once more without each
+// condition that was on, and once without all of them, and compares.
+func Pair(ctx context.Context, m *Model, seed uint64, settings Settings) (Paired, error) {
+	out := Paired{Without: make(map[string]*Result)}
+	with, result, err := endings(ctx, m, seed, settings)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	blamed := make(map[[2]uint64][]string)
+	out.With = result
+	blamed := make(map[requestKey][]string)
+	var steady []string
 	for _, c := range m.Conditions {
 		on, said := settings.On[c.ID]
 		if !said {
 			on = c.Default
 		}
-		if !on || c.Kind == KindLoad {
+		if !on {
 			continue
 		}
-		without := settings
-		without.On = maps.Clone(settings.On)
-		if without.On == nil {
-			without.On = make(map[string]bool)
-		}
-		without.On[c.ID] = false
-		other, err := endings(ctx, m, seed, without)
+		other, result, err := endings(ctx, m, seed, settings.without(c.ID))
 		if err != nil {
-			return nil, fmt.Errorf("without %s: %w", c.ID, err)
+			return out, fmt.Errorf("without %s: %w", c.ID, err)
 		}
+		out.Without[c.ID] = result
+		if c.Kind == KindLoad {
+			continue
+		}
+		steady = append(steady, c.ID)
 		for key, e := range with {
-			if o, ok := other[key]; ok && o.OK != e.OK {
+			if o, ok := other[key]; ok && o.good() != e.good() {
 				blamed[key] = append(blamed[key], c.ID)
 			}
 		}
 	}
-	var out []Blame
-	for key, ids := range blamed {
-		e := with[key]
-		out = append(out, Blame{
-			Workload: m.Workloads[e.Workload].ID, Number: e.Number, Start: e.Start.Seconds(), OK: e.OK, Conditions: ids,
-		})
+	calm, result, err := endings(ctx, m, seed, settings.without(steady...))
+	if err != nil {
+		return out, fmt.Errorf("without any condition: %w", err)
 	}
-	slices.SortFunc(out, func(a, b Blame) int {
-		if a.Workload != b.Workload {
-			return slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.ID == a.Workload }) -
-				slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.ID == b.Workload })
+	out.Calm = result
+	for key, e := range with {
+		ids := blamed[key]
+		o, ok := calm[key]
+		together := len(ids) == 0 && ok && o.good() != e.good()
+		if together {
+			ids = steady
 		}
-		return int(int64(a.Number) - int64(b.Number))
+		if len(ids) > 0 {
+			out.Blames = append(out.Blames, Blame{Ended: e, Conditions: ids, Together: together})
+		}
+	}
+	slices.SortFunc(out.Blames, func(a, b Blame) int {
+		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Number, b.Number))
 	})
 	return out, nil
 }
 
-// endings are how all requests of a run ended, by workload and number.
-func endings(ctx context.Context, m *Model, seed uint64, settings Settings) (map[[2]uint64]Ended, error) {
-	out := make(map[[2]uint64]Ended)
+// without returns the settings with some conditions off.
+func (s Settings) without(ids ...string) Settings {
+	s.On = maps.Clone(s.On)
+	if s.On == nil {
+		s.On = make(map[string]bool)
+	}
+	for _, id := range ids {
+		s.On[id] = false
+	}
+	return s
+}
+
+// A requestKey is the same in runs that differ in their conditions.
+type requestKey struct {
+	workload int
+	number   uint64
+}
+
+// endings are how all requests of a run ended.
+func endings(ctx context.Context, m *Model, seed uint64, settings Settings) (map[requestKey]Ended, *Result, error) {
+	out := make(map[requestKey]Ended)
 	settings.Sink = nil
-	settings.Ended = func(e Ended) { out[[2]uint64{uint64(e.Workload), e.Number}] = e }
+	settings.Ended = func(e Ended) { out[requestKey{e.Workload, e.Number}] = e }
 	s, err := New(m, seed, settings)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := s.Run(ctx); err != nil {
-		return nil, err
-	}
-	return out, nil
+	result, err := s.Run(ctx)
+	return out, result, err
 }

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// DefaultEpoch is virtual time 0 in the telemetry of a run whose Settings say
+// nothing else.
+func DefaultEpoch() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) }
+
 // New builds a run. It fails if the model is not valid, or if On names no
 // condition of it.
 func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
@@ -16,7 +20,7 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 		settings.Interval = time.Second
 	}
 	if settings.Epoch.IsZero() {
-		settings.Epoch = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+		settings.Epoch = DefaultEpoch()
 	}
 	if settings.Interval < 0 {
 		return nil, fmt.Errorf("interval %v: want more than 0", settings.Interval)

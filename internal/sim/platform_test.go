@@ -121,16 +121,43 @@ func TestBlameFallsOnWhatWouldHaveMadeADifference(t *testing.T) {
 	m.Services[1].Error = 0.1
 	m.Policies[0].Retry.MaxAttempts = 1
 	on := map[string]bool{"flag": true, "deploy": true, "silent": false, "slow": true}
-	blames, err := sim.Blames(t.Context(), m, 1, sim.Settings{On: on})
+	found, err := sim.Pair(t.Context(), m, 1, sim.Settings{On: on})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := mustRun(t, m, 1, "flag", "deploy", "slow")
+	blames := found.Blames
 	for _, b := range blames {
-		if len(b.Conditions) != 1 || b.Conditions[0] != "flag" || b.OK || b.Start < 9.9 || b.Start > 15 {
+		if len(b.Conditions) != 1 || b.Conditions[0] != "flag" || b.OK || b.Together || b.Start.Seconds() < 9.9 || b.Start.Seconds() > 15 {
 			t.Fatalf("%+v; want only requests that failed between 10 and 15 s, because of the flag", b)
 		}
 	}
+	if n := found.Without["flag"].Total(10*time.Second, 15*time.Second).Failed + len(blames); n != r.Total(10*time.Second, 15*time.Second).Failed {
+		t.Errorf("failures without the flag and those that it is to blame for are %d together, which is not what failed with it", n)
+	}
 	failed := r.Total(10*time.Second, 15*time.Second).Failed
 	within(t, "share of failures that the flag is to blame for", float64(len(blames))/float64(failed), 0.9, 0.05)
+}
+
+// Either of two faults is enough, so neither alone is to blame.
+func TestWhatTwoConditionsDoEachIsBlamedOnThemTogether(t *testing.T) {
+	m := one(20, sim.Service{Instances: 1, Servers: 100, ServiceTime: sim.ConstDist(time.Millisecond)})
+	m.Horizon = 20 * time.Second
+	for _, id := range []string{"first", "second"} {
+		m.Conditions = append(m.Conditions, sim.Condition{
+			ID: id, Kind: sim.KindFault, Target: "s", Apply: []sim.Setting{{Param: "down", Value: true}}, Windows: []sim.Window{{From: 5 * time.Second, To: 10 * time.Second}},
+		})
+	}
+	found, err := sim.Pair(t.Context(), m, 1, sim.Settings{On: map[string]bool{"first": true, "second": true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed := found.With.Total(0, m.Horizon).Failed; failed == 0 || len(found.Blames) != failed {
+		t.Fatalf("%d of %d failures have a blame", len(found.Blames), failed)
+	}
+	for _, b := range found.Blames {
+		if !b.Together || len(b.Conditions) != 2 {
+			t.Fatalf("%+v; want both together", b)
+		}
+	}
 }

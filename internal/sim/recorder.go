@@ -127,10 +127,11 @@ func (s *Sim) userDone(i int32, res result) {
 	r.inFlight--
 	q := s.requests.at(i)
 	took := s.engine.now - q.start
+	slow := res == resultOK && s.model.SLO.Under > 0 && took > Time(s.model.SLO.Under)
 	switch {
 	case res != resultOK:
 		r.now.Failed++
-	case s.model.SLO.Under > 0 && took > Time(s.model.SLO.Under):
+	case slow:
 		r.now.Slow++
 	default:
 		r.now.Good++
@@ -139,7 +140,10 @@ func (s *Sim) userDone(i int32, res result) {
 		r.latency.add(took)
 	}
 	if s.settings.Ended != nil {
-		s.settings.Ended(Ended{Workload: int(q.workload), Number: q.number, Start: q.start, End: s.engine.now, OK: res == resultOK})
+		s.settings.Ended(Ended{
+			Workload: int(q.workload), Number: q.number, Trace: traceID(q.key),
+			Start: q.start, End: s.engine.now, OK: res == resultOK, Slow: slow,
+		})
 	}
 	s.workloads[q.workload].ended(q, res == resultOK)
 }

@@ -18,7 +18,7 @@
 // differ in one condition have all randomness in common that it does not touch:
 // every draw depends on the seed, the request, the purpose and who draws, and on
 // nothing that another request does. Snapshot keeps the state of a run, from which
-// others go on; Switch acts in one. Blames compares runs to say which condition is to
+// others go on; Switch acts in one. Pair compares runs to say which condition is to
 // blame for the end of which request. Verify holds all this against closed forms.
 //
 // A Sim is for one goroutine; run as many at a time as there are cores. A run never
@@ -48,11 +48,16 @@ type Settings struct {
 
 // Ended is a request that has ended for its user.
 type Ended struct {
-	Workload   int    // in the order of the model
-	Number     uint64 // of its requests: the same one in runs that differ in their conditions
+	Workload   int      // in the order of the model
+	Number     uint64   // of its requests: the same one in runs that differ in their conditions
+	Trace      [16]byte // of the trace that telemetry has of it, if it was kept
 	Start, End Time
 	OK         bool
+	Slow       bool // it succeeded, but later than Model.SLO allows
 }
+
+// good reports whether its user got what it wanted in time.
+func (e Ended) good() bool { return e.OK && !e.Slow }
 
 // A Sim is one run of a model.
 type Sim struct {

@@ -1,5 +1,7 @@
 package sim
 
+import "encoding/binary"
+
 // Kinds of spans, as OTLP numbers them.
 const (
 	spanServer   = 2
@@ -60,6 +62,13 @@ const (
 // spanID returns the id of a span of an attempt.
 func spanID(key uint64, serial int32, kind uint64) uint64 {
 	return mix(key^uint64(serial)<<2^kind) | 1
+}
+
+// traceID returns the id of the trace of a request.
+func traceID(key uint64) (id [16]byte) {
+	binary.BigEndian.PutUint64(id[:8], mix(key))
+	binary.BigEndian.PutUint64(id[8:], mix(key+1))
+	return id
 }
 
 // served tells of a frame that leaves an instance of a service.
