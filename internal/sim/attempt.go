@@ -101,6 +101,7 @@ func (d *edge) dispatch(i int32) {
 	*f = frame{} // and then field by field: a literal would be built beside it and copied
 	f.req, f.call, f.node, f.station, f.edge = c.req, i, d.callee, st, d.id
 	f.attempt, f.serial, f.from, f.key, f.write = c.attempt, c.serial, c.caller, c.key, c.write
+	f.hops, f.undo = c.hops, c.undo
 	f.child, f.busy, f.link, f.row, f.cause = none, none, none, none, none
 	f.arrived, f.expires = e.now, Never
 	if s.tap != nil {

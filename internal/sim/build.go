@@ -52,6 +52,10 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	for _, v := range s.services {
 		s.addSteps(v)
 	}
+	s.addRings()
+	for _, v := range s.services {
+		s.addSaga(v)
+	}
 	for i := range m.Workloads {
 		s.addWorkload(m.Workloads[i])
 	}
@@ -99,8 +103,9 @@ func (s *Sim) addService(base Service) {
 		base.Speed = 1
 	}
 	all := max(base.Instances, base.Scale.Max)
-	v := &service{sim: s, base: base, specs: make([]Service, all)}
+	v := &service{sim: s, base: base, specs: make([]Service, all), readers: make([]reader, all)}
 	v.id = s.addNode(base.ID, v)
+	s.addEffect(v)
 	for i := range all {
 		t := s.addStation(v, base.ID, i)
 		t.away = i >= base.Instances
@@ -131,7 +136,7 @@ func (s *Sim) addStore(base Store) {
 	for i := range v.shards * v.copies {
 		v.stations = append(v.stations, s.addStation(v, base.ID, i))
 	}
-	v.specs = make([]Store, len(v.stations))
+	v.specs, v.readers = make([]Store, len(v.stations)), make([]reader, len(v.stations))
 	s.stores = append(s.stores, v)
 }
 
@@ -185,7 +190,7 @@ func (s *Sim) addSteps(v *service) {
 			need = count
 		}
 		v.steps = append(v.steps, step{
-			edge: d, prob: prob, count: int32(count), need: int32(need), parallel: c.Parallel, write: c.Write, optional: c.Optional,
+			edge: d, prob: prob, count: int32(count), need: int32(need), parallel: c.Parallel, write: c.Write, optional: c.Optional, hops: int16(c.Hops),
 		})
 		if behind, ok := s.nodes[d.callee].(*cache); ok {
 			behind.loads[d.id] = s.edgeOf(v.base.ID, behind.base.Of)
@@ -249,10 +254,7 @@ func (s *Sim) addRules() {
 			}
 		}
 		if spec.Harm != "" {
-			if s.harms[spec.Harm] == nil {
-				s.harms[spec.Harm] = new(int)
-			}
-			r.harms = s.harms[spec.Harm]
+			r.harms = s.harm(spec.Harm)
 		}
 		v := s.nodes[s.byName[spec.At]].(*service) // as Validate has seen
 		v.rules = append(v.rules, r)

@@ -177,7 +177,7 @@ func (v *cache) behind(f *frame) {
 	*s.frames.at(j) = frame{
 		req: f.req, call: none, node: v.id, station: none, edge: f.edge, serial: f.serial,
 		child: none, busy: none, link: none, key: f.key, row: none, cause: none,
-		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from, span: f.span,
+		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from, span: f.span, hops: f.hops,
 	}
 	s.hold(f.req)
 	v.load(j)
@@ -192,7 +192,8 @@ func (v *cache) load(j int32) {
 	f.began = v.sim.engine.now
 	d := v.loads[f.edge]
 	f.child = d.begin(f.req, j, f.from, false)
-	v.sim.calls.at(f.child).key = f.key
+	c := v.sim.calls.at(f.child)
+	c.key, c.hops = f.key, f.hops
 	d.send(f.child)
 }
 

@@ -21,6 +21,7 @@ type edge struct {
 	to        string
 	callee    int32 // the node
 	serves    bool  // which is a service
+	ring      bool  // and may call back to whoever calls along the edge
 	base      Policy
 	spec      Policy
 	plain     bool // no policy keeps any state
@@ -135,6 +136,10 @@ func (d *edge) ended(i int32, r result) {
 
 // fail ends a call that has no attempts left.
 func (d *edge) fail(i int32, r result) {
+	if c := d.sim.calls.at(i); c.undo && c.detached { // an outbox does not give up
+		d.sim.engine.At(d.sim.engine.now+outboxEvery, d.ent, edgeRetry, uint64(i))
+		return
+	}
 	if d.spec.Fallback {
 		d.count.Fallback++
 		d.finish(i, resultOK)
@@ -189,6 +194,9 @@ func (d *edge) Handle(_ *Engine, kind uint16, a uint64) {
 	case edgeRetry:
 		c := s.calls.at(i)
 		switch {
+		case c.detached && c.undo:
+			c.attempt = 0
+			d.send(i)
 		case c.detached:
 			d.finish(i, resultCancelled)
 		case !d.permits(d.gate(c.caller)):

@@ -106,7 +106,7 @@ func (d *edge) knock(c *call, g *gate) (Time, bool) {
 func (d *edge) enter(i int32) {
 	s := d.sim
 	c := s.calls.at(i)
-	if c.detached { // whoever called gave up while the rate limiter held it back
+	if c.detached && !c.undo { // whoever called gave up while the rate limiter held it back
 		d.ended(i, resultCancelled)
 		return
 	}
@@ -172,7 +172,7 @@ func (d *edge) admit(g *gate) {
 		i := g.places.head
 		g.places.remove(s, i)
 		c := s.calls.at(i)
-		if c.detached {
+		if c.detached && !c.undo {
 			d.finish(i, resultCancelled)
 			continue
 		}

@@ -51,6 +51,14 @@ type Service struct {
 	Flags       []Flag
 	Calls       []Call
 	Op          string // name of the operation in telemetry: that of the workload, or "handle"
+	Speaks      string // the format in which it asks others
+	Format      DataFormat
+	Growth      Growth
+	// Effect is what it does in the world once for each request, such as "charge".
+	// Done again it is a silent harm, unless it is Idempotent.
+	Effect     string
+	Idempotent bool
+	Saga       Saga // of the effects of those it calls
 }
 
 // A Slowdown makes an instance slower the more it has in hand, as garbage
@@ -83,6 +91,11 @@ type Call struct {
 	Need     int     // of those made at once, how many must succeed: all
 	Write    bool    // to a store: it changes something
 	Optional bool    // its failure does not fail the caller
+	Skip     bool    // it is not made; a condition may set it, as a version that calls another way
+	// Hops bounds a ring of services that call each other: the call is made only
+	// while fewer calls along rings than this lie behind the request. 0: maxHops,
+	// at which it fails.
+	Hops int
 }
 
 // A Store keeps data behind a number of connections. A request to it takes a
@@ -97,14 +110,17 @@ type Store struct {
 	Shards      int // 1. A request goes to the shard of its key
 	Replicas    int // of each shard, for reads. 0: all go to the primary
 	Lag         time.Duration
-	Locks       int     // rows: a write holds the lock of its row. 0: no locks
-	Locked      bool    // writes wait, as behind a lock on the table; a condition sets it
-	Keys        Keys    // which key, and so shard and row, a request is about
-	Speed       float64 // 1
-	Error       float64
-	Queue       Queue
-	Down        bool
-	Slowdown    Slowdown
+	// PrimaryReads sends reads to the primary as well.
+	PrimaryReads bool
+	Format       DataFormat // that of what is written
+	Locks        int        // rows: a write holds the lock of its row. 0: no locks
+	Locked       bool       // writes wait, as behind a lock on the table; a condition sets it
+	Keys         Keys       // which key, and so shard and row, a request is about
+	Speed        float64    // 1
+	Error        float64
+	Queue        Queue
+	Down         bool
+	Slowdown     Slowdown
 }
 
 // IO is input and output that all servers of a shard share, and that backups
@@ -180,6 +196,8 @@ type Workload struct {
 	Patience   time.Duration
 	Priority   int // 0 to 4, 0 is served first
 	Attributes []Attribute
+	Speaks     string // the format of its requests
+	Size       Size   // how many items they are about
 	// Closed users wait for an answer, think, and ask again; Rate is then not used.
 	Closed int
 	Think  Dist

@@ -75,6 +75,8 @@ const (
 	forThrottle
 	forAttribute
 	forSampling
+	forTranslate
+	forSize
 )
 
 // draw returns the uniform number of a request for a purpose.

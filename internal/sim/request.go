@@ -18,6 +18,7 @@ type request struct {
 	user     int32     // of a closed workload
 	spans    int32     // the last that is held, plus one
 	keep     bool      // what is held
+	effects  effects   // what it has brought about
 	message  int32     // that it carries, plus one
 	stream   int32     // the stream of that, as a node
 	link     [3]uint64 // trace and span of whoever sent the message
@@ -47,6 +48,8 @@ type call struct {
 	cache      cacheResult
 	serial     int32  // of the attempt
 	result     result // of the attempt before
+	undo       bool   // it takes an effect back
+	hops       int16  // along rings, up to this one
 	sibling    int32  // the next call of the same frame that is under way, or none
 	parentSpan uint64 // what works on the attempt is told to be below
 	started    Time
@@ -72,6 +75,8 @@ type frame struct {
 	station int32 // the instance, or none
 	edge    int32
 	pooled  bool  // it uses a connection
+	undo    bool  // it takes an effect back
+	hops    int16 // along rings, up to this one
 	from    int32 // the instance that calls, or none
 	attempt int32
 	serial  int32
@@ -96,7 +101,7 @@ type frame struct {
 	expires Time // when the caller gives up
 	done    Handle
 	cause   int32 // the rule that failed it, or none
-	judged  bool
+	past    past
 	opening bool   // it is making calls at once
 	flags   uint16 // those of its service of which it got the variant
 	span    uint64 // that of its calls is below
@@ -114,6 +119,16 @@ const (
 	stageWorks                // with a server
 	stageShares               // all servers, with all others
 	stageCalls                // somebody else, with a server
+)
+
+// A past is what a frame has behind it, in this order, of what not every frame has.
+type past uint8
+
+const (
+	pastNothing     past = iota
+	pastTranslation      // it has worked on what was asked in another format
+	pastFailure          // it takes back what it has brought about
+	pastJudgement        // what it works on now a rule has added
 )
 
 // A result is how an attempt ended.
@@ -141,6 +156,9 @@ func (s *Sim) drop(r int32) {
 	if q.refs == 0 {
 		if q.spans > 0 {
 			s.tap.decide(q)
+		}
+		if q.effects.whole != 0 {
+			s.settleEffects(q)
 		}
 		if q.message > 0 {
 			s.nodes[q.stream].(*stream).forget(q.message - 1)

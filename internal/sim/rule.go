@@ -72,7 +72,7 @@ func (v *service) judge(j int32) bool {
 	q := s.requests.at(f.req)
 	t := s.stations[f.station]
 	met := q.met | s.inForce
-	f.judged = true
+	f.past = pastJudgement
 	for i := range v.rules {
 		r := &v.rules[i]
 		if met&r.need != r.need || met&r.not != 0 ||
@@ -92,9 +92,7 @@ func (v *service) judge(j int32) bool {
 		}
 		if !r.spec.Slow.zero() {
 			more := r.slow.at(draw(q.key, forRule, int(r.id)|1<<20, int(f.serial)))
-			f.total += more
-			f.work = more
-			t.add(j)
+			t.addMore(j, more)
 			return true
 		}
 	}

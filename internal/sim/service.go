@@ -12,6 +12,12 @@ type service struct {
 	steps    []step
 	rules    []rule
 	lease    *lease // that makes one of its instances the leader, or nil
+	readers  []reader
+	picky    bool  // some instance does not understand all formats
+	special  bool  // what it is asked may have an effect, or not be understood
+	effect   uint8 // its bit, or 0
+	whole    uint8 // the effects of what it calls
+	repeats  *int
 }
 
 // A step is one call that a request makes.
@@ -23,6 +29,8 @@ type step struct {
 	parallel bool
 	write    bool
 	optional bool
+	hops     int16
+	bounded  bool // by hops, or some instance skips it
 }
 
 // apply computes the parameters of each instance anew.
@@ -34,11 +42,30 @@ func (v *service) apply(over func(instance int, set setter)) {
 		t.met = v.sim.atoms.bit(Atom{spec.ID, "version", spec.Version, false})
 		t.refresh(spec.station())
 	}
+	v.listen()
 }
 
-// copy returns a service whose flags can be set by themselves.
+// listen makes ready what the instances do with what they are asked.
+func (v *service) listen() {
+	v.picky, v.special = false, v.effect != 0
+	for k := range v.steps {
+		v.steps[k].bounded = v.steps[k].hops > 0
+	}
+	for i := range v.specs {
+		spec := &v.specs[i]
+		v.readers[i] = spec.Format.reader(v.sim, v.base.ID)
+		v.picky = v.picky || spec.Format.Reads != ""
+		v.special = v.special || v.picky || spec.Saga != SagaNone
+		for k := range v.steps {
+			v.steps[k].bounded = v.steps[k].bounded || spec.Calls[k].Skip
+		}
+	}
+}
+
+// copy returns a service whose flags and calls can be set by themselves.
 func (s Service) copy() Service {
 	s.Flags = append([]Flag(nil), s.Flags...)
+	s.Calls = append([]Call(nil), s.Calls...)
 	return s
 }
 
@@ -46,7 +73,7 @@ func (s Service) copy() Service {
 func (s *Service) station() stationSpec {
 	return stationSpec{
 		servers: s.Servers, work: [2]Dist{s.ServiceTime, s.ServiceTime}, speed: s.Speed, error: s.Error, down: s.Down, draining: s.Draining,
-		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart,
+		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart, growth: s.Growth,
 	}
 }
 
@@ -59,7 +86,7 @@ func (v *service) worked(j int32) {
 	s := v.sim
 	f := s.frames.at(j)
 	t := s.stations[f.station]
-	if f.judged { // it was the work that a rule added
+	if f.past == pastJudgement { // it was the work that a rule added
 		t.leave(j, resultOK)
 		return
 	}
@@ -74,7 +101,28 @@ func (v *service) worked(j int32) {
 		t.leave(j, resultError)
 		return
 	}
+	if v.special && !v.heed(j, f, q) {
+		return
+	}
 	v.proceed(j)
+}
+
+// heed reads what is asked and brings its effect about, and reports whether the
+// frame goes on with its calls.
+func (v *service) heed(j int32, f *frame, q *request) bool {
+	t := v.sim.stations[f.station]
+	if v.picky && !v.readers[t.instance].takes(t, j, int(v.id)) {
+		return false
+	}
+	spec := &v.specs[t.instance]
+	if v.effect != 0 && !v.act(spec, q, f.undo) {
+		t.leave(j, resultOK)
+		return false
+	}
+	if spec.Saga != SagaNone {
+		q.effects.whole |= v.whole
+	}
+	return true
 }
 
 // proceed makes the next call of a frame, or answers if there is none.
@@ -84,6 +132,10 @@ func (v *service) proceed(j int32) {
 	f.stage = stageCalls
 	for int(f.step) < len(v.steps) {
 		st := &v.steps[f.step]
+		if st.bounded && v.skips(st, f) {
+			f.step++
+			continue
+		}
 		if st.parallel && v.chance(st, f) {
 			v.fork(j, st)
 			return
@@ -104,7 +156,15 @@ func (v *service) proceed(j int32) {
 	if len(v.rules) > 0 && v.judge(j) {
 		return
 	}
+	if v.whole != 0 {
+		s.requests.at(f.req).effects.failed = false
+	}
 	s.stations[f.station].leave(j, resultOK)
+}
+
+// skips reports whether a frame makes a call not at all.
+func (v *service) skips(st *step, f *frame) bool {
+	return st.hops > 0 && f.hops >= st.hops || v.specs[v.sim.stations[f.station].instance].Calls[f.step].Skip
 }
 
 // chance reports whether a frame makes a call this time.
@@ -121,7 +181,14 @@ func (v *service) call(j int32, st *step) {
 	c := s.calls.at(i)
 	c.nth = f.repeat
 	c.sibling = f.child
+	c.hops = f.hops
 	f.child = i
+	if st.edge.ring {
+		if c.hops++; c.hops > maxHops {
+			st.edge.fail(i, resultError)
+			return
+		}
+	}
 	st.edge.send(i)
 }
 
@@ -148,7 +215,7 @@ func (v *service) settle(j int32, st *step) {
 	}
 	v.sim.giveAll(f)
 	if !won && !st.optional {
-		v.sim.stations[f.station].leave(j, resultUpstream)
+		v.fail(j, resultUpstream)
 		return
 	}
 	f.step++
@@ -186,6 +253,10 @@ func (v *service) resume(j, i int32, r result) {
 	s := v.sim
 	f := s.frames.at(j)
 	s.unlink(f, i)
+	if f.past == pastFailure {
+		v.undo(j)
+		return
+	}
 	st := &v.steps[f.step]
 	if st.parallel {
 		f.pending--
@@ -198,16 +269,23 @@ func (v *service) resume(j, i int32, r result) {
 	t := s.stations[f.station]
 	switch {
 	case !t.up:
-		t.leave(j, resultUnreachable)
+		v.fail(j, resultUnreachable)
 	case r != resultOK && !st.optional:
-		t.leave(j, resultUpstream)
+		v.fail(j, resultUpstream)
 	default:
 		v.proceed(j)
 	}
 }
 
 // abandon stops a frame, unless it waits in a queue, where it is skipped.
-func (v *service) abandon(j int32) { v.sim.abandonAt(j) }
+func (v *service) abandon(j int32) {
+	if f := v.sim.frames.at(j); f.stage == stageCalls && v.whole != 0 {
+		v.sim.giveAll(f)
+		v.fail(j, resultCancelled)
+		return
+	}
+	v.sim.abandonAt(j)
+}
 
 // abandonAt stops what a frame does at an instance.
 func (s *Sim) abandonAt(j int32) {
@@ -227,6 +305,9 @@ func (s *Sim) abandonAt(j int32) {
 func (s *Service) set(param string, v any) error {
 	if key, ok := strings.CutPrefix(param, "flag."); ok {
 		return s.setFlag(param, key, v)
+	}
+	if to, ok := strings.CutPrefix(param, "call."); ok {
+		return s.setCall(param, to, v)
 	}
 	switch param {
 	case "version":
@@ -249,10 +330,22 @@ func (s *Service) set(param string, v any) error {
 		return asInt(param, v, &s.Slowdown.Above)
 	case "slowdown.factor":
 		return asNumber(param, v, &s.Slowdown.Factor)
+	case "speaks":
+		return asText(param, v, &s.Speaks)
+	case "idempotent":
+		return asBool(param, v, &s.Idempotent)
+	case "saga":
+		return asText(param, v, &s.Saga)
 	}
 	if known, err := s.Queue.set(param, v); known {
 		return err
 	}
+	if known, err := s.Format.set(param, v); known {
+		return err
+	}
+	if known, err := s.Growth.set(param, v); known {
+		return err
+	}
 	return unknownParam(param, "service", "version", "servers", "service_time", "speed", "error", "down", "draining", "slowdown.above",
-		"slowdown.factor", "cold_start.takes", "flag.KEY", "flag.KEY.share", queueParams)
+		"slowdown.factor", "cold_start.takes", "flag.KEY", "flag.KEY.share", "call.ID.skip", "speaks", "idempotent", "saga", formatParams, growthParams, queueParams)
 }

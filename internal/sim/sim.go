@@ -85,6 +85,8 @@ type Sim struct {
 	atoms      atoms
 	inForce    uint64 // atoms that are conditions, and are in force
 	harms      map[string]*int
+	halves     *int // of these, requests that are half done
+	effectful  int  // services with an effect
 	toggles    []Toggle
 	told       *tap
 	tap        *tap // the same, or nil if there is no sink

@@ -30,7 +30,7 @@ func (s *Sim) clone() *Sim {
 	c.begun, c.inForce = s.begun, s.inForce
 	c.toggles = slices.Clone(s.toggles)
 	for name, n := range s.harms {
-		*c.harms[name] = *n
+		*c.harm(name) = *n
 	}
 	c.engine.copy(&s.engine)
 	c.requests, c.calls, c.frames = s.requests.clone(), s.calls.clone(), s.frames.clone()
@@ -90,10 +90,12 @@ func (v *service) copy(o *service) {
 	for i := range o.specs {
 		v.specs[i] = o.specs[i].copy()
 	}
+	v.listen()
 }
 
 func (v *store) copy(o *store) {
 	copy(v.specs, o.specs)
+	v.listen()
 	copy(v.written, o.written)
 	v.next, v.stale = o.next, o.stale
 }

@@ -16,14 +16,14 @@ func everything() *sim.Model {
 		Name: "everything", Horizon: time.Minute, SLO: sim.SLO{Under: time.Second},
 		Services: []sim.Service{
 			{
-				ID: "web", Instances: 3, Servers: 64, ServiceTime: sim.LogNormalDist(3*ms, 0.6), Calls: []sim.Call{{To: "cache"}, {To: "pay", Prob: 0.3, Optional: true}},
+				ID: "web", Instances: 3, Servers: 64, ServiceTime: sim.LogNormalDist(3*ms, 0.6), Calls: []sim.Call{{To: "cache"}, {To: "pay", Prob: 0.3, Optional: true}}, Speaks: "v2", Saga: sim.SagaOutbox,
 				Pause: sim.Pause{Every: sim.ExpDist(5 * time.Second), For: sim.ConstDist(50 * ms)}, Slowdown: sim.Slowdown{Above: 30, Factor: 1},
 			},
 			{
 				ID: "pay", Version: "1", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(10 * ms), Calls: []sim.Call{{To: "db", Write: true}, {To: "orders"}},
-				Queue: sim.Queue{Discipline: sim.CoDel, Bound: 100}, Flags: []sim.Flag{{Key: "f", Default: "a", Variant: "b", Share: 0.3}},
+				Queue: sim.Queue{Discipline: sim.CoDel, Bound: 100}, Effect: "charge", Format: sim.DataFormat{Reads: "v1 v2", Translate: sim.ConstDist(ms)}, Flags: []sim.Flag{{Key: "f", Default: "a", Variant: "b", Share: 0.3}},
 			},
-			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05, ColdStart: sim.ColdStart{Takes: sim.ConstDist(20 * ms), KeepAlive: time.Second}, Scale: sim.Scale{Max: 4, Target: 0.3, Every: 5 * time.Second, Startup: sim.ExpDist(2 * time.Second), Cooldown: 10 * time.Second}},
+			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05, Growth: sim.Growth{Exponent: 2, Typical: 2}, Format: sim.DataFormat{Reads: "v1", Lenient: true}, ColdStart: sim.ColdStart{Takes: sim.ConstDist(20 * ms), KeepAlive: time.Second}, Scale: sim.Scale{Max: 4, Target: 0.3, Every: 5 * time.Second, Startup: sim.ExpDist(2 * time.Second), Cooldown: 10 * time.Second}},
 		},
 		Caches:  []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
 		Stores:  []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
@@ -31,7 +31,7 @@ func everything() *sim.Model {
 		Leases:  []sim.Lease{{ID: "leader", Of: "worker", TTL: 3 * time.Second, Drift: 0.2}},
 		Streams: []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
 		Workloads: []sim.Workload{
-			{ID: "users", Rate: sim.Rate{Const: 200, Burst: sim.Burst{Factor: 3, Every: 5 * time.Second, For: 2 * time.Second}}, Entry: "web", Patience: 2 * time.Second, Reload: 2, Attributes: []sim.Attribute{{Key: "tenant", Value: "acme", Share: 0.1}}},
+			{ID: "users", Rate: sim.Rate{Const: 200, Burst: sim.Burst{Factor: 3, Every: 5 * time.Second, For: 2 * time.Second}}, Entry: "web", Patience: 2 * time.Second, Reload: 2, Speaks: "v1", Size: sim.Size{Mean: 2, CV: 1}, Attributes: []sim.Attribute{{Key: "tenant", Value: "acme", Share: 0.1}}},
 			{ID: "crew", Closed: 10, Think: sim.ExpDist(500 * ms), Entry: "pay"},
 		},
 		Policies: []sim.Policy{

@@ -32,6 +32,7 @@ type station struct {
 	away     bool // the autoscaler does not want it
 	warm     warmth
 	cold     sampler
+	extra    bool // work has more to it than the service time
 	up       bool
 	listed   bool // it takes requests, as it would tell
 	changed  Time // when that last changed
@@ -56,6 +57,7 @@ type stationSpec struct {
 	slowdown    Slowdown
 	pause       Pause
 	coldStart   ColdStart
+	growth      Growth
 	io          IO
 	locks       int
 	locked      bool
@@ -89,6 +91,7 @@ func (t *station) refresh(spec stationSpec) {
 	t.spec = spec
 	t.work = [2]sampler{newSampler(spec.work[0]), newSampler(spec.work[1])}
 	t.cold = newSampler(spec.coldStart.Takes)
+	t.extra = !spec.coldStart.Takes.zero() || spec.growth.Exponent != 0
 	t.waiting.use(spec.queue)
 	t.io.refresh(t)
 	t.locks.refresh(t)

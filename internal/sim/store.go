@@ -13,6 +13,8 @@ type store struct {
 	next     int
 	written  []Time // by key, when there are replicas that lag
 	met      uint64 // atom: has read what was older than the last write
+	readers  []reader
+	picky    bool // some instance does not take all formats
 	stale    int
 }
 
@@ -22,6 +24,16 @@ func (v *store) apply(over func(instance int, set setter)) {
 		over(i, spec.set)
 		v.specs[i] = spec
 		t.refresh(spec.station())
+	}
+	v.listen()
+}
+
+func (v *store) listen() {
+	v.picky = false
+	for i := range v.specs {
+		f := &v.specs[i].Format
+		v.readers[i] = f.reader(v.sim, v.base.ID)
+		v.picky = v.picky || f.Reads != ""
 	}
 }
 
@@ -38,7 +50,7 @@ func (s *Store) station() stationSpec {
 func (v *store) pick(d *edge, c *call) (int32, bool) {
 	shard := int(v.keys.of(v.sim, c)) % v.shards
 	first := shard * v.copies
-	if c.write || v.copies == 1 {
+	if c.write || v.copies == 1 || v.specs[first].PrimaryReads {
 		t := v.stations[first]
 		return t.id, d.sees(t)
 	}
@@ -60,6 +72,9 @@ func (v *store) worked(j int32) {
 	t := s.stations[f.station]
 	if e := t.spec.error; e > 0 && draw(s.requests.at(f.req).key, forFault, int(v.id), int(f.serial)) < e {
 		t.leave(j, resultError)
+		return
+	}
+	if v.picky && f.write && !v.readers[t.instance].takes(t, j, int(v.id)) {
 		return
 	}
 	v.see(t, f)
@@ -108,6 +123,8 @@ func (s *Store) set(param string, v any) error {
 		return asBool(param, v, &s.Down)
 	case "locked":
 		return asBool(param, v, &s.Locked)
+	case "primary_reads":
+		return asBool(param, v, &s.PrimaryReads)
 	case "lag":
 		return asDuration(param, v, &s.Lag)
 	case "io.take":
@@ -122,6 +139,9 @@ func (s *Store) set(param string, v any) error {
 	if known, err := s.Queue.set(param, v); known {
 		return err
 	}
+	if known, err := s.Format.set(param, v); known {
+		return err
+	}
 	return unknownParam(param, "store", "servers", "connections", "read", "write", "speed", "error", "down", "locked", "lag",
-		"io.take", "io.capacity", "slowdown.above", "slowdown.factor", queueParams)
+		"io.take", "io.capacity", "slowdown.above", "slowdown.factor", "primary_reads", formatParams, queueParams)
 }

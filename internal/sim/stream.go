@@ -35,6 +35,8 @@ type message struct {
 	workload   int32
 	met, tags  uint64
 	link       [3]uint64 // trace and span of the sender
+	speaks     string    // the format in which it is written
+	hops       int16     // along rings, up to whoever sent it
 }
 
 // A partition hands over one message at a time.
@@ -112,7 +114,7 @@ func (v *stream) keep(j int32) {
 	i := v.messages.get()
 	*v.messages.at(i) = message{
 		key: f.key, born: s.engine.now, refs: 1, request: mix(q.key ^ uint64(f.serial)<<32 ^ uint64(v.id)), workload: q.workload,
-		met: q.met, tags: q.tags, link: [3]uint64{mix(q.key), mix(q.key + 1), f.parent},
+		met: q.met, tags: q.tags, link: [3]uint64{mix(q.key), mix(q.key + 1), f.parent}, speaks: s.speech(f, q), hops: f.hops,
 	}
 	v.count.Published++
 	n := int32(mix(uint64(f.key)) % uint64(len(v.partitions)))
@@ -169,7 +171,12 @@ func (v *stream) deliver(n int32) {
 		m.refs--
 	}
 	f.child = v.out.begin(r, j, none, false)
-	s.calls.at(f.child).key = m.key
+	c := s.calls.at(f.child)
+	c.key, c.hops = m.key, m.hops+1
+	if c.hops > maxHops {
+		v.out.fail(f.child, resultError)
+		return
+	}
 	v.out.send(f.child)
 }
 

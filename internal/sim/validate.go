@@ -52,16 +52,16 @@ func (m *Model) Validate() error {
 	for i := range m.Conditions {
 		v.condition(&m.Conditions[i])
 	}
-	v.rings()
 	return errors.Join(v.errs...)
 }
 
 // A validation collects what is wrong.
 type validation struct {
-	model *Model
-	names map[string]string // of nodes and workloads, and what each is
-	ids   map[string]bool   // of conditions
-	errs  []error
+	model   *Model
+	names   map[string]string // of nodes and workloads, and what each is
+	ids     map[string]bool   // of conditions
+	effects int               // services that have one
+	errs    []error
 }
 
 func (v *validation) wrong(where, format string, args ...any) {

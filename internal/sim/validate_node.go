@@ -1,7 +1,5 @@
 package sim
 
-import "strings"
-
 func (v *validation) service(s *Service) {
 	v.name("service", s.ID)
 	where := "service " + s.ID
@@ -15,6 +13,15 @@ func (v *validation) service(s *Service) {
 	v.check(where, "cold_start.takes", s.ColdStart.Takes.validate())
 	v.atLeast0(where, "cold_start.keep_alive", float64(s.ColdStart.KeepAlive))
 	v.scale(where, s)
+	v.check(where, "format.translate", s.Format.Translate.validate())
+	v.atLeast0(where, "growth", s.Growth.Exponent, s.Growth.Typical, float64(s.Growth.Page))
+	oneOf(v, where, "saga", s.Saga, SagaAlone, SagaCompensate, SagaOutbox)
+	if s.Effect != "" {
+		v.effects++
+		if v.effects == maxEffects+1 {
+			v.wrong(where, "effect %q: want %d services with an effect at most", s.Effect, maxEffects)
+		}
+	}
 	if len(s.Flags) > maxFlags {
 		v.wrong(where, "%d flags: want %d at most", len(s.Flags), maxFlags)
 	}
@@ -34,7 +41,7 @@ func (v *validation) calls(s *Service) {
 			v.wrong(where, "calls %q: no service, cache, store or stream has this id", c.To)
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)
-		v.atLeast0(where, "count, need of the call to "+c.To, float64(c.Count), float64(c.Need))
+		v.atLeast0(where, "count, need, hops of the call to "+c.To, float64(c.Count), float64(c.Need), float64(c.Hops))
 		if c.Need > max(c.Count, 1) {
 			v.wrong(where, "need %d of the call to %s: want no more than its count of %d", c.Need, c.To, max(c.Count, 1))
 		}
@@ -57,6 +64,7 @@ func (v *validation) store(s *Store) {
 	v.atLeast0(where, "io, speed, slowdown", s.IO.Capacity, s.IO.ReadCost, s.IO.WriteCost, s.Speed, float64(s.Slowdown.Above),
 		s.Slowdown.Factor)
 	v.share(where, "io.take", s.IO.Take)
+	v.check(where, "format.translate", s.Format.Translate.validate())
 	v.share(where, "error", s.Error)
 	v.check(where, "keys", s.Keys.validate())
 	v.queue(where, s.Queue)
@@ -89,6 +97,7 @@ func (v *validation) workload(w *Workload) {
 	if w.Closed > 0 && w.Think.zero() {
 		v.wrong(where, "closed users who do not think: want a think time, or they never let time pass")
 	}
+	v.size(where, w.Size)
 	if w.Priority < 0 || w.Priority >= priorities {
 		v.wrong(where, "priority %d: want 0 to %d", w.Priority, priorities-1)
 	}
@@ -97,44 +106,5 @@ func (v *validation) workload(w *Workload) {
 	}
 	for _, a := range w.Attributes {
 		v.share(where, "share of attribute "+a.Key, a.Share)
-	}
-}
-
-// rings refuses services that call each other in a ring: a request would go
-// round until all servers are held. A call that is not always made may close one.
-func (v *validation) rings() {
-	const (
-		unseen = iota
-		open
-		done
-	)
-	m := v.model
-	index := make(map[string]int)
-	for i := range m.Services {
-		index[m.Services[i].ID] = i
-	}
-	state := make([]int, len(m.Services))
-	var visit func(i int, path []string)
-	visit = func(i int, path []string) {
-		path = append(path, m.Services[i].ID)
-		state[i] = open
-		for _, c := range m.Services[i].Calls {
-			j, ok := index[c.To]
-			if !ok || c.Prob > 0 && c.Prob < 1 {
-				continue
-			}
-			switch state[j] {
-			case open:
-				v.wrong("service "+m.Services[i].ID, "calls in a ring: %s", strings.Join(append(path, c.To), " -> "))
-			case unseen:
-				visit(j, path)
-			}
-		}
-		state[i] = done
-	}
-	for i := range m.Services {
-		if state[i] == unseen {
-			visit(i, nil)
-		}
 	}
 }

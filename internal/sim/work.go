@@ -32,9 +32,8 @@ func (t *station) toil(j int32) {
 	}
 	u := draw(s.requests.at(f.req).key, forService, int(f.node), int(f.serial))
 	f.total = t.work[which].at(u)
-	if !t.spec.coldStart.Takes.zero() && !t.warm.take(s.engine.now) {
-		f.total += t.cold.at(draw(s.requests.at(f.req).key, forColdStart, int(f.node), int(f.serial)))
-		t.count.Cold++
+	if t.extra {
+		t.addExtra(f, s.requests.at(f.req))
 	}
 	f.work = f.total
 	if f.total == 0 && t.speed > 0 { // it is done without an event
@@ -46,6 +45,17 @@ func (t *station) toil(j int32) {
 		return
 	}
 	t.add(j)
+}
+
+// addExtra is the work beside the service time.
+func (t *station) addExtra(f *frame, q *request) {
+	if g := &t.spec.growth; g.Exponent != 0 {
+		f.total *= g.factor(t.sim.workloads[q.workload].items(q))
+	}
+	if !t.spec.coldStart.Takes.zero() && !t.warm.take(t.sim.engine.now) {
+		f.total += t.cold.at(draw(q.key, forColdStart, int(f.node), int(f.serial)))
+		t.count.Cold++
+	}
 }
 
 // add puts a frame to work for as much as is left of it.
@@ -119,7 +129,7 @@ func (t *station) leave(j int32, r result) {
 	if f.row != none {
 		t.locks.give(t, f)
 	}
-	if !t.spec.coldStart.Takes.zero() {
+	if t.extra && !t.spec.coldStart.Takes.zero() {
 		stays := Time(t.spec.coldStart.KeepAlive)
 		if stays == 0 {
 			stays = Time(5 * time.Minute)

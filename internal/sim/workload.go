@@ -172,6 +172,10 @@ func (w *Workload) set(param string, v any) error {
 		return asInt(param, v, &w.Reload)
 	case "think":
 		return asDist(param, v, &w.Think)
+	case "speaks":
+		return asText(param, v, &w.Speaks)
+	case "size.mean":
+		return asNumber(param, v, &w.Size.Mean)
 	}
-	return unknownParam(param, "workload", "rate", "patience", "reload", "think")
+	return unknownParam(param, "workload", "rate", "patience", "reload", "think", "speaks", "size.mean")
 }
