@@ -172,6 +172,14 @@ const (
 	PhaseTo             = "eddy.phase.to"
 	PhaseRegistered     = "eddy.phase.registered"
 	PhaseKeyIDs         = "eddy.phase.key_ids"
+	PhaseCode           = "eddy.phase.code" // why an announcement was refused
+	PhaseAttempt        = "eddy.phase.attempt"
+	PhaseOutcome        = "eddy.phase.outcome" // asked, waiting, gave_up or settled
+	PhaseBackoff        = "eddy.phase.backoff_ms"
+	PhaseCount          = "eddy.phase.count"
+	PhaseHeld           = "eddy.phase.held"
+	PhaseFlip           = "eddy.phase.flip"
+	AlertName           = "alert.name"
 	ConsumerID          = "eddy.consumer.id"
 
 	MetricPhaseInteractions = "eddy.phase.interactions"
@@ -187,6 +195,10 @@ const (
 	EventPhaseObserved  = "eddy.phase.observed"
 	EventPhaseExpired   = "eddy.phase.expired"
 	EventPhaseAcked     = "eddy.phase.acked"
+	EventPhaseRejected  = "eddy.phase.rejected"
+	EventPhaseReconcile = "eddy.phase.reconcile"
+	EventPhaseFlap      = "eddy.phase.flap"
+	EventPhasePaged     = "eddy.phase.paged"
 )
 
 // What a span says about the job that it does.

@@ -67,7 +67,12 @@ func (c *Client) Producer(ctx context.Context, s Subject) (*Producer, error) {
 	p.machine.Epoch, p.machine.Enforced = Epoch(p.record.Epoch), Epoch(p.record.Enforced)
 	p.reported = p.machine.Enforced
 	if p.machine.Enforced < p.machine.Epoch {
-		return p, p.resume(ctx)
+		if err := p.resume(ctx); err != nil {
+			return p, err
+		}
+	}
+	if k.Exclusivity == nil { // where there is a lease its renewals say who is alive
+		c.work.Go(p.keepReporting)
 	}
 	return p, nil
 }
@@ -265,7 +270,10 @@ func (p *Producer) settle(ctx context.Context) error {
 		}
 		return p.report(ctx, receipt.Cause)
 	}
-	if p.reported < p.machine.Enforced {
+	p.mu.Lock()
+	unreported := p.reported < p.machine.Enforced
+	p.mu.Unlock()
+	if unreported {
 		return p.report(ctx, protocol.CauseNone)
 	}
 	return nil
@@ -518,7 +526,7 @@ func (p *Producer) report(ctx context.Context, cause protocol.Cause) error {
 		err := p.client.post(ctx, wire.PathEnforced, q, &struct{}{})
 		if err == nil {
 			p.mu.Lock()
-			p.reported = Epoch(q.Epoch)
+			p.reported = max(p.reported, Epoch(q.Epoch))
 			p.mu.Unlock()
 			return nil
 		}
@@ -527,6 +535,32 @@ func (p *Producer) report(ctx context.Context, cause protocol.Cause) error {
 		}
 		if !sleep(ctx, p.contract().Propagation.ConfirmEvery) {
 			return fmt.Errorf("%s is in force and not reported: %w", v.Phase, err)
+		}
+	}
+}
+
+// keepReporting says again and again what is in force, as often as the mediator
+// wants, until the client is closed. It makes good a report that was lost.
+func (p *Producer) keepReporting() {
+	const usual = 10 * time.Second
+	next := usual
+	for sleep(p.client.ctx, next) {
+		next = usual
+		p.mu.Lock()
+		q := wire.Enforced{Contract: p.subject.Contract, Key: p.subject.Key, Epoch: uint64(p.machine.Enforced)}
+		p.mu.Unlock()
+		if q.Epoch == 0 {
+			continue // nothing that was announced is in force
+		}
+		var answer wire.Reported
+		if err := p.client.post(p.client.ctx, wire.PathEnforced, q, &answer); err != nil {
+			continue // without the mediator nothing can be done about it
+		}
+		p.mu.Lock()
+		p.reported = max(p.reported, Epoch(q.Epoch))
+		p.mu.Unlock()
+		if answer.Again > 0 {
+			next = time.Duration(answer.Again) * time.Millisecond
 		}
 	}
 }

@@ -267,3 +267,25 @@ func TestEnterRefusesAndCounts(t *testing.T) {
 		}
 	})
 }
+
+// Whoever called To has given up, and the mediator learns of it all the same.
+func TestAReportThatWasLostIsMadeGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "drain")
+		far := newWire(f)
+		p := active(t, far.client(t, "pod"))
+		<-time.After(2 * time.Second) // it has settled
+		far.lose(func(r *http.Request) bool { return r.URL.Path == wire.PathEnforced })
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if _, err := p.To(ctx, "DRAIN"); err == nil || !strings.Contains(err.Error(), "in force and not reported") {
+			t.Fatalf("To = %v, want that it was not reported in time", err)
+		}
+		far.lose(nil)
+		<-time.After(11 * time.Second)
+		list, err := f.mediator.Subjects(t.Context(), "drain", "")
+		if err != nil || len(list) != 1 || list[0].Enforced != 2 {
+			t.Errorf("%+v, %v, want epoch 2 to be reported in force", list, err)
+		}
+	})
+}

@@ -84,7 +84,7 @@ func (phaseStatusCmd) Help() string {
 // Run prints one line per subject.
 func (c *phaseStatusCmd) Run(ctx context.Context, std stdio) error {
 	var answer struct {
-		Subjects []wire.Record `json:"subjects"`
+		Subjects []wire.Standing `json:"subjects"`
 	}
 	query := url.Values{"contract": {c.Contract}, "select": {c.Select}}
 	if err := c.get(ctx, wire.PathSubjects+"?"+query.Encode(), &answer); err != nil {
@@ -99,9 +99,33 @@ func (c *phaseStatusCmd) Run(ctx context.Context, std stdio) error {
 	}
 	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	for _, r := range answer.Subjects {
-		fmt.Fprintf(t, "%s\t%s\t%s\tepoch %d\t%s\t%s\n", r.Contract, r.Key, r.Phase, r.Epoch, inForce(r), r.CommittedAt.Local().Format(time.DateTime))
+		fmt.Fprintf(t, "%s\t%s\t%s\tepoch %d\t%s\t%s\n", r.Contract, r.Key, r.Phase, r.Epoch, inForce(r.Record), r.CommittedAt.Local().Format(time.DateTime))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printTroubles(std.out, answer.Subjects)
+}
+
+// printTroubles says what people should look into.
+func printTroubles(w io.Writer, subjects []wire.Standing) error {
+	for _, s := range subjects {
+		for _, t := range s.Troubles {
+			what := fmt.Sprintf("%s since %s", t.Cause, t.Since.Local().Format(time.DateTime))
+			switch {
+			case t.Stuck:
+				what += fmt.Sprintf(", stuck: asked for %d times, and nothing more is done about it", t.Attempts)
+			case t.HeldUntil != nil:
+				what += ", held until " + t.HeldUntil.Local().Format(time.DateTime)
+			case t.Attempts > 0:
+				what += fmt.Sprintf(", asked for %d times", t.Attempts)
+			}
+			if _, err := fmt.Fprintf(w, "%s %s: %s: %s\n", s.Contract, s.Key, what, t.Detail); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // inForce says whether the phase of a record is.

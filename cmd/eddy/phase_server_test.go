@@ -121,3 +121,25 @@ func TestASubjectIsDrainedFromTheCommandLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStatusSaysWhatPeopleShouldLookInto(t *testing.T) {
+	at := time.Date(2026, 11, 26, 4, 10, 15, 0, time.UTC)
+	subject := func(t wire.Trouble) []wire.Standing {
+		t.Since = at
+		return []wire.Standing{{Record: wire.Record{Contract: "flag@1", Key: "flags/a"}, Troubles: []wire.Trouble{t}}}
+	}
+	since := at.Local().Format(time.DateTime)
+	for _, tt := range []struct {
+		trouble wire.Trouble
+		want    string
+	}{
+		{wire.Trouble{Cause: wire.CauseNotEnforced, Attempts: 2, Detail: "d"}, "flag@1 flags/a: not_enforced since " + since + ", asked for 2 times: d\n"},
+		{wire.Trouble{Cause: wire.CauseOrphan, Attempts: 5, Stuck: true, Detail: "d"}, "flag@1 flags/a: orphan since " + since + ", stuck: asked for 5 times, and nothing more is done about it: d\n"},
+		{wire.Trouble{Cause: wire.CauseFlapping, HeldUntil: &at, Detail: "d"}, "flag@1 flags/a: flapping since " + since + ", held until " + since + ": d\n"},
+	} {
+		var out strings.Builder
+		if err := printTroubles(&out, subject(tt.trouble)); err != nil || out.String() != tt.want {
+			t.Errorf("got %q, %v, want %q", out.String(), err, tt.want)
+		}
+	}
+}

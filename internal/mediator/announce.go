@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"example.test/eddy/attr"
 	"example.test/eddy/phase/contract"
 	"example.test/eddy/phase/protocol"
 	"example.test/eddy/phase/wire"
@@ -369,8 +371,13 @@ func (m *Mediator) flip(r *request) {
 		return
 	}
 	m.metrics.flapped(r.contract.ID())
-	if flap.OnBreach == contract.BreachHold {
+	held := flap.OnBreach == contract.BreachHold
+	if held {
 		s.heldTill = r.now.Add(flap.Window)
+	}
+	m.emit(attr.EventPhaseFlap, r.now, s.record, r.Expected+1, attr.PhaseCount, strconv.Itoa(len(s.flips)), attr.PhaseHeld, strconv.FormatBool(held))
+	if !held {
+		m.emit(attr.EventPhasePaged, r.now, s.record, r.Expected+1, attr.AlertName, "flapping", attr.PhaseFlip, "true")
 	}
 }
 

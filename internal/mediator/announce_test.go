@@ -195,7 +195,7 @@ func TestNothingIsAnnouncedBeforeTheLastOneHasSettled(t *testing.T) {
 			t.Errorf("before it is in force: %v, want not_settled", err)
 		}
 		enforced := wire.Enforced{Contract: "flag", Key: "flags/rounding", Epoch: 1}
-		if err := f.Enforced(t.Context(), enforced, "test"); err != nil {
+		if _, err := f.Enforced(t.Context(), enforced, "test"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.announce(f.announcement("CANARY", "FLAG_OFF", 1)); code(err) != wire.CodeNotSettled {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.test/eddy/attr"
 	"example.test/eddy/phase/wire"
 )
 
@@ -114,6 +115,7 @@ func (m *Mediator) refuse(ctx context.Context, a wire.Announcement, sender strin
 	if a.Subject != "" {
 		e.Epoch = a.Expected + 1
 	}
+	m.emit(attr.EventPhaseRejected, time.Now(), wire.Record{Contract: e.Contract, Key: e.Key}, e.Epoch, attr.PhaseCode, why.Code, attr.PhaseFrom, e.From, attr.PhaseTo, e.To)
 	err := m.note(ctx, e)
 	if err != nil {
 		m.config.Log.ErrorContext(ctx, "refusal not in the audit log", "code", why.Code, "error", err)

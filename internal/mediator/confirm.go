@@ -309,23 +309,40 @@ func (m *Mediator) unwatch(q wire.SettledRequest, wake chan struct{}) {
 	}
 }
 
+// reportEvery is how often producers report what is in force, and reportSoon how
+// often those of a subject that differs.
+const (
+	reportEvery = 10 * time.Second
+	reportSoon  = time.Second
+)
+
 // Enforced notes that an epoch is in force.
-func (m *Mediator) Enforced(ctx context.Context, q wire.Enforced, sender string) error {
+func (m *Mediator) Enforced(ctx context.Context, q wire.Enforced, sender string) (wire.Reported, error) {
 	if err := m.lock(ctx); err != nil {
-		return err
+		return wire.Reported{}, err
 	}
 	defer m.mu.Unlock()
 	c, err := m.contract(q.Contract)
 	if err != nil {
-		return err
+		return wire.Reported{}, err
 	}
 	s := c.subjects[q.Key]
 	if s == nil || q.Epoch > s.record.Epoch {
-		return &wire.Error{Code: wire.CodeEpochMismatch, Message: fmt.Sprintf("%s has no epoch %d", q.Key, q.Epoch)}
+		return wire.Reported{}, &wire.Error{Code: wire.CodeEpochMismatch, Message: fmt.Sprintf("%s has no epoch %d", q.Key, q.Epoch)}
+	}
+	s.reported, s.reportedAt = q.Epoch, time.Now()
+	answer := wire.Reported{Epoch: s.record.Epoch, Again: reportEvery.Milliseconds()}
+	if s.drift.declared {
+		answer.Again = reportSoon.Milliseconds()
 	}
 	if q.Epoch <= s.record.Enforced {
-		return nil // it was reported before
+		return answer, nil // it was reported before
 	}
+	return answer, m.putEnforced(ctx, c, s, q, sender)
+}
+
+// putEnforced commits that an epoch is in force. The caller holds the lock.
+func (m *Mediator) putEnforced(ctx context.Context, c *contractState, s *subject, q wire.Enforced, sender string) error {
 	next := s.record
 	next.Enforced = q.Epoch
 	data, err := json.Marshal(next)
@@ -348,19 +365,21 @@ func (m *Mediator) Enforced(ctx context.Context, q wire.Enforced, sender string)
 	return nil
 }
 
-// Subjects lists the records that a selector takes.
-func (m *Mediator) Subjects(ctx context.Context, contractName, selector string) ([]wire.Record, error) {
+// Subjects lists the records that a selector takes, with what is wrong with them.
+func (m *Mediator) Subjects(ctx context.Context, contractName, selector string) ([]wire.Standing, error) {
 	if err := m.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	list := []wire.Record{}
+	list := []wire.Standing{}
+	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(m.contracts)) {
 		if contractName != "" && contractName != name {
 			continue
 		}
-		for _, s := range m.contracts[name].selected(selector) {
-			list = append(list, s.record)
+		c := m.contracts[name]
+		for _, s := range c.selected(selector) {
+			list = append(list, wire.Standing{Record: s.record, Troubles: m.troubles(c, s, now)})
 		}
 	}
 	return list, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/mediator"
+	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/phase/contract"
 	"example.test/eddy/phase/wire"
 )
@@ -40,20 +42,24 @@ type fixture struct {
 	state    mediator.State
 	contract *contract.Contract
 	stop     func()
+
+	mu     sync.Mutex
+	events []*telemetry.Log
 }
 
 // start runs a mediator on a state and waits until it is one. It is for use in a
 // synctest bubble.
 func start(t *testing.T, state mediator.State, name string) *fixture {
 	t.Helper()
-	m, err := mediator.New(mediator.Config{State: state})
+	f := &fixture{t: t, state: state}
+	m, err := mediator.New(mediator.Config{State: state, Event: f.note, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = m.Run(ctx) })
-	f := &fixture{Mediator: m, t: t, state: state, stop: func() { cancel(); running.Wait() }}
+	f.Mediator, f.stop = m, func() { cancel(); running.Wait() }
 	t.Cleanup(f.stop)
 	for range 10_000 {
 		c, err := m.AddContract(t.Context(), name, text(t, name), "test")
@@ -68,6 +74,26 @@ func start(t *testing.T, state mediator.State, name string) *fixture {
 	}
 	t.Fatal("it did not become the mediator")
 	return nil
+}
+
+// note keeps an event.
+func (f *fixture) note(l *telemetry.Log) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events = append(f.events, l)
+}
+
+// told returns an attribute of each event of a name.
+func (f *fixture) told(name, key string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var values []string
+	for _, e := range f.events {
+		if e.EventName == name {
+			values = append(values, e.Attributes.First(key))
+		}
+	}
+	return values
 }
 
 // code is that of a refusal, or the text of another error, or "".
@@ -116,14 +142,14 @@ func (f *fixture) commit(a wire.Announcement) wire.Receipt {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if err := f.Enforced(f.t.Context(), wire.Enforced{Contract: f.contract.Name, Key: a.Subject, Epoch: r.Epoch, Cause: "none"}, "test"); err != nil {
+	if _, err := f.Enforced(f.t.Context(), wire.Enforced{Contract: f.contract.Name, Key: a.Subject, Epoch: r.Epoch, Cause: "none"}, "test"); err != nil {
 		f.t.Fatal(err)
 	}
 	return r
 }
 
 // records are what is committed.
-func (f *fixture) records() []wire.Record {
+func (f *fixture) records() []wire.Standing {
 	f.t.Helper()
 	list, err := f.Subjects(f.t.Context(), "", "")
 	if err != nil {

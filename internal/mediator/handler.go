@@ -38,7 +38,7 @@ func (m *Mediator) Handler(tokens *access.List) http.Handler {
 	handle("POST "+wire.PathSettled, access.Viewer, answer(func(r *http.Request, q wire.SettledRequest) (any, error) { return m.Settled(r.Context(), q) }))
 	handle("POST "+wire.PathConfirm, access.Operator, answer(func(r *http.Request, q wire.ConfirmRequest) (any, error) { return m.Confirm(r.Context(), q) }))
 	handle("POST "+wire.PathEnforced, access.Operator, answer(func(r *http.Request, q wire.Enforced) (any, error) {
-		return struct{}{}, m.Enforced(r.Context(), q, sender(r))
+		return m.Enforced(r.Context(), q, sender(r))
 	}))
 	handle("POST "+wire.PathLease+"{what}", access.Operator, answer(m.postLease))
 	handle("GET "+wire.PathContracts+"/{name}", access.Viewer, http.HandlerFunc(m.getContract))

@@ -12,6 +12,9 @@
 // confirmation is preceded by a look at it, so a replica that was deposed
 // without noticing can neither commit nor confirm. The others answer not_active.
 //
+// What is in force is compared with what was announced, and asked for where it is
+// not the same; see wire.Trouble for what that tells people.
+//
 // Acknowledgements and registrations are in memory only. A new tenure does not
 // know who believed what before it, so for the longest time that a belief lasts
 // acknowledgements shorten no wait and settle nothing. Losing the State, or its
@@ -108,13 +111,17 @@ type contractState struct {
 
 // A subject is a record and what goes with it.
 type subject struct {
-	record   wire.Record
-	stored   int64 // the revision of the record in the state; 0 if it is not there
-	pending  *pending
-	refused  string      // what was refused last, of what passes with time
-	flips    []time.Time // lately
-	heldTill time.Time
-	waiters  map[chan struct{}]bool // told when an acknowledgement comes
+	record  wire.Record
+	stored  int64 // the revision of the record in the state; 0 if it is not there
+	pending *pending
+	drift   drift
+	// reported is the epoch that a producer has said last to be in force, and when.
+	reported   uint64
+	reportedAt time.Time
+	refused    string      // what was refused last, of what passes with time
+	flips      []time.Time // lately
+	heldTill   time.Time
+	waiters    map[chan struct{}]bool // told when an acknowledgement comes
 }
 
 // New returns a mediator that has not begun: see Run.
@@ -162,6 +169,11 @@ func (m *Mediator) serve(ctx context.Context) error {
 			m.config.Log.WarnContext(ctx, "tenure not given back; it ends by itself", "error", err)
 		}
 	}()
+	watching, unwatch := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { m.reconcile(watching) })
+	defer watch.Wait()
+	defer unwatch()
 	tick := time.NewTicker(tenureTTL / 3)
 	defer tick.Stop()
 	for {

@@ -13,6 +13,7 @@ type metrics struct {
 	transitions *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
 	flaps       *prometheus.CounterVec
+	attempts    *prometheus.CounterVec
 	news        prometheus.Histogram
 }
 
@@ -30,6 +31,9 @@ func newMetrics(r prometheus.Registerer, m *Mediator) (metrics, error) {
 		flaps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "eddy_phase_flaps_total", Help: "Times that a subject went back and forth more often than its contract allows.",
 		}, []string{"contract"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "eddy_phase_reconcile_attempts_total", Help: "Times that a phase was asked for which was announced and not in force, by cause.",
+		}, []string{"contract", "cause"}),
 		news: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "eddy_phase_news_seconds", Help: "Time from a commit until its news was written to a stream.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .075, .1, .15, .2, .3, .4, .5, 1, 2.5},
@@ -44,7 +48,14 @@ func newMetrics(r prometheus.Registerer, m *Mediator) (metrics, error) {
 	consumers := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "eddy_phase_consumers", Help: "Consumers that are registered.",
 	}, func() float64 { _, _, consumers := m.count(); return consumers })
-	for _, c := range []prometheus.Collector{k.transitions, k.refusals, k.flaps, k.news, active, subjects, consumers} {
+	gauge := func(name, help string, value func(declared, stuck, held float64, oldest time.Duration) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(m.drifting(time.Now())) })
+	}
+	drifting := gauge("eddy_phase_drifting", "Subjects whose phase in force is not the one announced.", func(d, _, _ float64, _ time.Duration) float64 { return d })
+	stuck := gauge("eddy_phase_stuck", "Drifting subjects that nothing more is done about.", func(_, s, _ float64, _ time.Duration) float64 { return s })
+	held := gauge("eddy_phase_held", "Subjects that are held since they went back and forth.", func(_, _, h float64, _ time.Duration) float64 { return h })
+	oldest := gauge("eddy_phase_drift_seconds", "For how long the subject drifts that does longest.", func(_, _, _ float64, o time.Duration) float64 { return o.Seconds() })
+	for _, c := range []prometheus.Collector{k.transitions, k.refusals, k.flaps, k.attempts, k.news, active, subjects, consumers, drifting, stuck, held, oldest} {
 		if err := r.Register(c); err != nil {
 			return metrics{}, fmt.Errorf("mediator metrics: %w", err)
 		}
@@ -81,6 +92,12 @@ func (k metrics) refused(code string) {
 func (k metrics) flapped(contract string) {
 	if k.flaps != nil {
 		k.flaps.WithLabelValues(contract).Inc()
+	}
+}
+
+func (k metrics) attempted(contract, cause string) {
+	if k.attempts != nil {
+		k.attempts.WithLabelValues(contract, cause).Inc()
 	}
 }
 

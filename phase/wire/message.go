@@ -16,10 +16,10 @@ import (
 const (
 	PathAnnounce  = "/api/v1/phase/announce"  // POST Envelope, answers Receipt; with ?dry_run=true nothing is committed
 	PathSettled   = "/api/v1/phase/settled"   // POST SettledRequest, answers Settled when that has grown, or at the bound
-	PathEnforced  = "/api/v1/phase/enforced"  // POST Enforced, answers nothing
+	PathEnforced  = "/api/v1/phase/enforced"  // POST Enforced, answers Reported
 	PathConfirm   = "/api/v1/phase/confirm"   // POST ConfirmRequest, answers Confirm
 	PathWatch     = "/api/v1/phase/watch"     // GET ?contract=&select=, server-sent events
-	PathSubjects  = "/api/v1/phase/subjects"  // GET ?contract=&select=, answers []Record
+	PathSubjects  = "/api/v1/phase/subjects"  // GET ?contract=&select=, answers {subjects: []Standing}
 	PathAudit     = "/api/v1/phase/audit"     // GET ?after=&subject=, answers []Entry
 	PathLease     = "/api/v1/phase/lease/"    // POST LeaseRequest to acquire, renew or resign, answers LeaseState
 	PathContracts = "/api/v1/phase/contracts" // GET /name, answers YAML; POST YAML
@@ -60,6 +60,34 @@ type Record struct {
 	Envelope *Envelope `json:"envelope,omitempty"`
 }
 
+// A Standing is a record, with what is not as it should be.
+type Standing struct {
+	Record
+	Troubles []Trouble `json:"troubles,omitempty"`
+}
+
+// A Trouble is what people should look into.
+type Trouble struct {
+	// Cause is one of the causes below.
+	Cause string    `json:"cause"`
+	Since time.Time `json:"since"`
+	// Attempts is how often the mediator has asked, and Stuck that it gave up.
+	Attempts int  `json:"attempts,omitempty"`
+	Stuck    bool `json:"stuck,omitempty"`
+	// Flips is how often the subject went back and forth within the contract's
+	// window, and HeldUntil when it may move again, if it is held.
+	Flips     int        `json:"flips,omitempty"`
+	HeldUntil *time.Time `json:"held_until,omitempty"`
+	Detail    string     `json:"detail"`
+}
+
+// The causes of Trouble.
+const (
+	CauseNotEnforced = "not_enforced" // announced, and not reported in force in time
+	CauseOrphan      = "orphan"       // in an exclusive phase, whose lease has ended
+	CauseFlapping    = "flapping"     // went back and forth more often than allowed
+)
+
 // A Receipt is the answer to an announcement that was committed.
 type Receipt struct {
 	Epoch       uint64    `json:"epoch"`
@@ -93,12 +121,20 @@ type Settled struct {
 	Missing []string `json:"missing,omitempty"`
 }
 
-// Enforced reports that an epoch is in force.
+// Enforced reports that an epoch is in force, at once and then every now and
+// again: the mediator tells from that who is alive, and a report that was lost is
+// made good.
 type Enforced struct {
 	Contract string `json:"contract"`
 	Key      string `json:"key"`
 	Epoch    uint64 `json:"epoch"`
-	Cause    string `json:"cause"` // acks, bound or none
+	Cause    string `json:"cause,omitempty"` // acks, bound or none; empty in later reports
+}
+
+// Reported is the answer: what is announced, and when to report again.
+type Reported struct {
+	Epoch uint64 `json:"epoch"`
+	Again int64  `json:"again_ms"`
 }
 
 // ConfirmRequest asks for everything newer than Have, of the subjects that the
