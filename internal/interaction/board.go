@@ -117,18 +117,73 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 	return total, sums
 }
 
+// stride is how many words are counted before the sum is looked at.
+const stride = 16
+
+// weighUpTo counts x AND y, and adds that up weighted by band, so long as the sum
+// is no more than most; all says that it was counted to the end.
+func (b *board) weighUpTo(most float64, x, y []uint64, weight []float64) (total int64, sum float64, all bool) {
+	for _, s := range b.filled {
+		for from := b.start[s]; from < b.start[s+1]; from += stride {
+			to := min(from+stride, b.start[s+1])
+			n := b.common(x, y, from, to)
+			total += n
+			if sum += float64(n) * weight[s]; sum > most {
+				return 0, 0, false
+			}
+		}
+	}
+	return total, sum, true
+}
+
+// common counts x AND y between two words.
+func (b *board) common(x, y []uint64, from, to int) (n int64) {
+	if len(b.planes) == 1 {
+		return commonBits(x[from:to], y[from:to])
+	}
+	for p, plane := range b.planes {
+		n += andAndCount(x[from:to], y[from:to], plane[from:to]) << p
+	}
+	return n
+}
+
+// byWord gives each word what its band has.
+func (b *board) byWord(dst, of []float64) []float64 {
+	dst = grow(dst, b.words)
+	for _, s := range b.filled {
+		for w := b.start[s]; w < b.start[s+1]; w++ {
+			dst[w] = of[s]
+		}
+	}
+	return dst
+}
+
+// weigh counts x AND y, and adds that up with two weights by word.
+func (b *board) weigh(x, y []uint64, u, v []float64) (total int64, sumU, sumV float64) {
+	y, u, v = y[:len(x)], u[:len(x)], v[:len(x)]
+	for w := range x {
+		both := x[w] & y[w]
+		if both == 0 {
+			continue
+		}
+		n := int64(bits.OnesCount64(both))
+		if len(b.planes) > 1 {
+			n = 0
+			for p, plane := range b.planes {
+				n += int64(bits.OnesCount64(both&plane[w])) << p
+			}
+		}
+		total += n
+		sumU += float64(n) * u[w]
+		sumV += float64(n) * v[w]
+	}
+	return total, sumU, sumV
+}
+
 // atLeast reports whether x AND y counts at least n: most sets do not, and for
 // those this is all that is worked out.
 func (b *board) atLeast(n int64, x, y []uint64) bool {
-	var most int64
-	for p, plane := range b.planes {
-		if len(b.planes) == 1 {
-			most = commonBits(x, y)
-		} else {
-			most += andAndCount(x, y, plane) << p
-		}
-	}
-	return most >= n
+	return b.common(x, y, 0, len(x)) >= n
 }
 
 // commonBits returns how many bits are set in both; y is as long as x.

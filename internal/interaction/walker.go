@@ -1,0 +1,292 @@
+package interaction
+
+import "math"
+
+// A walker goes through a part of the sets of a search. Two of them go through
+// all, each with shortlists of its own, so that what they find does not depend
+// on which one is faster.
+type walker struct {
+	*search
+	best, pure shortlist
+	nodes      int
+	cut        bool
+	prefix     []int32
+	levels     []level // by how many elements the prefix has
+	spare      []uint64
+	spareOK    []uint64
+	budgets    [1 << 12]budget
+	// Of the classes that may follow the first one of a set, it takes every
+	// stride-th from offset on.
+	stride, offset int
+}
+
+// A level is what a walker knows of its prefix.
+type level struct {
+	fails   []uint64 // the failures that have it
+	oks     []uint64 // and the entries of the other board, once laid
+	laid    bool
+	counted tally      // ok only once laid
+	rest    []follower // classes that may follow it
+}
+
+// A follower is a class after a prefix: what both count among the failures, and
+// the most that a set with both can score.
+type follower struct {
+	k        int32
+	failed   int64
+	expected float64
+	atMost   float64
+}
+
+// A tally is what a set counts on the boards.
+type tally struct{ failed, ok int64 }
+
+// prepare sizes a walker's room.
+func (w *walker) prepare(s *search) {
+	w.search = s
+	w.nodes, w.cut, w.prefix = 0, false, w.prefix[:0]
+	for len(w.levels) <= s.order {
+		w.levels = append(w.levels, level{})
+	}
+	for i := range w.levels {
+		l := &w.levels[i]
+		l.fails, l.oks = grow(l.fails, s.fails.words), grow(l.oks, s.oks.words)
+	}
+	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
+	none := &w.levels[0]
+	none.counted, none.laid = tally{int64(s.f), int64(s.n - s.f)}, true
+	copy(none.fails, s.fails.alive)
+	copy(none.oks, s.oks.alive)
+	clear(w.budgets[:])
+}
+
+// begin goes through the sets whose first class is the one at first, and whose
+// next is every stride-th of those after it from offset on.
+func (w *walker) begin(first, offset, stride int) {
+	w.offset, w.stride = offset, stride
+	rest := w.levels[0].rest[:0]
+	for _, k := range w.searched[first+1:] {
+		rest = append(rest, follower{k: k})
+	}
+	w.levels[0].rest = rest
+	if f, ok := w.follows(w.searched[first]); ok {
+		w.enter(f, rest)
+	}
+}
+
+// follows reports whether class k after the prefix is worth looking at, which
+// the failures that have both tell: they are few, and most pairs end here.
+func (w *walker) follows(k int32) (follower, bool) {
+	if w.nodes++; w.nodes&1023 == 0 && (w.ctx.Err() != nil || w.nodes > mostNodes/len(w.walkers)) {
+		w.cut = true
+	}
+	depth := len(w.prefix)
+	if w.cut || depth > 0 && w.never[int(w.prefix[depth-1])*len(w.classes.list)+int(k)] {
+		return follower{}, false // of the elements before the last it was asked then
+	}
+	x, y := w.levels[depth].fails, w.fails.class[k]
+	if !w.fails.atLeast(w.least, x, y) {
+		return follower{}, false
+	}
+	n, e, surprise := w.fails.weigh(x, y, w.wordRate, w.wordSurprise)
+	f := follower{k, n, e, math.Inf(1)}
+	return f, !w.hopeless(&f, depth+1, surprise)
+}
+
+// hopeless reports whether no set of k elements or more that has only the failures
+// of f, of the given surprise, can matter: even one that keeps all of them and no
+// success. Deviance is convex in both counts, so that this is its greatest value
+// (Morishita and Sese 2000); where strata differ, what the failures alone can give
+// is the sum of their surprise, and so is the least p. It sets f.atMost, unless
+// the set can have no more elements: its score is then as soon had.
+//
+// The limit is on p in the whole table, where the surprise is greater: a sum of
+// a·ln(1+b/f), which grows no faster than both counts do, and so by the larger
+// of the two units at most. The price is that of the sample: what does not stand
+// out by it there is one of the many sets that do so by chance.
+func (w *walker) hopeless(f *follower, k int, surprise float64) bool {
+	a := float64(f.failed)
+	if f.expected >= a || -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k] {
+		return true
+	}
+	if k < w.order {
+		f.atMost = deviance(a, f.expected, a, w.f, w.n) + 2*(surprise-term(a, f.expected)) - w.price[k]
+	}
+	return f.atMost <= w.bar()
+}
+
+// bar is the score that a set must beat to be on a shortlist.
+func (w *walker) bar() float64 {
+	if w.dense {
+		return min(w.best.worst, w.pure.worst)
+	}
+	return w.best.worst
+}
+
+// enter scores the prefix with f after it, and goes on with what may follow both,
+// which is some of what may follow the prefix.
+func (w *walker) enter(f follower, rest []follower) {
+	depth := len(w.prefix)
+	if w.cut || f.atMost <= w.bar() || !w.score(f) || depth+1 == w.order {
+		return
+	}
+	l, next := &w.levels[depth], &w.levels[depth+1]
+	w.prefix = append(w.prefix, f.k)
+	defer func() { w.prefix = w.prefix[:depth] }()
+	next.laid, next.counted.failed = false, f.failed
+	next.rest = next.rest[:0]
+	w.fails.and(next.fails, l.fails, w.fails.class[f.k])
+	for i := range rest {
+		if g, ok := w.follows(rest[i].k); ok {
+			next.rest = append(next.rest, g)
+		}
+	}
+	from, step := 0, 1
+	if depth == 0 {
+		from, step = w.offset, w.stride
+	}
+	for i := from; i < len(next.rest); i += step {
+		w.enter(next.rest[i], next.rest[i+1:])
+	}
+}
+
+// score puts the prefix with f after it on the shortlists that it is good enough
+// for, and reports whether a set with more elements may be better: not if f adds
+// nothing to the prefix, or if only failures have both.
+func (w *walker) score(f follower) bool {
+	depth := len(w.prefix)
+	l := w.lay(depth)
+	same := f.failed == l.counted.failed
+	budget := math.Inf(1)
+	if !same && 2*float64(l.counted.failed+l.counted.ok) <= w.n-w.f {
+		budget = w.budget(depth+1, f.failed)
+	}
+	if !w.whole {
+		budget -= f.expected
+	}
+	if budget < 0 {
+		return true
+	}
+	b, e, all := w.oks.weighUpTo(budget, l.oks, w.oks.class[f.k], w.rate)
+	if !all {
+		return true
+	}
+	if w.whole {
+		b -= f.failed
+	} else {
+		e += f.expected
+	}
+	if same && b == l.counted.ok {
+		return false
+	}
+	w.prefix = append(w.prefix, f.k)
+	w.offer(tally{f.failed, b}, e)
+	w.prefix = w.prefix[:depth]
+	return b > 0
+}
+
+// lay makes sure that the bits of the prefix's first elements on the second board
+// have been made.
+func (w *walker) lay(depth int) *level {
+	l := &w.levels[depth]
+	if !l.laid {
+		above := w.lay(depth - 1)
+		l.counted.ok, _ = w.oks.and(l.oks, above.oks, w.oks.class[w.prefix[depth-1]])
+		if w.whole {
+			l.counted.ok -= l.counted.failed
+		}
+		l.laid = true
+	}
+	return l
+}
+
+// A budget is how many failures may be expected of a set with so many, and so
+// many elements, for it to beat the bar.
+type budget struct {
+	order  int
+	failed int64
+	bar    float64
+	most   float64
+}
+
+// budget returns how many failures may be expected of a set of k elements, which
+// has failed of them, for its score to beat the bar. Above it the set need not
+// be counted to the end.
+//
+// The score falls as more are expected. With as many expected it falls as the set
+// has more observations, so long as it has no more than half of the successes;
+// and it has as many at least as give what is expected at the highest rate.
+func (w *walker) budget(k int, failed int64) float64 {
+	bar := w.bar()
+	b := &w.budgets[(failed*8+int64(k))%int64(len(w.budgets))]
+	if b.order == k && b.failed == failed && b.bar <= bar && bar < b.bar+1 {
+		return b.most
+	}
+	a := float64(failed)
+	low, high := 0.0, a
+	for range 20 {
+		e := (low + high) / 2
+		if deviance(a, e, max(a, e/w.highest), w.f, w.n) > bar+w.price[k] {
+			low = e
+		} else {
+			high = e
+		}
+	}
+	*b = budget{k, failed, bar, high * (1 + 1e-9)}
+	return b.most
+}
+
+// redundant reports whether the prefix has the same rows as it has without one
+// of its elements but the last: it is then no minimal generator.
+func (w *walker) redundant(now tally) bool {
+	if len(w.prefix) < 3 {
+		return false // pairs that are nested are excluded
+	}
+	ok := now.ok
+	if w.whole {
+		ok += now.failed
+	}
+	last := w.prefix[len(w.prefix)-1]
+	for drop := range len(w.prefix) - 1 {
+		if w.without(w.spare, w.fails, drop, last) == now.failed && w.without(w.spareOK, w.oks, drop, last) == ok {
+			return true
+		}
+	}
+	return false
+}
+
+// without counts the prefix less the element at drop.
+func (w *walker) without(dst []uint64, b *board, drop int, last int32) int64 {
+	n, _ := b.and(dst, b.alive, b.class[last])
+	for i, p := range w.prefix[:len(w.prefix)-1] {
+		if i != drop {
+			n, _ = b.and(dst, dst, b.class[p])
+		}
+	}
+	return n
+}
+
+// offer puts the prefix on the shortlists that it is good enough for.
+func (w *walker) offer(now tally, expected float64) {
+	o := float64(now.failed)
+	n := float64(now.failed + now.ok)
+	score := deviance(o, expected, n, w.f, w.n) - w.price[len(w.prefix)]
+	better := score > w.best.worst
+	certain := w.dense && w.share(now) >= pure && score > w.pure.worst
+	if !better && !certain || w.redundant(now) {
+		return
+	}
+	if better {
+		w.best.offer(w.prefix, score)
+	}
+	if certain {
+		w.pure.offer(w.prefix, score)
+	}
+}
+
+// share is the share of the observations that failed, in the table as far as
+// the sample tells: failures and successes are sampled apart.
+func (w *walker) share(now tally) float64 {
+	f, ok := float64(now.failed)*w.failUnit, float64(now.ok)*w.okUnit
+	return f / (f + ok)
+}
