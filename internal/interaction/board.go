@@ -210,15 +210,7 @@ func andCount(dst, x, y []uint64) int64 {
 }
 
 // implies reports whether all rows of class a have class b.
-func (b *board) implies(a, of int32) bool {
-	x, y := b.class[a], b.class[of]
-	for w := range x {
-		if x[w]&^y[w] != 0 {
-			return false
-		}
-	}
-	return true
-}
+func (b *board) implies(a, of int32) bool { return within(b.class[a], b.class[of]) }
 
 // sums returns what the bits of x count by band.
 func (b *board) sums(x []uint64) []int64 {

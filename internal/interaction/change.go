@@ -301,7 +301,9 @@ func (m *miner) changes(ctx context.Context) ([]judgement, error) {
 		if found == nil {
 			first = list
 		}
-		j.cells = slices.Clone(m.exact.nearly(best.set).cells)
+		t := &m.exact.room[0]
+		m.exact.nearly(t, best.set)
+		j.cells = t.table()
 		j.thin = m.thin(j)
 		found = append(found, j)
 		m.exact.remove(best.set)

@@ -18,8 +18,8 @@ type exact struct {
 	rows  [][]uint64
 	spare []uint64
 	table cross // what the last count of a set gave
-	times []sum // what the whole set counted in each bucket of time, by nearly
 	other cross
+	room  [2]near
 }
 
 // mostBits is how many bytes of bits are made at once; above it, those of a
@@ -191,148 +191,6 @@ func (b *berth) settled(s sum) sum {
 	return s
 }
 
-// nearly counts the cells of set in which at most one element is missing, and
-// all else in the cell of none, over what is alive: what judging a set needs,
-// at a fraction of the cost of cross. The table is good until the next one.
-func (x *exact) nearly(set []int32) *cross {
-	rows := x.elements(set)
-	t := &x.table
-	t.reset(len(set), x.l.strata)
-	whole, k := t.whole(), len(set)
-	x.times = grow(x.times, x.l.ticks)
-	var sums [mostElements + 1]sum // the whole set, then without each element
-	for i := range x.l.cells {
-		b := &x.l.cells[i]
-		clear(sums[:k+1])
-		for w := b.from / 64; w*64 < b.to; w++ {
-			v := x.alive[w] & between(w, b.from, b.to)
-			none, one := lacking(v, rows, w)
-			x.l.count(&sums[0], none, w, b.cell.each)
-			if one == 0 || k == 1 {
-				continue // a single set without its element is the cell of none
-			}
-			for e, row := range rows {
-				x.l.count(&sums[e+1], one&^row[w], w, b.cell.each)
-			}
-		}
-		cells := t.stratum(int(b.stratum))
-		in := b.settled(sums[0])
-		cells[whole] = cells[whole].plus(in)
-		tick := &x.times[x.l.tick[b.pane]]
-		*tick = tick.plus(in)
-		if k > 1 {
-			for e := range set {
-				c := &cells[whole&^(1<<e)]
-				*c = c.plus(b.settled(sums[e+1]))
-			}
-		}
-	}
-	for s, all := range x.strata() {
-		cells := t.stratum(s)
-		for _, c := range cells {
-			all = all.minus(c)
-		}
-		cells[0] = all
-	}
-	t.total()
-	return t
-}
-
-const (
-	// fewTimes is below how many buckets of time nothing is said about how
-	// failures vary from one to the next.
-	fewTimes = 8
-	// fewInSet is below how many failures those of one bucket count as one.
-	fewInSet = 30
-	// strays is the part of the failures at either end of the time that is left
-	// out of it: a cause that came in the middle did not come in bursts.
-	strays = 0.2
-)
-
-// dispersion is how many times as much the failures of a set vary from one bucket
-// of time to the next as they would if each came by itself, at one risk: Pearson's
-// chi-squared over its degrees of freedom (McCullagh and Nelder 1989), over the
-// time in which most of them are; 1 at least. A burst may fall into two
-// buckets, so pairs of them are looked at as well.
-//
-// A handful of failures shows no variation. So long as there are no more, those
-// of one bucket count as one.
-func dispersion(times []sum) float64 {
-	if len(times) < fewTimes {
-		return 1
-	}
-	times = core(times)
-	phi := max(1, pearson(times, 1), pearson(times, 2))
-	var f, hit float64
-	for _, t := range times {
-		f += float64(t.failed)
-		if t.failed > 0 {
-			hit++
-		}
-	}
-	if f > 0 && f < fewInSet {
-		phi = max(phi, f/hit)
-	}
-	return phi
-}
-
-// pearson is the dispersion of so many buckets taken together each; 0 if there
-// are too few.
-func pearson(times []sum, together int) float64 {
-	var f, n float64
-	for _, t := range times {
-		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
-	}
-	if f == 0 || f == n {
-		return 0
-	}
-	risk := f / n
-	var chi float64
-	buckets := 0
-	for part := range slices.Chunk(times, together) {
-		var s sum
-		for _, t := range part {
-			s = s.plus(t)
-		}
-		if of := float64(s.failed) + s.units; of > 0 {
-			d := float64(s.failed) - risk*of
-			chi += d * d / (risk * (1 - risk) * of)
-			buckets++
-		}
-	}
-	if buckets < fewTimes {
-		return 0
-	}
-	return chi / float64(buckets-1)
-}
-
-// core is the time that holds all failures but the first and the last strays.
-func core(times []sum) []sum {
-	var all int64
-	for _, t := range times {
-		all += t.failed
-	}
-	least := int64(strays * float64(all))
-	from, to := 0, len(times)
-	for before := int64(0); from < to && before+times[from].failed <= least; from++ {
-		before += times[from].failed
-	}
-	for after := int64(0); to > from && after+times[to-1].failed <= least; to-- {
-		after += times[to-1].failed
-	}
-	return times[from:to]
-}
-
-// lacking tells, of a word of entries, which have all of the classes and which
-// all but one.
-func lacking(v uint64, rows [][]uint64, w int) (none, one uint64) {
-	none = v
-	for _, row := range rows {
-		none, one = none&row[w], one&row[w]|none&^row[w]
-	}
-	return none, one
-}
-
 // outcomes counts the cells of set over what is alive, each entry as one
 // observation that failed if any of its did.
 func (x *exact) outcomes(set []int32) *cross {
@@ -446,12 +304,7 @@ func (x *exact) byClass(mask []uint64, sums []sum) (all sum) {
 // implies reports whether all entries that have class a have class b.
 func (x *exact) implies(a, b int32) bool {
 	x.need([]int32{a, b})
-	for w, v := range x.class[a] {
-		if v&^x.class[b][w] != 0 {
-			return false
-		}
-	}
-	return true
+	return within(x.class[a], x.class[b])
 }
 
 // word is a word of the entries that count: those alive, or all.
@@ -503,35 +356,6 @@ func (x *exact) compare(t *cross, in, out func(cell int) bool) split {
 		c.add(float64(a.failed), a.units, float64(b.failed), b.units)
 	}
 	return c
-}
-
-// excess is how many failures in the whole set would not have been expected at
-// the risk of the rest of the traffic of the same stratum.
-func (x *exact) excess(t *cross) float64 {
-	whole := t.whole()
-	rest := func(cells []sum) (out sum) {
-		for i, c := range cells {
-			if i != whole {
-				out = out.plus(c)
-			}
-		}
-		return out
-	}
-	overall := rest(t.cells).risk(x.l.typical).risk
-	var total float64
-	for s := range t.strata() {
-		cells := t.stratum(s)
-		in := cells[whole]
-		if in.total() == 0 {
-			continue
-		}
-		r := overall
-		if out := rest(cells); out.total() > 0 {
-			r = out.risk(x.l.typical).risk
-		}
-		total += float64(in.failed) - r*(float64(in.failed)+in.w/weightUnit)
-	}
-	return total
 }
 
 // sorted returns the distinct elements of the sets, ascending.

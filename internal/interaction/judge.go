@@ -1,9 +1,6 @@
 package interaction
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 const (
 	// necessity is the p at which an element of a set counts as needed. All of
@@ -37,19 +34,22 @@ type judgement struct {
 // judge counts a set on all rows that are alive and tests it: against the rest
 // of the traffic, at the level of its order, and against what each element's
 // absence leaves (an intersection-union test).
-func (m *miner) judge(set []int32) judgement {
-	t := m.exact.nearly(set)
-	whole := t.whole()
-	j := judgement{set: set, cells: slices.Clone(t.cells)}
-	j.test = m.exact.compare(t, func(c int) bool { return c == whole }, func(int) bool { return true })
-	j.phi = dispersion(m.exact.times)
+func (m *miner) judge(set []int32) judgement { return m.judgeIn(&m.exact.room[0], set) }
+
+// judgeIn is judge in room of the caller's choice, so that two sets can be judged
+// at once; the bits of their classes must have been made.
+func (m *miner) judgeIn(t *near, set []int32) judgement {
+	m.exact.nearly(t, set)
+	j := judgement{set: set, cells: t.table()}
+	j.test = t.others()
+	j.phi = dispersion(t.times)
 	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
 	j.score = j.test.deviance() - m.price[len(set)]
 	hopeless := j.score <= 0 || j.p > m.options.Alpha && m.ledger.failed >= fewFailures
 	if hopeless {
 		return j // most are, and the rest of the judgement costs more
 	}
-	j.excess = m.exact.excess(t)
+	j.excess = t.excess(m.ledger.typical)
 	if len(set) == 1 {
 		return j
 	}
@@ -59,9 +59,7 @@ func (m *miner) judge(set []int32) judgement {
 		needed /= 10
 	}
 	for i := range set {
-		without := whole &^ (1 << i)
-		test := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c == without })
-		if test.p() > needed {
+		if t.without(i).p() > needed {
 			j.unneeded = append(j.unneeded, i)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 )
 
 // A miner holds what the steps of one run share.
@@ -218,10 +219,9 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 	const together = 24 // judged before they are ranked by their true scores
 	var other []judgement
 	for part := range slices.Chunk(list, together) {
-		m.exact.need(sorted(part))
 		var held []judgement
-		for _, c := range part {
-			switch j := m.judge(c.set); {
+		for _, j := range m.judgeAll(part) {
+			switch {
 			case !m.holds(j):
 			case suitable(j):
 				held = append(held, j)
@@ -237,6 +237,23 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 		return judgement{}, false
 	}
 	return slices.MinFunc(other, compareJudgements), true
+}
+
+// judgeAll judges candidates, two at a time.
+func (m *miner) judgeAll(list []candidate) []judgement {
+	m.exact.need(sorted(list))
+	m.exact.strata() // nothing is made any more from here on
+	out := make([]judgement, len(list))
+	var both sync.WaitGroup
+	for half := range m.exact.room {
+		both.Go(func() {
+			for i := half; i < len(list); i += len(m.exact.room) {
+				out[i] = m.judgeIn(&m.exact.room[half], list[i].set)
+			}
+		})
+	}
+	both.Wait()
+	return out
 }
 
 func compareJudgements(a, b judgement) int {

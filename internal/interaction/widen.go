@@ -76,15 +76,32 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 // implied lists the classes that all living rows of the set have, and others
 // have not.
 func (m *miner) implied(set []int32) []int32 {
-	all, with := m.among(set, false)
+	x := m.exact
+	x.spare = x.mask(x.spare, set, false)
+	has := func(k int32) bool { return within(x.spare, x.class[k]) }
+	if x.incomplete() { // the bits of all classes would take too much room
+		with := make([]sum, len(m.classes.list))
+		all := x.byClass(x.spare, with)
+		has = func(k int32) bool { return with[k].total() == all.total() }
+	}
 	var out []int32
-	for c := range m.classes.list {
-		if m.classes.list[c].context == varies && !slices.Contains(set, int32(c)) &&
-			with[c].total() == all.total() {
-			out = append(out, int32(c))
+	for k := range m.classes.list {
+		k := int32(k)
+		if m.classes.list[k].context == varies && !slices.Contains(set, k) && has(k) {
+			out = append(out, k)
 		}
 	}
 	return out
+}
+
+// within reports whether all bits of a are in b.
+func within(a, b []uint64) bool {
+	for w, v := range a {
+		if v&^b[w] != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // stands is the share of the excess risk of set with k that set has without

@@ -1,0 +1,129 @@
+package interaction
+
+import "slices"
+
+// A near is what judging a set needs: by stratum, what has all of its elements and
+// what has all but one, at a fraction of the cost of counting all cells. It is room
+// that one set after the other is counted in.
+type near struct {
+	order int
+	flat  []sum // by stratum: the whole set, then without each element
+	all   []sum // what is alive, by stratum
+	cells []sum // over all strata, as in a cross; what lacks more than one is in the first
+	times []sum // what the whole set counted in each bucket of time
+	rows  [][]uint64
+}
+
+// at is what a stratum counts.
+func (n *near) at(stratum int) []sum {
+	return n.flat[stratum*(n.order+1) : (stratum+1)*(n.order+1)]
+}
+
+// nearly counts a set over what is alive.
+func (x *exact) nearly(n *near, set []int32) {
+	k := len(set)
+	n.order, n.all = k, x.strata()
+	n.flat = grow(n.flat, x.l.strata*(k+1))
+	n.cells = grow(n.cells, 1<<k)
+	n.times = grow(n.times, x.l.ticks)
+	x.need(set)
+	n.rows = n.rows[:0]
+	for _, c := range set {
+		n.rows = append(n.rows, x.class[c])
+	}
+	var sums [mostElements + 1]sum
+	for i := range x.l.cells {
+		b := &x.l.cells[i]
+		clear(sums[:k+1])
+		for w := b.from / 64; w*64 < b.to; w++ {
+			none, one := lacking(x.alive[w]&between(w, b.from, b.to), n.rows, w)
+			x.l.count(&sums[0], none, w, b.cell.each)
+			if one == 0 || k == 1 {
+				continue // a single set without its element is all the rest
+			}
+			for e, row := range n.rows {
+				x.l.count(&sums[e+1], one&^row[w], w, b.cell.each)
+			}
+		}
+		to := n.at(int(b.stratum))
+		for e := range sums[:k+1] {
+			to[e] = to[e].plus(b.settled(sums[e]))
+		}
+		tick := &n.times[x.l.tick[b.pane]]
+		*tick = tick.plus(b.settled(sums[0]))
+	}
+	n.total()
+}
+
+// total adds the strata up.
+func (n *near) total() {
+	whole := 1<<n.order - 1
+	rest := &n.cells[0]
+	for s, all := range n.all {
+		at := n.at(s)
+		n.cells[whole] = n.cells[whole].plus(at[0])
+		all = all.minus(at[0])
+		if n.order > 1 {
+			for e, c := range at[1:] {
+				n.cells[whole&^(1<<e)] = n.cells[whole&^(1<<e)].plus(c)
+				all = all.minus(c)
+			}
+		}
+		*rest = rest.plus(all)
+	}
+}
+
+// lacking tells, of a word of entries, which have all of the classes and which
+// all but one.
+func lacking(v uint64, rows [][]uint64, w int) (none, one uint64) {
+	none = v
+	for _, row := range rows {
+		none, one = none&row[w], one&row[w]|none&^row[w]
+	}
+	return none, one
+}
+
+// others compares the whole set with all the rest of the traffic, within strata.
+func (n *near) others() (c split) {
+	for s, all := range n.all {
+		in := n.at(s)[0]
+		c.add(float64(in.failed), in.units, float64(all.failed-in.failed), max(0, all.units-in.units))
+	}
+	return c
+}
+
+// without compares the whole set with what lacks only element e, within strata.
+func (n *near) without(e int) (c split) {
+	for s := range n.all {
+		at := n.at(s)
+		in, out := at[0], at[e+1]
+		c.add(float64(in.failed), in.units, float64(out.failed), out.units)
+	}
+	return c
+}
+
+// excess is how many failures in the whole set would not have been expected at
+// the risk of the rest of the traffic of the same stratum.
+func (n *near) excess(typical float64) float64 {
+	var rest sum
+	for s, all := range n.all {
+		rest = rest.plus(all.minus(n.at(s)[0]))
+	}
+	overall := rest.risk(typical).risk
+	var total float64
+	for s, all := range n.all {
+		in := n.at(s)[0]
+		if in.total() == 0 {
+			continue
+		}
+		r := overall
+		if out := all.minus(in); out.total() > 0 {
+			r = out.risk(typical).risk
+		}
+		total += float64(in.failed) - r*in.requests()
+	}
+	return total
+}
+
+// table is the cells over all strata, by which elements hold.
+func (n *near) table() []sum { return slices.Clone(n.cells) }
