@@ -22,8 +22,8 @@ type board struct {
 }
 
 // lay lays out entries, given by their positions in l with what each counts, by
-// the band of their stratum.
-func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64) {
+// the band of their stratum. Bands begin at a multiple of so many words.
+func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64, words int) {
 	b.start, b.next = grow(b.start, mostBands+1), grow(b.next, mostBands)
 	size := b.next
 	var all int64
@@ -33,7 +33,7 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 	}
 	b.filled = b.filled[:0]
 	for i, n := range size {
-		b.start[i+1] = b.start[i] + (n+63)/64
+		b.start[i+1] = b.start[i] + (n+64*words-1)/(64*words)*words
 		if n > 0 {
 			b.filled = append(b.filled, i)
 		}
@@ -117,23 +117,40 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 	return total, sums
 }
 
-// stride is how many words are counted before the sum is looked at.
-const stride = 16
+// block is how many words are counted before the sum is looked at. The bands of a
+// board that is counted so begin at a block of their own.
+const block = 4
 
-// weighUpTo counts x AND y, and adds that up weighted by band, so long as the sum
-// is no more than most; all says that it was counted to the end.
-func (b *board) weighUpTo(most float64, x, y []uint64, weight []float64) (total int64, sum float64, all bool) {
-	for _, s := range b.filled {
-		for from := b.start[s]; from < b.start[s+1]; from += stride {
-			to := min(from+stride, b.start[s+1])
-			n := b.common(x, y, from, to)
-			total += n
-			if sum += float64(n) * weight[s]; sum > most {
-				return 0, 0, false
+// weighUpTo counts what is in x, y and z, and adds that up weighted by block, so
+// long as the sum is no more than most; all says that it was counted to the end.
+func (b *board) weighUpTo(most float64, x, y, z []uint64, weight []float64) (total int64, sum float64, all bool) {
+	single := len(b.planes) == 1
+	for i, u := range weight {
+		w := i * block
+		p, q, r := (*[block]uint64)(x[w:]), (*[block]uint64)(y[w:]), (*[block]uint64)(z[w:])
+		var n int64
+		if single {
+			n = int64(bits.OnesCount64(p[0]&q[0]&r[0]) + bits.OnesCount64(p[1]&q[1]&r[1]) +
+				bits.OnesCount64(p[2]&q[2]&r[2]) + bits.OnesCount64(p[3]&q[3]&r[3]))
+		} else {
+			for j := range block {
+				n += b.value(p[j]&q[j]&r[j], w+j)
 			}
+		}
+		total += n
+		if sum += float64(n) * u; sum > most {
+			return 0, 0, false
 		}
 	}
 	return total, sum, true
+}
+
+// value is what the bits v of word w count.
+func (b *board) value(v uint64, w int) (n int64) {
+	for p, plane := range b.planes {
+		n += int64(bits.OnesCount64(v&plane[w])) << p
+	}
+	return n
 }
 
 // common counts x AND y between two words.
@@ -147,37 +164,30 @@ func (b *board) common(x, y []uint64, from, to int) (n int64) {
 	return n
 }
 
-// byWord gives each word what its band has.
-func (b *board) byWord(dst, of []float64) []float64 {
-	dst = grow(dst, b.words)
+// by gives every so many words what their band has.
+func (b *board) by(words int, dst, of []float64) []float64 {
+	dst = grow(dst, b.words/words)
 	for _, s := range b.filled {
-		for w := b.start[s]; w < b.start[s+1]; w++ {
-			dst[w] = of[s]
+		for i := b.start[s] / words; i < b.start[s+1]/words; i++ {
+			dst[i] = of[s]
 		}
 	}
 	return dst
 }
 
-// weigh counts x AND y, and adds that up with two weights by word.
-func (b *board) weigh(x, y []uint64, u, v []float64) (total int64, sumU, sumV float64) {
-	y, u, v = y[:len(x)], u[:len(x)], v[:len(x)]
+// weigh adds up what x AND y counts, weighted by word.
+func (b *board) weigh(x, y []uint64, weight []float64) (sum float64) {
+	y, weight = y[:len(x)], weight[:len(x)]
+	single := len(b.planes) == 1
 	for w := range x {
 		both := x[w] & y[w]
-		if both == 0 {
-			continue
+		n := float64(bits.OnesCount64(both))
+		if !single {
+			n = float64(b.value(both, w))
 		}
-		n := int64(bits.OnesCount64(both))
-		if len(b.planes) > 1 {
-			n = 0
-			for p, plane := range b.planes {
-				n += int64(bits.OnesCount64(both&plane[w])) << p
-			}
-		}
-		total += n
-		sumU += float64(n) * u[w]
-		sumV += float64(n) * v[w]
+		sum += n * weight[w]
 	}
-	return total, sumU, sumV
+	return sum
 }
 
 // atLeast reports whether x AND y counts at least n: most sets do not, and for

@@ -113,7 +113,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	for i := range counts {
 		counts[i] = p.failed[i] + p.ok[i]
 	}
-	all.lay(m.ledger, m.classes, sample.band, p.entries, counts)
+	all.lay(m.ledger, m.classes, sample.band, p.entries, counts, block)
 	t.oks, t.whole = &all, true
 	t.order = min(t.order, mostPermuted)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
@@ -128,7 +128,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 				at, counts = append(at, e), append(counts, failed[i])
 			}
 		}
-		fails.lay(m.ledger, m.classes, sample.band, at, counts)
+		fails.lay(m.ledger, m.classes, sample.band, at, counts, 1)
 		t.fails = &fails
 		if t.reaches(score) {
 			reached++

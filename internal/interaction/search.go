@@ -75,22 +75,24 @@ type search struct {
 	rate     []float64 // share of failures by band
 	surprise []float64 // minus its logarithm
 	highest  float64   // of the rates
-	// Both once more, by word of the board of failures.
-	wordRate, wordSurprise []float64
-	failUnit               float64 // observations that a failure on the board stands for
-	okUnit                 float64 // and a success
-	classes                *classes
-	order                  int
-	least                  int64     // failures on the board that a set must cover
-	price                  []float64 // by order: of naming a set, in deviance
-	limit                  []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
-	f, n                   float64   // failures and all, in counts of the sample
-	floor                  float64   // the score that a set must beat to count at all
-	dense                  bool      // failures are common, so that pure sets are looked for
-	searched               []int32   // classes in the order of the search
-	singles                []single
-	never                  []bool // by pair of classes: no set has both
-	walkers                [2]walker
+	// Both once more by word of the board of failures, and the rate by block of the
+	// other one.
+	wordRate, wordSurprise, blockRate []float64
+	failUnit                          float64 // observations that a failure on the board stands for
+	okUnit                            float64 // and a success
+	classes                           *classes
+	order                             int
+	least                             int64     // failures on the board that a set must cover
+	price                             []float64 // by order: of naming a set, in deviance
+	limit                             []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
+	f, n                              float64   // failures and all, in counts of the sample
+	floor                             float64   // the score that a set must beat to count at all
+	dense                             bool      // failures are common, so that pure sets are looked for
+	searched                          []int32   // classes in the order of the search
+	singles                           []single
+	size                              []int64 // by class: what it counts on both boards
+	never                             []bool  // by pair of classes: no set has both
+	walkers                           [2]walker
 
 	best shortlist
 	pure shortlist // of sets that nearly always fail
@@ -110,7 +112,7 @@ func (s *search) run() {
 		return
 	}
 	w := &s.walkers[0]
-	s.singles = s.singles[:0]
+	s.singles, s.size = s.singles[:0], grow(s.size, len(s.classes.list))
 	for k := range s.classes.list {
 		if s.classes.list[k].context != varies {
 			continue
@@ -123,6 +125,7 @@ func (s *search) run() {
 		if s.whole {
 			b, eb[0] = b-a, eb[0]-ea[0]
 		}
+		s.size[k] = a + b
 		s.singles = append(s.singles, single{int32(k), deviance(float64(a), ea[0]+eb[0], float64(a+b), s.f, s.n)})
 	}
 	slices.SortFunc(s.singles, func(x, y single) int {
@@ -201,8 +204,9 @@ func (s *search) prepare() {
 			s.surprise[i] = -math.Log(s.rate[i])
 		}
 	}
-	s.wordRate = s.fails.byWord(s.wordRate, s.rate)
-	s.wordSurprise = s.fails.byWord(s.wordSurprise, s.surprise)
+	s.wordRate = s.fails.by(1, s.wordRate, s.rate)
+	s.wordSurprise = s.fails.by(1, s.wordSurprise, s.surprise)
+	s.blockRate = s.oks.by(block, s.blockRate, s.rate)
 	for i := range s.walkers {
 		s.walkers[i].prepare(s)
 	}

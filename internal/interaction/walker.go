@@ -32,10 +32,9 @@ type level struct {
 // A follower is a class after a prefix: what both count among the failures, and
 // the most that a set with both can score.
 type follower struct {
-	k        int32
-	failed   int64
-	expected float64
-	atMost   float64
+	k      int32
+	failed int64
+	atMost float64
 }
 
 // A tally is what a set counts on the boards.
@@ -85,34 +84,33 @@ func (w *walker) follows(k int32) (follower, bool) {
 		return follower{}, false // of the elements before the last it was asked then
 	}
 	x, y := w.levels[depth].fails, w.fails.class[k]
-	if !w.fails.atLeast(w.least, x, y) {
+	n := w.fails.common(x, y, 0, len(x))
+	if n < w.least {
 		return follower{}, false
 	}
-	n, e, surprise := w.fails.weigh(x, y, w.wordRate, w.wordSurprise)
-	f := follower{k, n, e, math.Inf(1)}
-	return f, !w.hopeless(&f, depth+1, surprise)
+	f := follower{k, n, math.Inf(1)}
+	if depth+1 < w.order {
+		f.atMost = w.atMost(depth+1, float64(n), x, y)
+	}
+	return f, f.atMost > w.bar()
 }
 
-// hopeless reports whether no set of k elements or more that has only the failures
-// of f, of the given surprise, can matter: even one that keeps all of them and no
-// success. Deviance is convex in both counts, so that this is its greatest value
-// (Morishita and Sese 2000); where strata differ, what the failures alone can give
-// is the sum of their surprise, and so is the least p. It sets f.atMost, unless
-// the set can have no more elements: its score is then as soon had.
+// atMost bounds the score of sets of k elements or more that have only the a
+// failures in both x and y: that of one that keeps all of them and no success.
+// Deviance is convex in both counts, so that this is its greatest value (Morishita
+// and Sese 2000); where strata differ, what the failures alone can give is the sum
+// of their surprise, and so is the least p.
 //
 // The limit is on p in the whole table, where the surprise is greater: a sum of
 // a·ln(1+b/f), which grows no faster than both counts do, and so by the larger
 // of the two units at most. The price is that of the sample: what does not stand
 // out by it there is one of the many sets that do so by chance.
-func (w *walker) hopeless(f *follower, k int, surprise float64) bool {
-	a := float64(f.failed)
-	if f.expected >= a || -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k] {
-		return true
+func (w *walker) atMost(k int, a float64, x, y []uint64) float64 {
+	e, surprise := w.fails.weigh(x, y, w.wordRate), w.fails.weigh(x, y, w.wordSurprise)
+	if e >= a || -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k] {
+		return math.Inf(-1)
 	}
-	if k < w.order {
-		f.atMost = deviance(a, f.expected, a, w.f, w.n) + 2*(surprise-term(a, f.expected)) - w.price[k]
-	}
-	return f.atMost <= w.bar()
+	return deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e)) - w.price[k]
 }
 
 // bar is the score that a set must beat to be on a shortlist.
@@ -155,26 +153,34 @@ func (w *walker) enter(f follower, rest []follower) {
 // nothing to the prefix, or if only failures have both.
 func (w *walker) score(f follower) bool {
 	depth := len(w.prefix)
-	l := w.lay(depth)
-	same := f.failed == l.counted.failed
-	budget := math.Inf(1)
-	if !same && 2*float64(l.counted.failed+l.counted.ok) <= w.n-w.f {
-		budget = w.budget(depth+1, f.failed)
+	l := &w.levels[depth]
+	// The bits of a prefix that few follow cost more than doing without them: then
+	// it is counted as what is before its last element, and that.
+	base, extra := l, w.oks.alive
+	last := depth+1 == w.order
+	if last && !l.laid {
+		base, extra = w.lay(depth-1), w.oks.class[w.prefix[depth-1]]
+	} else {
+		w.lay(depth)
 	}
+	budget, brought := math.Inf(1), 0.0
 	if !w.whole {
-		budget -= f.expected
+		brought = w.fails.weigh(l.fails, w.fails.class[f.k], w.wordRate)
+	}
+	same := !last && f.failed == l.counted.failed
+	if most := min(base.counted.failed+base.counted.ok, w.size[f.k]); !same && 2*float64(most) <= w.n-w.f {
+		budget = w.budget(depth+1, f.failed) - brought
 	}
 	if budget < 0 {
 		return true
 	}
-	b, e, all := w.oks.weighUpTo(budget, l.oks, w.oks.class[f.k], w.rate)
+	b, e, all := w.oks.weighUpTo(budget, base.oks, w.oks.class[f.k], extra, w.blockRate)
 	if !all {
 		return true
 	}
+	e += brought
 	if w.whole {
 		b -= f.failed
-	} else {
-		e += f.expected
 	}
 	if same && b == l.counted.ok {
 		return false
@@ -219,12 +225,12 @@ type budget struct {
 func (w *walker) budget(k int, failed int64) float64 {
 	bar := w.bar()
 	b := &w.budgets[(failed*8+int64(k))%int64(len(w.budgets))]
-	if b.order == k && b.failed == failed && b.bar <= bar && bar < b.bar+1 {
+	if b.order == k && b.failed == failed && b.bar <= bar && bar < b.bar+2 {
 		return b.most
 	}
 	a := float64(failed)
 	low, high := 0.0, a
-	for range 20 {
+	for range 8 { // as close as this is close enough
 		e := (low + high) / 2
 		if deviance(a, e, max(a, e/w.highest), w.f, w.n) > bar+w.price[k] {
 			low = e
@@ -232,7 +238,7 @@ func (w *walker) budget(k int, failed int64) float64 {
 			high = e
 		}
 	}
-	*b = budget{k, failed, bar, high * (1 + 1e-9)}
+	*b = budget{k, failed, bar, high}
 	return b.most
 }
 
