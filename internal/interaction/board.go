@@ -1,44 +1,64 @@
 package interaction
 
-import "math/bits"
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
 
 // A board holds rows as bits: one row of words for each class, in which a bit
-// is an entry of the ledger that has the class. Entries of one band begin at a
-// word of their own, so that a count by band is a count of whole words.
+// is an entry of the ledger that has the class. Entries of one band are a stripe
+// of words of their own, so that a count by band is a count of whole words.
 //
 // A band is the strata with about the same share of failures. How many failures
 // a set should have depends on its strata only by that share, so that strata
 // may be thousands and bands a few.
 type board struct {
-	words  int
-	start  []int      // word at which each band begins, and the end
-	filled []int      // the bands that have entries
-	class  [][]uint64 // by class
-	planes [][]uint64 // binary digits of what each bit counts, the lowest first
-	alive  []uint64   // all bits that stand for an entry
-	all    []uint64   // room for the rows
-	next   []int      // by band: the next bit
-	row    []int      // by condition: where in all its class begins
+	words   int
+	stripes []stripe
+	class   [][]uint64 // by class
+	planes  [][]uint64 // binary digits of what each bit counts, the lowest first
+	alive   []uint64   // all bits that stand for an entry
+	all     []uint64   // room for the rows
+	next    []int      // by band: the next bit
+	row     []int      // by condition: where in all its class begins
+}
+
+// A stripe is the words of a band.
+type stripe struct{ band, from, to int }
+
+// fill makes the stripes of bands that have so many entries, each of a multiple of
+// words. Those with the most failures to be expected of a word come first: that is
+// where most is learnt about a set.
+func (b *board) fill(sizes []int, words int) {
+	b.stripes = b.stripes[:0]
+	for band, n := range sizes {
+		if n > 0 {
+			b.stripes = append(b.stripes, stripe{band: band, to: (n + 64*words - 1) / (64 * words) * words})
+		}
+	}
+	density := func(s stripe) float64 { return float64(sizes[s.band]) * bandRate(s.band) / float64(s.to) }
+	slices.SortFunc(b.stripes, func(x, y stripe) int {
+		return cmp.Or(cmp.Compare(density(y), density(x)), cmp.Compare(x.band, y.band))
+	})
+	b.words = 0
+	for i := range b.stripes {
+		s := &b.stripes[i]
+		s.from, s.to = b.words, b.words+s.to
+		b.words = s.to
+	}
 }
 
 // lay lays out entries, given by their positions in l with what each counts, by
 // the band of their stratum. Bands begin at a multiple of so many words.
 func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64, words int) {
-	b.start, b.next = grow(b.start, mostBands+1), grow(b.next, mostBands)
-	size := b.next
+	b.next = grow(b.next, mostBands)
 	var all int64
 	for i, p := range entries {
-		size[band[p.stratum]]++
+		b.next[band[p.stratum]]++
 		all |= counts[i]
 	}
-	b.filled = b.filled[:0]
-	for i, n := range size {
-		b.start[i+1] = b.start[i] + (n+64*words-1)/(64*words)*words
-		if n > 0 {
-			b.filled = append(b.filled, i)
-		}
-	}
-	b.words = b.start[mostBands]
+	b.fill(b.next, words)
 	planes := bits.Len64(uint64(all))
 	b.all = grow(b.all, b.words*(len(c.list)+2+planes))
 	room := b.all
@@ -66,8 +86,8 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 			b.row[id] = unread
 		}
 	}
-	for i := range b.next {
-		b.next[i] = b.start[i] * 64
+	for _, s := range b.stripes {
+		b.next[s.band] = s.from * 64
 	}
 	for i, at := range entries {
 		bit := b.next[band[at.stratum]]
@@ -88,8 +108,8 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 // and sets dst to x AND y and returns what its bits count, and that weighted by
 // band with each of the weights. dst may be x.
 func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums [2]float64) {
-	for _, s := range b.filled {
-		from, to := b.start[s], b.start[s+1]
+	for _, s := range b.stripes {
+		from, to := s.from, s.to
 		var n int64
 		if len(b.planes) == 1 {
 			// Every entry counts one: there is a single plane, all ones.
@@ -111,7 +131,7 @@ func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums
 		}
 		total += n
 		for i, weight := range weights {
-			sums[i] += float64(n) * weight[s]
+			sums[i] += float64(n) * weight[s.band]
 		}
 	}
 	return total, sums
@@ -167,9 +187,9 @@ func (b *board) common(x, y []uint64, from, to int) (n int64) {
 // by gives every so many words what their band has.
 func (b *board) by(words int, dst, of []float64) []float64 {
 	dst = grow(dst, b.words/words)
-	for _, s := range b.filled {
-		for i := b.start[s] / words; i < b.start[s+1]/words; i++ {
-			dst[i] = of[s]
+	for _, s := range b.stripes {
+		for i := s.from / words; i < s.to/words; i++ {
+			dst[i] = of[s.band]
 		}
 	}
 	return dst
@@ -223,13 +243,10 @@ func andCount(dst, x, y []uint64) int64 {
 func (b *board) implies(a, of int32) bool { return within(b.class[a], b.class[of]) }
 
 // sums returns what the bits of x count by band.
-func (b *board) sums(x []uint64) []int64 {
-	out := make([]int64, len(b.start)-1)
-	for s := range out {
-		for w := b.start[s]; w < b.start[s+1]; w++ {
-			for p, plane := range b.planes {
-				out[s] += int64(bits.OnesCount64(x[w]&plane[w])) << p
-			}
+func (b *board) sums(x []uint64) (out [mostBands]int64) {
+	for _, s := range b.stripes {
+		for w := s.from; w < s.to; w++ {
+			out[s.band] += b.value(x[w], w)
 		}
 	}
 	return out

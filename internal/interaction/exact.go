@@ -273,7 +273,7 @@ func (x *exact) mask(dst []uint64, set []int32, everything bool) []uint64 {
 
 // byClass adds up the entries of a mask that have each class.
 func (x *exact) byClass(mask []uint64, sums []sum) (all sum) {
-	const perEntry = 32 // what counting an entry costs, in words
+	const perEntry = 200 // what counting an entry costs, in words
 	n := 0
 	for _, v := range mask {
 		n += bits.OnesCount64(v)

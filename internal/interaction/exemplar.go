@@ -16,43 +16,40 @@ const mostTraces = 5
 // conditions; at are its locations, nil for all.
 func (m *miner) exemplify(f *Finding, set []int32, at []int32) {
 	rows := m.exact.elements(set)
-	found := make([]examples, 1<<len(set))
-	none := make([]bool, 1<<len(set)) // cells without failures
-	for _, failures := range []bool{true, false} {
-		for i := range m.ledger.cells {
-			b := &m.ledger.cells[i]
-			if at != nil && !slices.Contains(at, b.location) {
-				continue
-			}
-			for w := b.from / 64; w*64 < b.to; w++ {
-				v := m.ledger.filled[w] & between(w, b.from, b.to)
-				if failures {
-					v &= anyDigit(m.ledger.bad, w)
-				}
-				for ; v != 0; v &= v - 1 {
-					bit := bits.TrailingZeros64(v)
-					c := 0
-					for e, row := range rows {
-						c |= int(row[w]>>bit&1) << e
-					}
-					if e := m.ledger.entry(w*64 + bit); failures {
-						found[c].offer(e.badTrace)
-					} else if none[c] {
-						found[c].offer(e.fineTrace)
-					}
-				}
-			}
-		}
-		for c := range none {
-			none[c] = len(found[c]) == 0
-		}
-		if !slices.Contains(none, true) {
-			break
-		}
-	}
 	for i, c := range cellOrder(len(set)) {
-		f.Cells[i].Traces = found[c]
+		var found examples
+		if !m.each(rows, c, at, m.ledger.bad, func(e *entry) { found.offer(e.badTrace) }) {
+			m.each(rows, c, at, m.ledger.fine, func(e *entry) { found.offer(e.fineTrace) })
+		}
+		f.Cells[i].Traces = found
 	}
+}
+
+// each calls do for the entries of a cell of a set, given by the rows of its
+// elements, that lie at certain locations and of which the digits are not all
+// zero. It reports whether there were any.
+func (m *miner) each(rows [][]uint64, c int, at []int32, digits [][]uint64, do func(*entry)) (some bool) {
+	for i := range m.ledger.cells {
+		b := &m.ledger.cells[i]
+		if at != nil && !slices.Contains(at, b.location) {
+			continue
+		}
+		for w := b.from / 64; w*64 < b.to; w++ {
+			v := anyDigit(digits, w) & between(w, b.from, b.to)
+			for e, row := range rows {
+				if c>>e&1 == 1 {
+					v &= row[w]
+				} else {
+					v &^= row[w]
+				}
+			}
+			for ; v != 0; v &= v - 1 {
+				some = true
+				do(m.ledger.entry(w*64 + bits.TrailingZeros64(v)))
+			}
+		}
+	}
+	return some
 }
 
 // examples are the first few traces, in their order.

@@ -34,19 +34,12 @@ type judgement struct {
 // judge counts a set on all rows that are alive and tests it: against the rest
 // of the traffic, at the level of its order, and against what each element's
 // absence leaves (an intersection-union test).
-func (m *miner) judge(set []int32) judgement { return m.judgeIn(&m.exact.room[0], set) }
-
-// judgeIn is judge in room of the caller's choice, so that two sets can be judged
-// at once; the bits of their classes must have been made.
-func (m *miner) judgeIn(t *near, set []int32) judgement {
+func (m *miner) judge(set []int32) judgement {
+	t := &m.exact.room[0]
 	m.exact.nearly(t, set)
-	j := judgement{set: set, cells: t.table()}
-	j.test = t.others()
-	j.phi = dispersion(t.times)
-	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
-	j.score = j.test.deviance() - m.price[len(set)]
-	hopeless := j.score <= 0 || j.p > m.options.Alpha && m.ledger.failed >= fewFailures
-	if hopeless {
+	j := m.prejudge(t, set)
+	j.cells = t.table()
+	if m.hopeless(j) {
 		return j // most are, and the rest of the judgement costs more
 	}
 	j.excess = t.excess(m.ledger.typical)
@@ -64,6 +57,20 @@ func (m *miner) judgeIn(t *near, set []int32) judgement {
 		}
 	}
 	return j
+}
+
+// prejudge tests a set that has been counted against the rest of the traffic.
+func (m *miner) prejudge(t *near, set []int32) judgement {
+	j := judgement{set: set, test: t.others(), phi: dispersion(t.times)}
+	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
+	j.score = j.test.deviance() - m.price[len(set)]
+	return j
+}
+
+// hopeless reports whether a set that was tested against the rest of the traffic
+// will not hold.
+func (m *miner) hopeless(j judgement) bool {
+	return j.score <= 0 || j.p > m.options.Alpha && m.ledger.failed >= fewFailures
 }
 
 // thin lists the elements of a set without which there are too few observations

@@ -121,13 +121,13 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		m.exact.remove(j.set)
 	}
 	slices.SortStableFunc(found, func(a, b judgement) int {
-		return cmp.Compare(m.rank(a), m.rank(b))
+		return cmp.Compare(m.late(a), m.late(b))
 	})
 	return found, nil
 }
 
-// rank is 1 for what comes after all other findings.
-func (m *miner) rank(j judgement) int {
+// late is 1 for what comes after all other findings.
+func (m *miner) late(j judgement) int {
 	if m.downstream(j.set) {
 		return 1
 	}
@@ -216,21 +216,17 @@ func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 // pick returns the best of the candidates, as all rows have it, that holds and is
 // suitable; if none is, the best that holds.
 func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement, bool) {
-	const together = 24 // judged before they are ranked by their true scores
+	const together = 24 // ranked by their true scores before they are judged
 	var other []judgement
 	for part := range slices.Chunk(list, together) {
-		var held []judgement
-		for _, j := range m.judgeAll(part) {
-			switch {
+		for _, set := range m.rank(part) {
+			switch j := m.judge(set); {
 			case !m.holds(j):
 			case suitable(j):
-				held = append(held, j)
+				return j, true
 			default:
 				other = append(other, j)
 			}
-		}
-		if len(held) > 0 {
-			return slices.MinFunc(held, compareJudgements), true
 		}
 	}
 	if len(other) == 0 {
@@ -239,20 +235,29 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 	return slices.MinFunc(other, compareJudgements), true
 }
 
-// judgeAll judges candidates, two at a time.
-func (m *miner) judgeAll(list []candidate) []judgement {
+// rank returns the sets of candidates that are not hopeless, the best first as all
+// rows have it. It counts two at a time.
+func (m *miner) rank(list []candidate) [][]int32 {
 	m.exact.need(sorted(list))
-	m.exact.strata() // nothing is made any more from here on
-	out := make([]judgement, len(list))
+	m.exact.strata() // from here on nothing is made any more
+	counted := make([]judgement, len(list))
 	var both sync.WaitGroup
 	for half := range m.exact.room {
 		both.Go(func() {
+			room := &m.exact.room[half]
 			for i := half; i < len(list); i += len(m.exact.room) {
-				out[i] = m.judgeIn(&m.exact.room[half], list[i].set)
+				m.exact.whole(room, list[i].set)
+				counted[i] = m.prejudge(room, list[i].set)
 			}
 		})
 	}
 	both.Wait()
+	counted = slices.DeleteFunc(counted, m.hopeless)
+	slices.SortFunc(counted, compareJudgements)
+	out := make([][]int32, len(counted))
+	for i := range counted {
+		out[i] = counted[i].set
+	}
 	return out
 }
 

@@ -19,18 +19,53 @@ func (n *near) at(stratum int) []sum {
 	return n.flat[stratum*(n.order+1) : (stratum+1)*(n.order+1)]
 }
 
-// nearly counts a set over what is alive.
-func (x *exact) nearly(n *near, set []int32) {
-	k := len(set)
-	n.order, n.all = k, x.strata()
-	n.flat = grow(n.flat, x.l.strata*(k+1))
-	n.cells = grow(n.cells, 1<<k)
+// begin makes room for a set, of which elements more are counted than the whole.
+func (n *near) begin(x *exact, set []int32, elements int) {
+	n.order, n.all = elements, x.strata()
+	n.flat = grow(n.flat, x.l.strata*(elements+1))
 	n.times = grow(n.times, x.l.ticks)
 	x.need(set)
 	n.rows = n.rows[:0]
 	for _, c := range set {
 		n.rows = append(n.rows, x.class[c])
 	}
+}
+
+// whole counts only what has all of a set, over what is alive.
+func (x *exact) whole(n *near, set []int32) {
+	n.begin(x, set, 0)
+	for i := range x.l.cells {
+		b := &x.l.cells[i]
+		var in sum
+		for w := b.from / 64; w*64 < b.to; w++ {
+			v := x.alive[w] & between(w, b.from, b.to)
+			for _, row := range n.rows {
+				v &= row[w]
+			}
+			x.l.count(&in, v, w, b.cell.each)
+		}
+		if in.total() > 0 {
+			n.add(x, b, 0, in)
+		}
+	}
+}
+
+// add counts a part of a cell for an element; for the whole set if it is 0.
+func (n *near) add(x *exact, b *berth, element int, part sum) {
+	part = b.settled(part)
+	to := &n.at(int(b.stratum))[element]
+	*to = to.plus(part)
+	if element == 0 {
+		tick := &n.times[x.l.tick[b.pane]]
+		*tick = tick.plus(part)
+	}
+}
+
+// nearly counts a set over what is alive.
+func (x *exact) nearly(n *near, set []int32) {
+	k := len(set)
+	n.begin(x, set, k)
+	n.cells = grow(n.cells, 1<<k)
 	var sums [mostElements + 1]sum
 	for i := range x.l.cells {
 		b := &x.l.cells[i]
@@ -45,12 +80,11 @@ func (x *exact) nearly(n *near, set []int32) {
 				x.l.count(&sums[e+1], one&^row[w], w, b.cell.each)
 			}
 		}
-		to := n.at(int(b.stratum))
-		for e := range sums[:k+1] {
-			to[e] = to[e].plus(b.settled(sums[e]))
+		for e, part := range sums[:k+1] {
+			if part.total() > 0 {
+				n.add(x, b, e, part)
+			}
 		}
-		tick := &n.times[x.l.tick[b.pane]]
-		*tick = tick.plus(b.settled(sums[0]))
 	}
 	n.total()
 }

@@ -10,6 +10,13 @@ import (
 // mostBands bounds how many bands of strata the search tells apart.
 const mostBands = 24
 
+// bandOf is the band of strata in which a share of the observations fail. Bands
+// are a factor of 1.4 wide, from rates near one down.
+func bandOf(rate float64) int { return min(mostBands-1, int(-2*math.Log2(rate))) }
+
+// bandRate is about the share of failures in a band.
+func bandRate(band int) float64 { return math.Exp2(-float64(band) / 2) }
+
 // sampled are the entries that a search looks at, with what each counts.
 type sampled struct {
 	band []int32 // by stratum, -1 where nothing failed
@@ -36,9 +43,7 @@ func (m *miner) draw() *sampled {
 		if t.failed == 0 {
 			continue // where nothing failed nothing can be learnt
 		}
-		rate := float64(t.failed) / (float64(t.failed) + t.units)
-		// Bands are a factor of 1.4 wide, from rates near one down.
-		d.band[s] = min(mostBands-1, int32(-2*math.Log2(rate)))
+		d.band[s] = int32(bandOf(float64(t.failed) / (float64(t.failed) + t.units)))
 	}
 	// Failures and successes are sampled apart.
 	d.fails, d.failUnits = m.failures(d.fails[:0], d.failUnits[:0])

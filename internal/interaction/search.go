@@ -71,28 +71,30 @@ type search struct {
 	ctx      context.Context
 	fails    *board
 	oks      *board
-	whole    bool      // the second board has the failures as well
+	whole    bool    // the second board has the failures as well
+	failUnit float64 // observations that a failure on the board stands for
+	okUnit   float64 // and a success
+	classes  *classes
+	order    int
+	least    int64     // failures on the board that a set must cover
+	price    []float64 // by order: of naming a set, in deviance
+	limit    []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
+	f, n     float64   // failures and all, in counts of the sample
+	floor    float64   // the score that a set must beat to count at all
+	dense    bool      // failures are common, so that pure sets are looked for
+	searched []int32   // classes in the order of the search
+	singles  []single
+	size     []int64 // by class: what it counts on both boards
+	never    []bool  // by pair of classes: no set has both
+	walkers  [2]walker
+
 	rate     []float64 // share of failures by band
 	surprise []float64 // minus its logarithm
 	highest  float64   // of the rates
 	// Both once more by word of the board of failures, and the rate by block of the
 	// other one.
-	wordRate, wordSurprise, blockRate []float64
-	failUnit                          float64 // observations that a failure on the board stands for
-	okUnit                            float64 // and a success
-	classes                           *classes
-	order                             int
-	least                             int64     // failures on the board that a set must cover
-	price                             []float64 // by order: of naming a set, in deviance
-	limit                             []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
-	f, n                              float64   // failures and all, in counts of the sample
-	floor                             float64   // the score that a set must beat to count at all
-	dense                             bool      // failures are common, so that pure sets are looked for
-	searched                          []int32   // classes in the order of the search
-	singles                           []single
-	size                              []int64 // by class: what it counts on both boards
-	never                             []bool  // by pair of classes: no set has both
-	walkers                           [2]walker
+	wordRate, wordSurprise []float64
+	blockRate              []float64
 
 	best shortlist
 	pure shortlist // of sets that nearly always fail
