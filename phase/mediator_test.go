@@ -45,8 +45,8 @@ type fixture struct {
 	state    *mediator.Memory
 }
 
-// newFixture starts a mediator whose tenure is old enough for acknowledgements
-// to count, and stops it with the test. It is for use in a synctest bubble.
+// newFixture starts a mediator, and stops it with the test. It is for use in a
+// synctest bubble.
 func newFixture(t *testing.T, contracts ...string) *fixture {
 	t.Helper()
 	state := &mediator.Memory{}

@@ -33,28 +33,20 @@ const (
 // acknowledged.
 const maxMissing = 20
 
-type consumerID struct{ role, name string }
-
-// A consumer is who asks, and so may hold beliefs.
-type consumer struct {
-	registration  string
-	selector      string
-	until         time.Time // when it counts no more, unless it asks again
-	reads, writes []string
-	acked         map[string]wire.Ack // by key
-}
-
 // Confirm answers what is committed, as of a read that begins after the call,
 // and takes acknowledgements.
 func (m *Mediator) Confirm(ctx context.Context, q wire.ConfirmRequest) (wire.Confirm, error) {
 	if q.Consumer == "" || q.Role == "" {
 		return wire.Confirm{}, &wire.Error{Code: wire.CodeMalformed, Message: "consumer and role must be given"}
 	}
-	registration, err := m.register(ctx, q)
-	if err != nil {
-		return wire.Confirm{}, err
+	registration, unwritten, err := m.register(ctx, q)
+	if err == nil && unwritten != nil {
+		err = m.roll.join(ctx, *unwritten)
 	}
-	if err := m.fresh.wait(ctx); err != nil {
+	if err == nil {
+		err = m.fresh.join(ctx, struct{}{})
+	}
+	if err != nil {
 		return wire.Confirm{}, err
 	}
 	if err := m.lock(ctx); err != nil {
@@ -80,55 +72,6 @@ func (m *Mediator) Confirm(ctx context.Context, q wire.ConfirmRequest) (wire.Con
 	return answer, nil
 }
 
-// register notes who asks before the read: whoever may get a belief counts from
-// before it has one.
-func (m *Mediator) register(ctx context.Context, q wire.ConfirmRequest) (registration string, err error) {
-	if err := m.lock(ctx); err != nil {
-		return "", err
-	}
-	defer m.mu.Unlock()
-	c, err := m.contract(q.Contract)
-	if err != nil {
-		return "", err
-	}
-	role, ok := c.contract.Consumer(q.Role)
-	if !ok {
-		return "", &wire.Error{Code: wire.CodeContract, Message: fmt.Sprintf("contract %s has no consumer %q", c.contract.ID(), q.Role)}
-	}
-	id := consumerID{q.Role, q.Consumer}
-	if q.Leaving {
-		delete(c.consumers, id)
-		m.acknowledged(c)
-		return "", nil
-	}
-	k := c.consumers[id]
-	if k == nil {
-		if len(c.consumers) >= maxConsumers {
-			return "", &wire.Error{Code: wire.CodeTooMany, Message: fmt.Sprintf("%d consumers are registered, and no more fit", maxConsumers)}
-		}
-		k = &consumer{registration: newID(), acked: make(map[string]wire.Ack)}
-		c.consumers[id] = k
-	}
-	k.selector, k.reads, k.writes = q.Selector, q.Reads, q.Writes
-	k.until = time.Now().Add(max(registrationTime, c.contract.Wait(role)))
-	for _, ack := range q.Acks {
-		s := c.subjects[ack.Key]
-		if s == nil || !wire.Selects(q.Selector, ack.Key) || max(ack.Applied, ack.Quiesced) > s.record.Epoch {
-			continue
-		}
-		before := k.acked[ack.Key]
-		ack.Applied, ack.Quiesced = max(ack.Applied, before.Applied), max(ack.Quiesced, before.Quiesced)
-		if ack != before {
-			k.acked[ack.Key] = ack
-			s.wake()
-		}
-		if ack.Quiesced > before.Quiesced {
-			m.emitAcked(s.record, ack.Quiesced, id)
-		}
-	}
-	return k.registration, nil
-}
-
 // acknowledged tells who waits that the set of consumers has changed.
 func (m *Mediator) acknowledged(c *contractState) {
 	for _, s := range c.subjects {
@@ -143,25 +86,6 @@ func (s *subject) wake() {
 		case w <- struct{}{}:
 		default: // it has been told and will look
 		}
-	}
-}
-
-// expire forgets consumers that have not asked for long.
-func (c *contractState) expire(now time.Time) {
-	gone := false
-	for id, k := range c.consumers {
-		if now.After(k.until) {
-			delete(c.consumers, id)
-			gone = true
-			continue
-		}
-		maps.DeleteFunc(k.acked, func(key string, _ wire.Ack) bool { return c.subjects[key] == nil })
-	}
-	if !gone {
-		return
-	}
-	for _, s := range c.subjects {
-		s.wake()
 	}
 }
 
@@ -198,16 +122,13 @@ func (c *contractState) watching(key string, now time.Time) map[consumerID]*cons
 // tally counts who has acknowledged an epoch. The caller holds the lock.
 func (m *Mediator) tally(c *contractState, key string, epoch uint64, now time.Time) wire.Settled {
 	var t wire.Settled
-	// Who believed what before this tenure is not known, so for as long as such a
-	// belief can last nobody's silence may be taken for consent.
-	young := now.Sub(m.since) <= longestWait(c.contract)
 	for id, k := range c.watching(key, now) {
 		t.Registered++
 		ack := k.acked[key]
-		if !young && ack.Applied >= epoch {
+		if ack.Applied >= epoch {
 			t.Applied++
 		}
-		if !young && ack.Quiesced >= epoch {
+		if ack.Quiesced >= epoch {
 			t.Quiesced++
 			continue
 		}
@@ -274,8 +195,7 @@ func (m *Mediator) Settled(ctx context.Context, q wire.SettledRequest) (wire.Set
 	}
 }
 
-// askSettled looks once. again ends when the tenure is old enough for
-// acknowledgements to count.
+// askSettled looks once. again ends when a registration does.
 func (m *Mediator) askSettled(ctx context.Context, q wire.SettledRequest, wake chan struct{}) (t wire.Settled, again <-chan time.Time, err error) {
 	if err := m.lock(context.WithoutCancel(ctx)); err != nil {
 		return t, nil, err
@@ -295,8 +215,14 @@ func (m *Mediator) askSettled(ctx context.Context, q wire.SettledRequest, wake c
 	s.waiters[wake] = true
 	now := time.Now()
 	t = m.tally(c, q.Key, q.Epoch, now)
-	if left := longestWait(c.contract) - now.Sub(m.since); left > 0 {
-		again = time.After(left + time.Millisecond)
+	var first time.Time
+	for _, k := range c.watching(q.Key, now) {
+		if first.IsZero() || k.until.Before(first) {
+			first = k.until
+		}
+	}
+	if !first.IsZero() {
+		again = time.After(first.Sub(now) + time.Millisecond)
 	}
 	return t, again, nil
 }

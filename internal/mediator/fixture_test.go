@@ -51,6 +51,12 @@ type fixture struct {
 // synctest bubble.
 func start(t *testing.T, state mediator.State, name string) *fixture {
 	t.Helper()
+	return startWith(t, state, name, text(t, name))
+}
+
+// startWith is start with a contract that is given.
+func startWith(t *testing.T, state mediator.State, name string, text []byte) *fixture {
+	t.Helper()
 	f := &fixture{t: t, state: state}
 	m, err := mediator.New(mediator.Config{State: state, Event: f.note, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -62,7 +68,7 @@ func start(t *testing.T, state mediator.State, name string) *fixture {
 	f.Mediator, f.stop = m, func() { cancel(); running.Wait() }
 	t.Cleanup(f.stop)
 	for range 10_000 {
-		c, err := m.AddContract(t.Context(), name, text(t, name), "test")
+		c, err := m.AddContract(t.Context(), name, text, "test")
 		if err == nil {
 			f.contract = c
 			return f

@@ -15,11 +15,10 @@
 // What is in force is compared with what was announced, and asked for where it is
 // not the same; see wire.Trouble for what that tells people.
 //
-// Acknowledgements and registrations are in memory only. A new tenure does not
-// know who believed what before it, so for the longest time that a belief lasts
-// acknowledgements shorten no wait and settle nothing. Losing the State, or its
-// quorum, stops commits and confirmations: beliefs end, and each contract says
-// what its roles do then.
+// Who may hold a belief is registered in the State before it is answered, so a new
+// tenure knows whom to wait for, for as long as a belief can last. What they have
+// acknowledged they tell it again. Losing the State, or its quorum, stops commits
+// and confirmations: beliefs end, and each contract says what its roles do then.
 //
 // Bounds: maxSubjects records and maxConsumers registrations are kept, more are
 // refused with too_many; instances that ended are forgotten after forgetAfter.
@@ -54,7 +53,9 @@ const (
 	refusalsPerSecond = 20
 	forgetAfter       = time.Hour
 	tenureTTL         = 5 * time.Second
+	atOnce            = 100 // how much one commit may hold of what is not urgent
 	tenureKey         = "tenure"
+	retryTime         = time.Second
 )
 
 // Config is what a Mediator needs. State is required.
@@ -84,7 +85,8 @@ type Config struct {
 type Mediator struct {
 	config  Config
 	metrics metrics
-	fresh   *fresh
+	fresh   *batch[struct{}]  // looks whether this replica is still the mediator
+	roll    *batch[enrolment] // writes registrations down
 
 	mu sync.Mutex
 	// tenure names this replica's time as the mediator; empty while it is not.
@@ -92,8 +94,14 @@ type Mediator struct {
 	since  time.Time // when the tenure began, by the local clock
 	// stale says that a commit ended without telling whether it was done, so that
 	// what is below must be read again.
-	stale     bool
+	stale bool
+	// failure is why the state did not answer last, at failedAt. Until retryTime has
+	// passed nobody asks it again what was committed, since who asks holds up all
+	// others.
+	failure   error
+	failedAt  time.Time
 	revision  int64
+	gone      map[string]bool // registrations that are to be deleted from the state
 	contracts map[string]*contractState
 	guards    cel.Cache
 	audit     auditLog
@@ -132,8 +140,9 @@ func New(c Config) (*Mediator, error) {
 	c.State = bounded{c.State}
 	c.Cluster = cmp.Or(c.Cluster, "eddy")
 	c.Log = cmp.Or(c.Log, slog.Default())
-	m := &Mediator{config: c, feed: feed{streams: make(map[*stream]bool)}}
-	m.fresh = newFresh(m.stillMine)
+	m := &Mediator{config: c, feed: feed{streams: make(map[*stream]bool)}, gone: make(map[string]bool)}
+	m.fresh = newBatch(maxConsumers, func(ctx context.Context, _ []struct{}) error { return m.stillMine(ctx) })
+	m.roll = newBatch(atOnce, m.enrol)
 	var err error
 	m.metrics, err = newMetrics(c.Registerer, m)
 	return m, err
@@ -207,7 +216,9 @@ func (m *Mediator) begin(ctx context.Context) (LeaseID, error) {
 		err = errors.New("another replica is the mediator")
 	}
 	if err == nil {
+		m.mu.Lock()
 		err = m.load(ctx, name)
+		m.mu.Unlock()
 	}
 	if err != nil {
 		return 0, errors.Join(err, m.config.State.Revoke(ctx, lease))
@@ -223,10 +234,8 @@ func (m *Mediator) end() {
 	m.feed.close()
 }
 
-// load reads everything, and makes the tenure ours.
+// load reads everything, and makes the tenure ours. The caller holds the lock.
 func (m *Mediator) load(ctx context.Context, tenure string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	contracts, err := m.readContracts(ctx)
 	if err != nil {
 		return err
@@ -252,7 +261,11 @@ func (m *Mediator) load(ctx context.Context, tenure string) error {
 		return err
 	}
 	if m.tenure != tenure {
+		if err := m.readConsumers(ctx, contracts); err != nil {
+			return err
+		}
 		m.tenure, m.since = tenure, time.Now()
+		clear(m.gone) // who came back meanwhile is not gone; the others end anew
 	} else {
 		keepConsumers(contracts, m.contracts)
 	}
@@ -281,19 +294,22 @@ func keepConsumers(into, from map[string]*contractState) {
 // lock returns with the lock held and this replica the mediator, or an error.
 func (m *Mediator) lock(ctx context.Context) error {
 	m.mu.Lock()
-	tenure, stale := m.tenure, m.stale
-	if tenure == "" {
+	switch {
+	case m.tenure == "":
 		m.mu.Unlock()
-		return &wire.Error{Code: wire.CodeNotActive, Message: "this replica is not the mediator: ask another one, or again in a second"}
-	}
-	if !stale {
+		return notActive()
+	case !m.stale:
 		return nil
+	case time.Since(m.failedAt) < retryTime:
+		defer m.mu.Unlock()
+		return unavailable(m.failure)
 	}
-	m.mu.Unlock()
-	if err := m.load(ctx, tenure); err != nil {
+	if err := m.load(ctx, m.tenure); err != nil {
+		m.failure, m.failedAt = err, time.Now()
+		m.mu.Unlock()
 		return unavailable(err)
 	}
-	return m.lock(ctx)
+	return nil
 }
 
 // commit does puts and deletes if this replica is still the mediator. The
@@ -324,9 +340,13 @@ func (m *Mediator) stillMine(ctx context.Context) error {
 		return unavailable(err)
 	}
 	if tenure == "" || string(v.Data) != tenure {
-		return &wire.Error{Code: wire.CodeNotActive, Message: "this replica is not the mediator: ask another one, or again in a second"}
+		return notActive()
 	}
 	return nil
+}
+
+func notActive() error {
+	return &wire.Error{Code: wire.CodeNotActive, Message: "this replica is not the mediator: ask another one, or again in a second"}
 }
 
 // unavailable says that the state does not answer.
@@ -340,11 +360,10 @@ func (m *Mediator) tidy(ctx context.Context) {
 		return
 	}
 	defer m.mu.Unlock()
-	const atOnce = 100
 	now := time.Now()
 	var old []*subject
 	for _, c := range m.contracts {
-		c.expire(now)
+		m.expire(c, now)
 		for _, s := range c.subjects {
 			p, _ := c.contract.Phase(contract.PhaseName(s.record.Phase))
 			if c.contract.Monotone && p.Terminal && s.record.Enforced == s.record.Epoch && now.Sub(s.record.CommittedAt) > forgetAfter && len(old) < atOnce {
@@ -360,4 +379,5 @@ func (m *Mediator) tidy(ctx context.Context) {
 		}
 		delete(m.contracts[name].subjects, s.record.Key)
 	}
+	m.strike(ctx)
 }

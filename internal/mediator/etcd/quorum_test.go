@@ -1,0 +1,258 @@
+package etcd_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+
+	"example.test/eddy/internal/mediator"
+	"example.test/eddy/internal/mediator/etcd"
+	"example.test/eddy/phase"
+	"example.test/eddy/phase/wire"
+)
+
+const routeYAML = `
+apiVersion: eddy.dev/v1alpha1
+kind: PhaseContract
+metadata: {name: route, version: 1, owner: test}
+spec:
+  subject: {kind: flag, key: "routes/{eddy.flag.key}"}
+  phases:
+    - {name: BLUE,  order: 0, permissions: {blue: allow, green: deny,  queue: allow}}
+    - {name: BOTH,  order: 1, permissions: {blue: allow, green: allow, queue: allow}}
+    - {name: GREEN, order: 2, permissions: {blue: deny,  green: allow, queue: allow}}
+  initial: BLUE
+  actions: {blue: {requires: blue}, green: {requires: green}, queue: {requires: queue}}
+  roles:
+    producers: [{name: switch, announces: [BLUE, BOTH, GREEN]}]
+    consumers: [{name: gateway, observes: eddy, does: {blue: [BLUE], green: [BOTH, GREEN]}, unknown: {does: [queue]}}]
+  transitions:
+    - {from: BLUE,  to: BOTH,  discipline: act_first,      guard: "true"}
+    - {from: BOTH,  to: GREEN, discipline: announce_first, guard: "true", await: {acks: quiesced, atMost: 2s}}
+    - {from: GREEN, to: BOTH,  discipline: act_first,      guard: "true"}
+  propagation: {bound: 2s, beliefTTL: 900ms, confirmEvery: 300ms, maxFlight: 400ms, clockDrift: 0.05}
+  stability: {flap: {window: 1h, maxFlips: 1000000, onBreach: page}}
+  announce:
+    quorum: 1
+    maxSkew: 30s
+    keys: [{id: test, alg: ed25519, publicKey: "KEY", roles: [switch]}]
+`
+
+// Two of three nodes are killed. Nothing is announced until one is back, beliefs
+// end and leave each role to what its contract says, and afterwards everything
+// goes on at the next epoch.
+func TestWithoutAQuorumNothingIsAnnouncedAndAfterwardsItGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for elections")
+	}
+	nodes := startNodes(t)
+	endpoints := make([]string, len(nodes))
+	for i, n := range nodes {
+		endpoints[i] = n.client
+	}
+	server := mediate(t, endpoints)
+	client, err := phase.Dial(phase.Config{URLs: []string{server}, Signers: []phase.Signer{experimentKey()}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	const key = "routes/pay"
+	p, err := client.Producer(ctx, phase.Subject{Contract: "route", Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := client.Watch(ctx, "route", "", "gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := p.To(ctx, "BOTH"); err != nil || r.Epoch != 1 {
+		t.Fatalf("with three nodes: %+v, %v, want epoch 1", r, err)
+	}
+	until(ctx, t, "BOTH is believed", func() bool { return w.Get(key).Phase == "BOTH" })
+	<-time.After(time.Second) // it has settled
+
+	nodes[1].kill()
+	nodes[2].kill()
+	short, end := context.WithTimeout(ctx, 8*time.Second)
+	defer end()
+	_, err = p.To(short, "GREEN")
+	if why, ok := errors.AsType[*wire.Error](err); !ok || why.Code != wire.CodeUnavailable || !strings.Contains(err.Error(), "etcd") {
+		t.Errorf("without a quorum: %v, want it refused as unavailable, since etcd does not answer", err)
+	}
+	if v, ok := w.Can(key, "queue"); v.Known || v.Last != "BOTH" || !ok {
+		t.Errorf("without a quorum: %s, queue %v, want it to be unknown, BOTH to be remembered, and what the contract says of that", v, ok)
+	}
+	if _, ok := w.Can(key, "green"); ok {
+		t.Error("without a quorum green is still allowed, on a belief that has ended")
+	}
+
+	nodes[1].start(t)
+	if r, err := p.To(ctx, "GREEN"); err != nil || r.Epoch != 2 {
+		t.Errorf("with two nodes: %+v, %v, want epoch 2", r, err)
+	}
+	until(ctx, t, "GREEN is believed", func() bool { return w.Get(key).Phase == "GREEN" })
+	nodes[2].start(t)
+	if r, err := p.To(ctx, "BOTH"); err != nil || r.Epoch != 3 {
+		t.Errorf("with three nodes again: %+v, %v, want epoch 3", r, err)
+	}
+}
+
+// until waits until something holds.
+func until(ctx context.Context, t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for !holds() {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("it does not come to pass that %s", what)
+		}
+	}
+}
+
+// mediate runs a mediator on an etcd with the contract route, and returns its
+// address.
+func mediate(t *testing.T, endpoints []string) string {
+	t.Helper()
+	state, err := etcd.Dial(t.Context(), endpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := mediator.New(mediator.Config{State: state, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = m.Run(ctx) })
+	server := httptest.NewServer(m.Handler(nil))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		stop()
+		running.Wait()
+		if err := state.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	public := experimentKey().Key.Public().(ed25519.PublicKey)
+	text := strings.Replace(routeYAML, "KEY", base64.StdEncoding.EncodeToString(public), 1)
+	until(ctx, t, "the contract is in use", func() bool {
+		_, err := m.AddContract(t.Context(), "route", []byte(text), "test")
+		if why, ok := errors.AsType[*wire.Error](err); err != nil && (!ok || why.Code != wire.CodeNotActive && why.Code != wire.CodeUnavailable) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	return server.URL
+}
+
+// childNode, if set, makes the test binary a node of a cluster: its name, data
+// directory, client and peer URL, and the cluster.
+const childNode = "EDDY_TEST_NODE"
+
+// A node is one of a cluster, in a process of its own.
+type node struct {
+	order, client string
+	cmd           *exec.Cmd
+}
+
+// startNodes starts a cluster of three.
+func startNodes(t *testing.T) []*node {
+	t.Helper()
+	const size = 3
+	var peers, cluster []string
+	nodes := make([]*node, size)
+	dir := t.TempDir()
+	for i := range nodes {
+		nodes[i] = &node{client: freeURL(t)}
+		peers = append(peers, freeURL(t))
+		cluster = append(cluster, fmt.Sprintf("n%d=%s", i, peers[i]))
+	}
+	for i, n := range nodes {
+		name := fmt.Sprint("n", i)
+		n.order = strings.Join([]string{name, filepath.Join(dir, name), n.client, peers[i], strings.Join(cluster, ",")}, " ")
+		n.start(t)
+		t.Cleanup(n.kill)
+	}
+	return nodes
+}
+
+// freeURL is an address on loopback that was free a moment ago.
+func freeURL(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String()
+}
+
+func (n *node) start(t *testing.T) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.cmd = exec.Command(self)
+	n.cmd.Env = append(os.Environ(), childNode+"="+n.order)
+	n.cmd.Stderr = os.Stderr
+	if _, err := n.cmd.StdinPipe(); err != nil { // the node ends when this process does
+		t.Fatal(err)
+	}
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kill ends the node without a goodbye.
+func (n *node) kill() {
+	_ = n.cmd.Process.Kill() // it may be dead already
+	_ = n.cmd.Wait()
+}
+
+// beNode is the process of childNode.
+func beNode(order string) int {
+	fields := strings.Fields(order)
+	if len(fields) != 5 || slices.Contains(fields, "") {
+		return 2
+	}
+	config := embed.NewConfig()
+	config.Name, config.Dir, config.InitialCluster = fields[0], fields[1], fields[4]
+	client, err := url.Parse(fields[2])
+	peer, err2 := url.Parse(fields[3])
+	if err != nil || err2 != nil {
+		return 2
+	}
+	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
+	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	server, err := embed.StartEtcd(config)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "node:", err)
+		return 1
+	}
+	defer server.Close()
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent has gone
+	return 0
+}
