@@ -73,6 +73,11 @@ var limits = []limit{
 		reason:     "it is a database, with a cluster inside, and all the rest must be testable without",
 	},
 	{
+		dependency: "k8s.io",
+		packages:   []string{"internal/kubernetes"},
+		reason:     "it has types for all there is in a cluster, of which the rest needs none",
+	},
+	{
 		dependency: "github.com/alecthomas/kong",
 		packages:   []string{"cmd/eddy"},
 		reason:     "flags are read in one place and reach the rest as values",
@@ -172,7 +177,7 @@ func TestThePhaseSDKLinksNeitherEtcdNorGRPCNorTheServer(t *testing.T) {
 	for imported := range strings.FieldsSeq(string(out)) {
 		for _, heavy := range []string{
 			"go.etcd.io", "google.golang.org/grpc", "cel.dev", "github.com/duckdb", "go.opentelemetry.io/otel/sdk",
-			"go.opentelemetry.io/collector", "github.com/prometheus", module + "/internal",
+			"go.opentelemetry.io/collector", "github.com/prometheus", "k8s.io", module + "/internal",
 		} {
 			if imported == heavy || strings.HasPrefix(imported, heavy+"/") {
 				t.Errorf("phase links %s: its users would inherit that", imported)

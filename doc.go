@@ -37,6 +37,7 @@
 //	internal/store/duckdb      answers the store's questions in DuckDB SQL
 //	internal/mediator          commits announcements, hands out leases, and tells everyone
 //	internal/mediator/etcd     keeps what a mediator must not forget in etcd
+//	internal/kubernetes        turns what a cluster does into changes, and phases into readiness
 //	internal/conformance       compares announced phases with observed ones
 //	internal/web               serves the API and the embedded pages
 //	internal/app               wires all this together, and stops it in order

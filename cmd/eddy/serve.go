@@ -21,6 +21,9 @@ type serveCmd struct {
 	Tokens         string        `help:"File of tokens, one \"NAME ROLE TOKEN\" a line; roles are ingest, viewer, operator, approver." type:"path"`
 	Contracts      string        `help:"Directory of phase contracts to put in use; starts the mediator of phases." type:"path"`
 	Etcd           []string      `help:"URLs of an etcd of yours for the mediator of phases, instead of one in this process." placeholder:"URL,..."`
+	Kubernetes     bool          `help:"Watch the cluster that this process runs in: endpoints, rollouts and leases become changes, phases readiness."`
+	Kubeconfig     string        `help:"Watch the cluster that this file names instead." type:"path"`
+	Namespace      []string      `help:"Watch these namespaces of it (default all)." placeholder:"NAME,..."`
 	TLSCert        string        `name:"tls-cert" help:"Certificate to serve with, PEM." type:"path"`
 	TLSKey         string        `name:"tls-key" help:"Its private key, PEM." type:"path"`
 	InsecureListen bool          `help:"Allow addresses that other machines can reach without TLS and tokens. Everyone who reaches them can read and write everything."`
@@ -59,6 +62,7 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 		{c.HTTP, &o.Ingest.HTTP},
 		{c.Tokens, &o.TokensFile},
 		{c.Contracts, &o.Phases.Contracts},
+		{c.Kubeconfig, &o.Kubernetes.Kubeconfig},
 		{c.TLSCert, &o.TLS.CertFile},
 		{c.TLSKey, &o.TLS.KeyFile},
 	} {
@@ -72,6 +76,10 @@ func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 	if c.Step != 0 {
 		o.Step = c.Step
 	}
+	if len(c.Namespace) > 0 {
+		o.Kubernetes.Namespaces = c.Namespace
+	}
+	o.Kubernetes.Watch = o.Kubernetes.Watch || c.Kubernetes
 	o.InsecureListen = o.InsecureListen || c.InsecureListen
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {

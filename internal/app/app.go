@@ -33,6 +33,7 @@ import (
 
 	"example.test/eddy/internal/access"
 	"example.test/eddy/internal/ingest"
+	"example.test/eddy/internal/kubernetes"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/store"
 	"example.test/eddy/internal/store/duckdb"
@@ -53,7 +54,8 @@ type App struct {
 	listener net.Listener
 	http     *http.Server
 	keeper   *keeper
-	phases   *phases // nil if there are none
+	phases   *phases             // nil if there are none
+	cluster  *kubernetes.Watcher // nil if none is watched
 
 	ready   atomic.Bool
 	closers []closer // run last to first
@@ -122,7 +124,10 @@ func (a *App) open(ctx context.Context, tokens *access.List) error {
 	a.pipeline = pipeline.New(o.Analysis, a.store, a.log)
 	a.registry.MustRegister(newCollector(a.pipeline.Stats))
 	a.keeper = newKeeper(a.store, a.ingest, a.log, a.metrics)
-	return a.openPhases(ctx)
+	if err := a.openPhases(ctx); err != nil {
+		return err
+	}
+	return a.openKubernetes(ctx)
 }
 
 // serve starts listening for pages, the API and OTLP.
@@ -179,6 +184,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.retain(running) })
 	group.Go(func() error { return a.tellPhases(running) })
 	group.Go(func() error { return a.mediate(running) })
+	group.Go(func() error { return a.watchKubernetes(running) })
 	group.Go(func() error {
 		tls := a.options.TLS
 		var err error

@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
 	"example.test/eddy/internal/app"
@@ -31,6 +33,28 @@ func TestTheExampleConfigurationLoads(t *testing.T) {
 	}
 	if diff := cmp.Diff(store.DefaultRetention(), o.Retention); diff != "" {
 		t.Errorf("retention is not the default (-default +file):\n%s", diff)
+	}
+}
+
+// The manifests for Kubernetes have a configuration inside.
+func TestTheConfigurationOfTheManifestsLoads(t *testing.T) {
+	text, err := os.ReadFile("../../examples/kubernetes/server.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Data map[string]string `yaml:"data"`
+	}
+	first, _, _ := strings.Cut(string(text), "\n---\n")
+	if err := yaml.Unmarshal([]byte(first), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	o, err := app.Load(write(t, manifest.Data["eddy.yaml"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !o.Kubernetes.Watch || !slices.Equal(o.Kubernetes.Namespaces, []string{"shop"}) || o.Phases.Contracts == "" {
+		t.Errorf("loaded %+v and %+v: want the cluster watched in shop, and contracts", o.Kubernetes, o.Phases)
 	}
 }
 

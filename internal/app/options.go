@@ -39,6 +39,8 @@ type Options struct {
 
 	// Phases are about the mediator of phases.
 	Phases PhaseOptions `yaml:"phases"`
+	// Kubernetes is about the cluster that is watched.
+	Kubernetes KubernetesOptions `yaml:"kubernetes"`
 
 	Ingest   ingest.Config   `yaml:"ingest"`
 	Analysis pipeline.Config `yaml:"analysis"`
