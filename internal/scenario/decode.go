@@ -155,6 +155,8 @@ func (d *decoder) note(v reflect.Value, name string, n ast.Node) {
 		d.lines["stream "+x.ID] = lineOf(n)
 	case sim.Quota:
 		d.lines["quota "+x.ID] = lineOf(n)
+	case sim.Pipeline:
+		d.lines["pipeline "+x.ID] = lineOf(n)
 	case sim.Lease:
 		d.lines["lease "+x.ID] = lineOf(n)
 	case sim.Rule:

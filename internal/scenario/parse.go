@@ -38,12 +38,13 @@ type document struct {
 }
 
 type topology struct {
-	Services []sim.Service
-	Caches   []sim.Cache
-	Stores   []sim.Store
-	Streams  []sim.Stream
-	Quotas   []sim.Quota
-	Leases   []sim.Lease
+	Services  []sim.Service
+	Caches    []sim.Cache
+	Stores    []sim.Store
+	Streams   []sim.Stream
+	Quotas    []sim.Quota
+	Leases    []sim.Lease
+	Pipelines []sim.Pipeline
 }
 
 // A workloadEntry is a workload with its kind, which its other fields say too.
@@ -138,16 +139,19 @@ func (d *decoder) scenario(doc *document) *Scenario {
 	s.Model = sim.Model{
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
 		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores, Streams: doc.Topology.Streams,
-		Quotas: doc.Topology.Quotas, Leases: doc.Topology.Leases,
+		Quotas: doc.Topology.Quotas, Leases: doc.Topology.Leases, Pipelines: doc.Topology.Pipelines,
 		Rules: doc.Rules, Telemetry: doc.Telemetry, SLO: d.objective(doc.SLO),
 	}
 	for _, w := range doc.Workload {
 		kind := "open"
-		if w.Closed > 0 {
+		switch {
+		case w.Closed > 0:
 			kind = "closed"
+		case w.Workload.Schedule.Every > 0:
+			kind = "jobs"
 		}
 		if w.Kind != "" && w.Kind != kind {
-			d.about("workload "+w.ID, "workload "+w.ID+".kind", "%q: want %s, as the rest of it says (\"closed\" is how many users wait for their answers)", w.Kind, kind)
+			d.about("workload "+w.ID, "workload "+w.ID+".kind", "%q: want %s, as the rest of it says (\"closed\" is how many users wait for their answers, \"schedule\" when jobs come)", w.Kind, kind)
 		}
 		s.Model.Workloads = append(s.Model.Workloads, w.Workload)
 	}

@@ -25,11 +25,16 @@ func responses() []response {
 		{"collapse", "1 if less than half of what was offered in the last fifth of the run was answered well, else 0", collapse},
 		{"concurrent_loads_per_key", "the most loads of one key of a cache that were under way at once", concurrentLoads},
 		{"db_qps_p99", "the 99th percentile, over intervals, of the requests a second at the busiest store", storeRate},
+		{"double_leader", "requests that a leader worked on after another one had its lease, and that nothing refused", doubleLeader},
+		{"double_runs", "jobs of schedules that ran more than once", doubleRuns},
 		{"duplicates", "messages that were worked on again, with an effect", duplicates},
 		{"failed_share", "the share of requests, after the warm-up, that failed or were slow", failedShare},
+		{"flips_per_hour", "changes of direction of autoscalers, an hour", flips},
 		{"goodput", "good answers a second in the last fifth of the run", goodput},
-		{"harms", "silent harms that rules did, such as charges made twice", harms},
+		{"harms", "silent harms: effects repeated, sagas half done, what was misread, and what rules did", harms},
+		{"instance_hours", "that autoscalers wanted", instanceHours},
 		{"max_queue", "the most requests that waited before the servers of one service", maxQueue},
+		{"missed_runs", "jobs of schedules that never ran", missedRuns},
 		{"p50_latency", "the median latency of what succeeded after the warm-up, in seconds", latency(0.5)},
 		{"p99_latency", "the 99th percentile of that", latency(0.99)},
 		{"ttr", "seconds from the end of the last window until nine in ten requests were good for five intervals; " +
@@ -214,4 +219,44 @@ func storeRate(s *Scenario, r *sim.Result) float64 {
 		most = math.Max(orZero(most), experiment.Quantile(rates, 0.99))
 	}
 	return most
+}
+
+func doubleLeader(_ *Scenario, r *sim.Result) float64 {
+	n := 0
+	for _, l := range r.Leases {
+		n += l.Stale - l.Fenced
+	}
+	return float64(n)
+}
+
+func doubleRuns(_ *Scenario, r *sim.Result) float64 {
+	n := 0
+	for _, c := range r.Schedules {
+		n += c.Doubled
+	}
+	return float64(n)
+}
+
+func missedRuns(_ *Scenario, r *sim.Result) float64 {
+	n := 0
+	for _, c := range r.Schedules {
+		n += c.Missed
+	}
+	return float64(n)
+}
+
+func flips(_ *Scenario, r *sim.Result) float64 {
+	n := 0
+	for _, a := range r.Scalers {
+		n += a.Flips
+	}
+	return float64(n) / r.End.Hours()
+}
+
+func instanceHours(_ *Scenario, r *sim.Result) float64 {
+	sum := 0.0
+	for _, a := range r.Scalers {
+		sum += a.Seconds / 3600
+	}
+	return sum
 }

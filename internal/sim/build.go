@@ -49,6 +49,9 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	for i := range m.Leases {
 		s.addLease(m.Leases[i])
 	}
+	for i := range m.Pipelines {
+		s.addPipeline(m.Pipelines[i])
+	}
 	for _, v := range s.services {
 		s.addSteps(v)
 	}
@@ -114,7 +117,7 @@ func (s *Sim) addService(base Service) {
 	s.services = append(s.services, v)
 	if base.Scale.Max > 0 {
 		a := &autoscaler{
-			sim: s, service: v, spec: base.Scale.withDefaults(), startup: newSampler(base.Scale.Startup), wanted: base.Instances,
+			sim: s, service: v, wanted: base.Instances,
 			areas: make([]float64, all),
 		}
 		a.ent = s.engine.Add(a)
@@ -168,9 +171,9 @@ func (s *Sim) addStream(base Stream) {
 func (s *Sim) addLease(base Lease) {
 	v := s.nodes[s.byName[base.Of]].(*service) // as Validate has seen
 	n := len(v.stations)
-	l := &lease{sim: s, base: base, service: v, specs: make([]Lease, n), slow: make([]float64, n), believes: make([]Time, n), holder: -1, before: -1}
-	for i := range l.slow {
-		l.slow[i] = base.Drift * unit01(hashText(mix(s.seed), base.ID), i)
+	l := &lease{sim: s, base: base, service: v, specs: make([]Lease, n), lots: make([]float64, n), believes: make([]Time, n), holder: -1, before: -1}
+	for i := range l.lots {
+		l.lots[i] = unit01(hashText(mix(s.seed), base.ID), i)
 	}
 	l.ent = s.engine.Add(l)
 	v.lease = l
@@ -232,6 +235,7 @@ func (s *Sim) addWorkload(base Workload) {
 		sim: s, id: int32(len(s.workloads)), base: base, edge: d, key: hashText(mix(s.seed), base.ID),
 		arrival: newDraws(s.seed, base.ID, "arrival"), bursts: newDraws(s.seed, base.ID, "burst"),
 	}
+	d.pinned = base.Schedule.Each
 	for _, a := range base.Attributes {
 		w.bits = append(w.bits, s.atoms.bit(Atom{"", a.Key, a.Value, false}))
 	}

@@ -48,6 +48,7 @@ type condition struct {
 	units  []unitState
 	late   sampler // propagation
 	bit    uint64
+	staged bool // a pipeline says when it begins
 }
 
 // means reports whether a condition is about an instance.
@@ -75,7 +76,7 @@ func (c *conditions) begin() {
 	for i := range c.list {
 		k := &c.list[i]
 		switch {
-		case !k.on:
+		case !k.on || k.staged:
 		case len(k.spec.Windows) == 0:
 			c.turn(i, true)
 			for u := range k.units {

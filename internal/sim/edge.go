@@ -22,6 +22,7 @@ type edge struct {
 	callee    int32 // the node
 	serves    bool  // which is a service
 	ring      bool  // and may call back to whoever calls along the edge
+	pinned    bool  // the request says which instance it is for
 	base      Policy
 	spec      Policy
 	plain     bool // no policy keeps any state

@@ -41,8 +41,10 @@ func (l *Lease) set(param string, v any) error {
 		return asBool(param, v, &l.Partitioned)
 	case "fencing":
 		return asBool(param, v, &l.Fencing)
+	case "drift":
+		return asShare(param, v, &l.Drift)
 	}
-	return unknownParam(param, "lease", "partitioned", "fencing")
+	return unknownParam(param, "lease", "partitioned", "fencing", "drift")
 }
 
 // A lease is who holds it, and who believes to.
@@ -52,7 +54,7 @@ type lease struct {
 	base     Lease
 	specs    []Lease // as each instance has it
 	service  *service
-	slow     []float64 // share by which the clock of an instance is slow
+	lots     []float64 // how much of the drift the clock of an instance has
 	holder   int       // or -1
 	before   int       // the one before, or -1
 	since    Time
@@ -103,7 +105,7 @@ func (l *lease) reaches(i int) bool {
 func (l *lease) extend(i int) {
 	now := l.sim.engine.now
 	l.until = now + Time(l.base.TTL)
-	l.believes[i] = now + Time(float64(l.base.TTL)*(1+l.slow[i]))
+	l.believes[i] = now + Time(float64(l.base.TTL)*(1+l.specs[i].Drift*l.lots[i]))
 }
 
 // grant gives the lease to the first instance after the last holder that asks.

@@ -15,6 +15,7 @@ type Model struct {
 	Streams    []Stream
 	Quotas     []Quota
 	Leases     []Lease
+	Pipelines  []Pipeline
 	Workloads  []Workload
 	Policies   []Policy
 	Rules      []Rule
@@ -47,6 +48,7 @@ type Service struct {
 	Slowdown    Slowdown
 	Pause       Pause
 	ColdStart   ColdStart
+	Startup     Startup
 	Scale       Scale
 	Flags       []Flag
 	Calls       []Call
@@ -196,8 +198,9 @@ type Workload struct {
 	Patience   time.Duration
 	Priority   int // 0 to 4, 0 is served first
 	Attributes []Attribute
-	Speaks     string // the format of its requests
-	Size       Size   // how many items they are about
+	Speaks     string   // the format of its requests
+	Size       Size     // how many items they are about
+	Schedule   Schedule // of jobs; Rate is then not used
 	// Closed users wait for an answer, think, and ask again; Rate is then not used.
 	Closed int
 	Think  Dist

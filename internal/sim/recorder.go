@@ -175,6 +175,15 @@ func (r *recorder) result() *Result {
 	for _, l := range s.leases {
 		out.Leases = append(out.Leases, LeaseResult{ID: l.base.ID, LeaseCount: l.count})
 	}
+	for _, a := range s.scalers {
+		a.integrate()
+		out.Scalers = append(out.Scalers, ScaleResult{ID: a.service.base.ID, ScaleCount: a.count})
+	}
+	for _, w := range s.workloads {
+		if w.base.Schedule.Every > 0 {
+			out.Schedules = append(out.Schedules, ScheduleResult{ID: w.base.ID, ScheduleCount: w.slots.count()})
+		}
+	}
 	for i, d := range s.edges {
 		out.Edges = append(out.Edges, EdgeResult{From: d.from, To: d.to, Intervals: r.edges[i]})
 	}

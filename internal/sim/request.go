@@ -14,8 +14,8 @@ type request struct {
 	refs     int32 // calls and frames that belong to it
 	workload int32
 	serial   int32     // attempts that were made for it, which tells their draws apart
-	reloads  int32     // how often its user asked before, in vain
-	user     int32     // of a closed workload
+	reloads  int32     // how often its user asked before, in vain; the slot of a job
+	user     int32     // of a closed workload; the instance that a job is for
 	spans    int32     // the last that is held, plus one
 	keep     bool      // what is held
 	effects  effects   // what it has brought about

@@ -19,6 +19,8 @@ type Result struct {
 	Caches    []CacheResult
 	Streams   []StreamResult
 	Leases    []LeaseResult
+	Scalers   []ScaleResult
+	Schedules []ScheduleResult
 	Edges     []EdgeResult
 	Harms     map[string]int // silent harms, by the names that rules give them
 	Telemetry TelemetryCount // what became of the spans, if there was a sink
@@ -69,6 +71,18 @@ type StreamResult struct {
 type LeaseResult struct {
 	ID string
 	LeaseCount
+}
+
+// A ScaleResult is what the autoscaler of a service did, in the whole run.
+type ScaleResult struct {
+	ID string
+	ScaleCount
+}
+
+// A ScheduleResult is what became of the schedule of a workload, in the whole run.
+type ScheduleResult struct {
+	ID string
+	ScheduleCount
 }
 
 // An EdgeResult is what went over one edge.
@@ -153,7 +167,7 @@ func (r *Result) Recovery(after time.Duration, share float64, hold time.Duration
 func (c StationCount) plus(d StationCount) StationCount {
 	return StationCount{
 		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused, Expired: c.Expired + d.Expired,
-		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Cold: c.Cold + d.Cold, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
+		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Unready: c.Unready + d.Unready, Cold: c.Cold + d.Cold, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
 		Sojourn: c.Sojourn + d.Sojourn,
 	}
 }
@@ -161,7 +175,7 @@ func (c StationCount) plus(d StationCount) StationCount {
 func (c StationCount) minus(d StationCount) StationCount {
 	return c.plus(StationCount{
 		Arrived: -d.Arrived, Done: -d.Done, Refused: -d.Refused, Expired: -d.Expired,
-		Wasted: -d.Wasted, Errors: -d.Errors, Cold: -d.Cold, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
+		Wasted: -d.Wasted, Errors: -d.Errors, Unready: -d.Unready, Cold: -d.Cold, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
 	})
 }
 

@@ -44,21 +44,51 @@ func (v *validation) scale(where string, s *Service) {
 	v.check(where, "scale.startup", c.Startup.validate())
 }
 
+// set gives a parameter a value, if it is one of an autoscaler.
+func (s *Scale) set(param string, v any) (known bool, err error) {
+	switch param {
+	case "scale.min":
+		return true, asInt(param, v, &s.Min)
+	case "scale.max":
+		return true, asInt(param, v, &s.Max)
+	case "scale.target":
+		return true, asShare(param, v, &s.Target)
+	case "scale.every":
+		return true, asDuration(param, v, &s.Every)
+	case "scale.startup":
+		return true, asDist(param, v, &s.Startup)
+	case "scale.cooldown":
+		return true, asDuration(param, v, &s.Cooldown)
+	}
+	return false, nil
+}
+
+// scaleParams are the parameters of a Scale, for messages.
+const scaleParams = "scale.min, scale.max, scale.target, scale.every, scale.startup, scale.cooldown"
+
+// ScaleCount is what an autoscaler did, in the whole run.
+type ScaleCount struct {
+	Changes int
+	Flips   int     // changes the other way than the one before
+	Seconds float64 // for which instances were wanted, summed over them
+}
+
 // An autoscaler is that of one service.
 type autoscaler struct {
 	sim     *Sim
 	ent     uint32
 	service *service
-	spec    Scale
-	startup sampler
 	wanted  int // instances
 	changed Time
+	since   Time // when the area of instances was last brought up to now
+	count   ScaleCount
+	rising  bool      // the last change was one up
 	started int       // how many were, which tells their times to start apart
 	areas   []float64 // of the servers held, by instance, when it last looked
 }
 
 func (a *autoscaler) begin() {
-	a.sim.engine.At(a.sim.engine.now+Time(a.spec.Every), a.ent, scaleLook, 0)
+	a.sim.engine.At(a.sim.engine.now+Time(a.spec().Every), a.ent, scaleLook, 0)
 }
 
 // Handle looks at the load, or brings an instance up: kind scaleLook+1+i is
@@ -68,16 +98,25 @@ func (a *autoscaler) Handle(e *Engine, kind uint16, _ uint64) {
 		if i := int(kind - scaleLook - 1); i < a.wanted {
 			t := a.service.stations[i]
 			t.away = false
+			t.boot()
 			t.turn(!t.spec.down)
 			t.startWaiting()
 		}
 		return
 	}
 	a.look()
-	e.At(e.now+Time(a.spec.Every), a.ent, scaleLook, 0)
+	e.At(e.now+Time(a.spec().Every), a.ent, scaleLook, 0)
+}
+
+// spec is how it scales now.
+func (a *autoscaler) spec() Scale {
+	s := a.service.specs[0].Scale.withDefaults()
+	s.Max = min(s.Max, len(a.service.stations))
+	return s
 }
 
 func (a *autoscaler) look() {
+	spec := a.spec()
 	used, servers := 0., 0.
 	for i, t := range a.service.stations {
 		t.integrate(0)
@@ -90,19 +129,20 @@ func (a *autoscaler) look() {
 	if servers == 0 {
 		return
 	}
-	used /= a.spec.Every.Seconds()
+	used /= spec.Every.Seconds()
 	each := servers / float64(max(a.up(), 1))
-	want := int(math.Ceil(used / (a.spec.Target * each)))
-	want = max(a.spec.Min, min(a.spec.Max, want))
+	want := int(math.Ceil(used / (spec.Target * each)))
+	want = max(spec.Min, min(spec.Max, want))
 	now := a.sim.engine.now
 	switch {
 	case want > a.wanted:
+		startup := newSampler(spec.Startup)
 		for i := a.wanted; i < want; i++ {
 			a.started++
 			u := unit01(hashText(mix(a.sim.seed), a.service.base.ID), a.started)
-			a.sim.engine.At(now+seconds(a.startup.at(u)), a.ent, scaleLook+1+uint16(i), 0)
+			a.sim.engine.At(now+seconds(startup.at(u)), a.ent, scaleLook+1+uint16(i), 0)
 		}
-	case want < a.wanted && now-a.changed >= Time(a.spec.Cooldown):
+	case want < a.wanted && now-a.changed >= Time(spec.Cooldown):
 		for i := want; i < a.wanted; i++ {
 			a.service.stations[i].retire()
 		}
@@ -112,7 +152,26 @@ func (a *autoscaler) look() {
 	if a.sim.tap != nil {
 		a.sim.tap.scaled(a.service.base.ID, a.wanted, want)
 	}
+	a.note(want)
 	a.wanted, a.changed = want, now
+}
+
+// note counts a change.
+func (a *autoscaler) note(want int) {
+	a.integrate()
+	rising := want > a.wanted
+	if a.count.Changes > 0 && rising != a.rising {
+		a.count.Flips++
+	}
+	a.count.Changes++
+	a.rising = rising
+}
+
+// integrate brings the time that instances were wanted for up to now.
+func (a *autoscaler) integrate() {
+	now := a.sim.engine.now
+	a.count.Seconds += float64(a.wanted) * float64(now-a.since) / 1e9
+	a.since = now
 }
 
 func (a *autoscaler) up() int {

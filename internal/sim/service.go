@@ -73,11 +73,17 @@ func (s Service) copy() Service {
 func (s *Service) station() stationSpec {
 	return stationSpec{
 		servers: s.Servers, work: [2]Dist{s.ServiceTime, s.ServiceTime}, speed: s.Speed, error: s.Error, down: s.Down, draining: s.Draining,
-		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart, growth: s.Growth,
+		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart, growth: s.Growth, startup: s.Startup,
 	}
 }
 
-func (v *service) pick(d *edge, c *call) (int32, bool) { return d.route(v.stations, c) }
+func (v *service) pick(d *edge, c *call) (int32, bool) {
+	if d.pinned {
+		t := v.stations[v.sim.requests.at(c.req).user]
+		return t.id, t.listed
+	}
+	return d.route(v.stations, c)
+}
 
 func (v *service) enter(j int32) { v.sim.stations[v.sim.frames.at(j).station].arrive(j) }
 
@@ -324,6 +330,8 @@ func (s *Service) set(param string, v any) error {
 		return asBool(param, v, &s.Down)
 	case "draining":
 		return asBool(param, v, &s.Draining)
+	case "cold_start.keep_alive":
+		return asDuration(param, v, &s.ColdStart.KeepAlive)
 	case "cold_start.takes":
 		return asDist(param, v, &s.ColdStart.Takes)
 	case "slowdown.above":
@@ -346,6 +354,12 @@ func (s *Service) set(param string, v any) error {
 	if known, err := s.Growth.set(param, v); known {
 		return err
 	}
+	if known, err := s.Startup.set(param, v); known {
+		return err
+	}
+	if known, err := s.Scale.set(param, v); known {
+		return err
+	}
 	return unknownParam(param, "service", "version", "servers", "service_time", "speed", "error", "down", "draining", "slowdown.above",
-		"slowdown.factor", "cold_start.takes", "flag.KEY", "flag.KEY.share", "call.ID.skip", "speaks", "idempotent", "saga", formatParams, growthParams, queueParams)
+		"slowdown.factor", "cold_start.takes", "cold_start.keep_alive", "flag.KEY", "flag.KEY.share", "call.ID.skip", "speaks", "idempotent", "saga", formatParams, growthParams, startupParams, scaleParams, queueParams)
 }

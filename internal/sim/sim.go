@@ -76,6 +76,7 @@ type Sim struct {
 	streams    []*stream
 	quotas     []*quota
 	leases     []*lease
+	pipelines  []*pipeline
 	scalers    []*autoscaler
 	stations   []*station
 	edges      []*edge
@@ -156,6 +157,9 @@ func (s *Sim) start() {
 	}
 	for _, l := range s.leases {
 		l.begin()
+	}
+	for _, p := range s.pipelines {
+		p.begin()
 	}
 	for _, w := range s.workloads {
 		w.begin()

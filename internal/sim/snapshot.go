@@ -51,6 +51,9 @@ func (s *Sim) clone() *Sim {
 		*c.quotas[i] = *s.quotas[i]
 		c.quotas[i].sim = sim
 	}
+	for i := range s.pipelines {
+		c.pipelines[i].spec = s.pipelines[i].spec.copy()
+	}
 	for i := range s.leases {
 		c.leases[i].copy(s.leases[i])
 	}
@@ -124,11 +127,12 @@ func (l *lease) copy(o *lease) {
 	sim, service := l.sim, l.service
 	*l = *o
 	l.sim, l.service = sim, service
-	l.specs, l.slow, l.believes = slices.Clone(o.specs), slices.Clone(o.slow), slices.Clone(o.believes)
+	l.specs, l.lots, l.believes = slices.Clone(o.specs), slices.Clone(o.lots), slices.Clone(o.believes)
 }
 
 func (a *autoscaler) copy(o *autoscaler) {
 	a.wanted, a.changed, a.started = o.wanted, o.changed, o.started
+	a.since, a.count, a.rising = o.since, o.count, o.rising
 	a.areas = slices.Clone(o.areas)
 }
 
@@ -162,6 +166,7 @@ func (w *workload) copy(o *workload) {
 	sim, edge := w.sim, w.edge
 	*w = *o
 	w.sim, w.edge = sim, edge
+	w.slots = o.slots.clone()
 }
 
 func (c *conditions) copy(o *conditions) {

@@ -23,15 +23,17 @@ func everything() *sim.Model {
 				ID: "pay", Version: "1", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(10 * ms), Calls: []sim.Call{{To: "db", Write: true}, {To: "orders"}},
 				Queue: sim.Queue{Discipline: sim.CoDel, Bound: 100}, Effect: "charge", Format: sim.DataFormat{Reads: "v1 v2", Translate: sim.ConstDist(ms)}, Flags: []sim.Flag{{Key: "f", Default: "a", Variant: "b", Share: 0.3}},
 			},
-			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05, Growth: sim.Growth{Exponent: 2, Typical: 2}, Format: sim.DataFormat{Reads: "v1", Lenient: true}, ColdStart: sim.ColdStart{Takes: sim.ConstDist(20 * ms), KeepAlive: time.Second}, Scale: sim.Scale{Max: 4, Target: 0.3, Every: 5 * time.Second, Startup: sim.ExpDist(2 * time.Second), Cooldown: 10 * time.Second}},
+			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05, Growth: sim.Growth{Exponent: 2, Typical: 2}, Startup: sim.Startup{Takes: sim.ExpDist(time.Second)}, Format: sim.DataFormat{Reads: "v1", Lenient: true}, ColdStart: sim.ColdStart{Takes: sim.ConstDist(20 * ms), KeepAlive: time.Second}, Scale: sim.Scale{Max: 4, Target: 0.3, Every: 5 * time.Second, Startup: sim.ExpDist(2 * time.Second), Cooldown: 10 * time.Second}},
 		},
-		Caches:  []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
-		Stores:  []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
-		Quotas:  []sim.Quota{{ID: "account", Rate: 50, Burst: 10}},
-		Leases:  []sim.Lease{{ID: "leader", Of: "worker", TTL: 3 * time.Second, Drift: 0.2}},
-		Streams: []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
+		Caches:    []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
+		Stores:    []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
+		Quotas:    []sim.Quota{{ID: "account", Rate: 50, Burst: 10}},
+		Leases:    []sim.Lease{{ID: "leader", Of: "worker", TTL: 3 * time.Second, Drift: 0.2}},
+		Pipelines: []sim.Pipeline{{ID: "delivery", Start: 5 * time.Second, Stages: []sim.Stage{{Condition: "tuned", Takes: sim.ExpDist(10 * time.Second)}, {Condition: "tuned again", Takes: sim.ExpDist(10 * time.Second)}}}},
+		Streams:   []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
 		Workloads: []sim.Workload{
 			{ID: "users", Rate: sim.Rate{Const: 200, Burst: sim.Burst{Factor: 3, Every: 5 * time.Second, For: 2 * time.Second}}, Entry: "web", Patience: 2 * time.Second, Reload: 2, Speaks: "v1", Size: sim.Size{Mean: 2, CV: 1}, Attributes: []sim.Attribute{{Key: "tenant", Value: "acme", Share: 0.1}}},
+			{ID: "nightly", Schedule: sim.Schedule{Every: time.Second, Jobs: 2, Jitter: sim.ExpDist(500 * ms), Each: true}, Entry: "worker"},
 			{ID: "crew", Closed: 10, Think: sim.ExpDist(500 * ms), Entry: "pay"},
 		},
 		Policies: []sim.Policy{
@@ -44,6 +46,8 @@ func everything() *sim.Model {
 		Conditions: []sim.Condition{
 			{ID: "backup", Kind: sim.KindCron, Target: "db", Apply: []sim.Setting{{Param: "io.take", Value: 0.5}}, Windows: []sim.Window{{From: 10 * time.Second, To: 35 * time.Second}}, Default: true},
 			{ID: "deploy", Kind: sim.KindDeploy, Target: "pay", Apply: []sim.Setting{{Param: "version", Value: "2"}}, Windows: []sim.Window{{From: 15 * time.Second}}, Stagger: 10 * time.Second, Drain: time.Second, Restart: time.Second, Default: true},
+			{ID: "tuned", Kind: sim.KindConfig, Target: "web", Apply: []sim.Setting{{Param: "servers", Value: 60}}, Default: true},
+			{ID: "tuned again", Kind: sim.KindConfig, Target: "web", Apply: []sim.Setting{{Param: "servers", Value: 62}}, Default: true},
 			{ID: "flush", Kind: sim.KindCron, Target: "cache", Apply: []sim.Setting{{Param: "flush.fraction", Value: 0.6}, {Param: "flush.stagger", Value: 5 * time.Second}}, Windows: []sim.Window{{From: 18 * time.Second, To: 18 * time.Second}}, Default: true},
 		},
 	}
@@ -143,7 +147,7 @@ func constant(t reflect.Type, path string) bool {
 	case "*sim.Model", "*sim.Rule", "[]sim.Setting", "[]sim.Window", "[]sim.Attribute", "[]sim.Call", "[]time.Duration", "[]sim.Step", "*context.Context":
 		return true
 	}
-	for _, end := range []string{".base.Flags", ".On", ".Weights", ".keep", ".other", ".values", ".upto", ".bits", ".Instances"} {
+	for _, end := range []string{".base.Flags", ".base.Stages", ".On", ".Weights", ".keep", ".other", ".values", ".upto", ".bits", ".Instances"} {
 		if len(path) > len(end) && path[len(path)-len(end):] == end {
 			return true
 		}

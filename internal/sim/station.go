@@ -7,6 +7,7 @@ const (
 	stationPause                    // a pause begins
 	stationResume                   // a pause ends
 	stationShared                   // the first of those that share is done
+	stationReady                    // a startup is over
 )
 
 // A station is one instance: some servers and a queue before them.
@@ -35,6 +36,9 @@ type station struct {
 	extra    bool // work has more to it than the service time
 	up       bool
 	listed   bool // it takes requests, as it would tell
+	open     bool // it does take them
+	starting bool
+	boots    int  // how often it has come up
 	changed  Time // when that last changed
 	changes  int
 	met      uint64 // atoms that requests meet here
@@ -58,6 +62,7 @@ type stationSpec struct {
 	pause       Pause
 	coldStart   ColdStart
 	growth      Growth
+	startup     Startup
 	io          IO
 	locks       int
 	locked      bool
@@ -78,6 +83,7 @@ type StationCount struct {
 	Expired int // was dropped from the queue, unworked
 	Wasted  int // was worked on although nobody waited any more at the end
 	Errors  int
+	Unready int // came while the instance was not ready, and failed
 	Cold    int // had to wait for a server that was not there yet
 	// Work is the work done, and Waste that of it which nobody waited for, in
 	// seconds at speed 1.
@@ -125,8 +131,8 @@ func (t *station) arrive(j int32) {
 	f := t.sim.frames.at(j)
 	f.arrived = t.sim.engine.now
 	t.count.Arrived++
-	if !t.listed {
-		t.refuse(j, resultUnreachable)
+	if !t.open {
+		t.unready(j)
 		return
 	}
 	if (t.held < t.spec.servers-t.leaked || t.shares()) && t.waiting.len() == 0 {
@@ -170,6 +176,8 @@ func (t *station) Handle(e *Engine, kind uint16, a uint64) {
 		t.owner.worked(j)
 	case stationIO:
 		t.io.done(t)
+	case stationReady:
+		t.ready(a)
 	case stationShared:
 		t.shared.done(t)
 	case stationPause:
@@ -186,7 +194,12 @@ func (t *station) Handle(e *Engine, kind uint16, a uint64) {
 
 // turn brings an instance up, or down: all that it had is lost.
 func (t *station) turn(up bool) {
-	if listed := up && !t.spec.draining && !t.away; listed != t.listed {
+	if up && !t.up {
+		t.boot()
+	}
+	listed := up && !t.spec.draining && !t.away && !(t.starting && t.spec.startup.Gate)
+	t.open = listed && !t.starting
+	if listed != t.listed {
 		t.listed = listed
 		t.changed = t.sim.engine.now
 		t.changes++

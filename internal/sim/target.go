@@ -21,6 +21,9 @@ func (s *Sim) addTargets() {
 	for _, l := range s.leases {
 		c.targets = append(c.targets, target{l.base.ID, len(l.specs), l})
 	}
+	for _, p := range s.pipelines {
+		c.targets = append(c.targets, target{p.base.ID, 1, p})
+	}
 	for _, q := range s.quotas {
 		c.targets = append(c.targets, target{q.base.ID, 1, q})
 	}
@@ -52,7 +55,7 @@ func (s *Sim) addConditions() error {
 			on = spec.Default
 		}
 		known[spec.ID] = true
-		k := condition{spec: spec, on: on, late: newSampler(spec.Propagation), bit: s.atoms.bit(Atom{"", "condition", spec.ID, false})}
+		k := condition{spec: spec, on: on, late: newSampler(spec.Propagation), bit: s.atoms.bit(Atom{"", "condition", spec.ID, false}), staged: s.model.staged(spec.ID)}
 		for i, t := range s.conditions.targets {
 			if t.name == spec.Target {
 				k.target, k.units = i, make([]unitState, t.units)

@@ -35,6 +35,9 @@ func (m *Model) Validate() error {
 	for i := range m.Leases {
 		v.lease(&m.Leases[i])
 	}
+	for i := range m.Pipelines {
+		v.pipeline(&m.Pipelines[i])
+	}
 	if len(m.Workloads) == 0 {
 		v.wrong("workload", "none: want at least one, or nothing happens")
 	}

@@ -38,7 +38,7 @@ func (v *validation) condition(c *Condition) {
 	}
 	set, ok := v.model.setterOf(c.Target)
 	if !ok {
-		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a quota, a lease, a workload, telemetry, or an edge as \"from->to\"", c.Target)
+		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a quota, a lease, a pipeline, a workload, telemetry, or an edge as \"from->to\"", c.Target)
 		return
 	}
 	for _, s := range settings {
@@ -68,6 +68,12 @@ func (m *Model) setterOf(target string) (setter, bool) {
 	}
 	for _, x := range m.Leases {
 		if x.ID == target {
+			return x.set, true
+		}
+	}
+	for _, x := range m.Pipelines {
+		if x.ID == target {
+			x = x.copy()
 			return x.set, true
 		}
 	}

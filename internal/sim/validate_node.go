@@ -13,6 +13,7 @@ func (v *validation) service(s *Service) {
 	v.check(where, "cold_start.takes", s.ColdStart.Takes.validate())
 	v.atLeast0(where, "cold_start.keep_alive", float64(s.ColdStart.KeepAlive))
 	v.scale(where, s)
+	v.check(where, "startup.takes", s.Startup.Takes.validate())
 	v.check(where, "format.translate", s.Format.Translate.validate())
 	v.atLeast0(where, "growth", s.Growth.Exponent, s.Growth.Typical, float64(s.Growth.Page))
 	oneOf(v, where, "saga", s.Saga, SagaAlone, SagaCompensate, SagaOutbox)
@@ -37,7 +38,7 @@ func (v *validation) service(s *Service) {
 func (v *validation) calls(s *Service) {
 	where := "service " + s.ID
 	for _, c := range s.Calls {
-		if what := v.names[c.To]; what == "" || what == "workload" || what == "quota" || what == "lease" {
+		if what := v.names[c.To]; what == "" || what == "workload" || what == "quota" || what == "lease" || what == "pipeline" {
 			v.wrong(where, "calls %q: no service, cache, store or stream has this id", c.To)
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)
@@ -98,6 +99,7 @@ func (v *validation) workload(w *Workload) {
 		v.wrong(where, "closed users who do not think: want a think time, or they never let time pass")
 	}
 	v.size(where, w.Size)
+	v.schedule(where, w)
 	if w.Priority < 0 || w.Priority >= priorities {
 		v.wrong(where, "priority %d: want 0 to %d", w.Priority, priorities-1)
 	}

@@ -5,6 +5,8 @@ const (
 	workloadArrival uint16 = iota + 1 // a user asks for something
 	workloadThought                   // a user of a closed workload has thought
 	workloadBurst                     // a burst begins or ends
+	workloadSlot                      // of its schedule
+	workloadJob                       // of a slot begins
 )
 
 // A workload is users that come without looking at how the system is doing, or a
@@ -28,11 +30,16 @@ type workload struct {
 	rate    float64 // at which the wait passes
 	left    float64 // of the wait of mean 1, when the rate is 0
 	bursty  bool    // a burst is under way
+	slots   slots
 }
 
 // begin schedules the first arrivals.
 func (w *workload) begin() {
 	w.begun = true
+	if w.spec.Schedule.Every > 0 {
+		w.spec.Schedule.begin(w)
+		return
+	}
 	if w.spec.Closed > 0 {
 		for user := range w.spec.Closed {
 			w.ponder(int32(user), 0)
@@ -89,7 +96,7 @@ func (w *workload) apply(over func(instance int, set setter)) {
 		w.edge.base.Timeout = spec.Patience
 		w.edge.refresh(p)
 	}
-	if w.begun && spec.Closed == 0 {
+	if w.begun && spec.Closed == 0 && spec.Schedule.Every == 0 {
 		w.repace()
 	}
 }
@@ -109,6 +116,10 @@ func (w *workload) Handle(e *Engine, kind uint16, a uint64) {
 	case workloadThought:
 		w.number++
 		w.ask(w.number, int32(a), 0)
+	case workloadSlot:
+		w.slot()
+	case workloadJob:
+		w.job(int32(a>>32), int32(uint32(a)))
 	case workloadBurst:
 		w.bursty = !w.bursty
 		mean := w.spec.Rate.Burst.Every.Seconds()
@@ -148,6 +159,10 @@ func (w *workload) ponder(user int32, number uint64) {
 // ended is told that a request of the workload is over, before it is forgotten.
 func (w *workload) ended(q *request, ok bool) {
 	switch {
+	case w.spec.Schedule.Every > 0:
+		if ok {
+			w.slots.runs[q.reloads]++
+		}
 	case !ok && int(q.reloads) < w.spec.Reload:
 		w.number++
 		w.ask(w.number, q.user, q.reloads+1)
@@ -177,5 +192,8 @@ func (w *Workload) set(param string, v any) error {
 	case "size.mean":
 		return asNumber(param, v, &w.Size.Mean)
 	}
-	return unknownParam(param, "workload", "rate", "patience", "reload", "think", "speaks", "size.mean")
+	if known, err := w.Schedule.set(param, v); known {
+		return err
+	}
+	return unknownParam(param, "workload", "rate", "patience", "reload", "think", "speaks", "size.mean", scheduleParams)
 }
