@@ -27,6 +27,7 @@
 //	internal/condition         keeps which states are in force, and stamps requests with them
 //	internal/interaction       finds the conditions, alone or together, that explain failures
 //	internal/modelcheck        walks every interleaving of a contract and shows the shortest way to break it
+//	internal/conformance       compares the phases that are announced with those in force and believed
 //	internal/incident          opens, groups and closes what people are told about
 //	internal/pipeline          carries one window through the stages above
 //	internal/sim               is a fleet of services in virtual time
@@ -38,7 +39,6 @@
 //	internal/mediator          commits announcements, hands out leases, and tells everyone
 //	internal/mediator/etcd     keeps what a mediator must not forget in etcd
 //	internal/kubernetes        turns what a cluster does into changes, and phases into readiness
-//	internal/conformance       compares announced phases with observed ones
 //	internal/web               serves the API and the embedded pages
 //	internal/app               wires all this together, and stops it in order
 //	internal/demo              is a shop of real services on loopback, under load, with a twist

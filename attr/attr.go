@@ -180,6 +180,7 @@ const (
 	PhaseHeld           = "eddy.phase.held"
 	PhaseFlip           = "eddy.phase.flip"
 	AlertName           = "alert.name"
+	IncidentID          = "incident.id"
 	ConsumerID          = "eddy.consumer.id"
 
 	MetricPhaseInteractions = "eddy.phase.interactions"
@@ -199,6 +200,16 @@ const (
 	EventPhaseReconcile = "eddy.phase.reconcile"
 	EventPhaseFlap      = "eddy.phase.flap"
 	EventPhasePaged     = "eddy.phase.paged"
+)
+
+// What a span says of something that it could not write or read, with the
+// programs, or versions of the format, on both sides. Its error.type is
+// ErrorTypeSchema.
+const (
+	SchemaReaderVersion = "eddy.schema.reader.version"
+	SchemaWriterVersion = "eddy.schema.writer.version"
+	SchemaDirection     = "eddy.schema.direction" // read or write
+	ErrorTypeSchema     = "schema"
 )
 
 // What a span says about the job that it does.

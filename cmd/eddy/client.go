@@ -187,6 +187,13 @@ func printIncident(w io.Writer, k incident.Incident) error {
 		p.finding(*k.Finding, false)
 		p.traces(*k.Finding)
 	}
+	for i, f := range k.Phases {
+		p.line("")
+		if i == 0 {
+			p.line("Phases that did not agree at the time")
+		}
+		p.phaseFinding(f)
+	}
 	if len(k.Missing) > 0 {
 		p.line("")
 		p.line("What is missing")

@@ -18,7 +18,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"example.test/eddy/internal/conformance"
 	"example.test/eddy/phase"
 	"example.test/eddy/phase/wire"
 )
@@ -30,7 +29,7 @@ type phaseServerCmds struct {
 	Announce phaseAnnounceCmd `cmd:"" help:"Put the next phase of a subject in force, in the order that its contract prescribes."`
 	Drain    phaseDrainCmd    `cmd:"" help:"Drain a subject: wait until nobody sends to it any more."`
 	Watch    phaseWatchCmd    `cmd:"" help:"Print what is committed, as it is."`
-	Report   phaseReportCmd   `cmd:"" help:"Show the phase indicators M1, M2, M3, M5 and M6, and what was found."`
+	Report   phaseReportCmd   `cmd:"" help:"Show the phase indicators M1 to M9, and what was found, of a server or of recorded telemetry."`
 	Audit    phaseAuditCmd    `cmd:"" help:"Print the audit log, and check that nothing in it was changed or left out."`
 }
 
@@ -327,81 +326,6 @@ func (c *phaseWatchCmd) print(w io.Writer, r wire.Record) error {
 	}
 	_, err := fmt.Fprintf(w, "%s  %s  %s to %s at epoch %d, %s\n", r.CommittedAt.Local().Format(time.DateTime), r.Key, r.Previous, r.Phase, r.Epoch, inForce(r))
 	return err
-}
-
-// phaseReportCmd shows the indicators.
-type phaseReportCmd struct {
-	server
-	Window time.Duration `default:"5m" help:"Over how long, an hour at most."`
-	JSON   bool          `name:"json" help:"Print JSON."`
-}
-
-// Help is shown by --help after the flags.
-func (phaseReportCmd) Help() string {
-	return `Examples:
-  eddy phase report --window 1h
-  eddy phase report --json | jq .findings
-
-docs/phases.md explains each indicator. The exit status is 1 if something was found.`
-}
-
-// Run prints the indicators of each contract, then the findings.
-func (c *phaseReportCmd) Run(ctx context.Context, std stdio) error {
-	var r conformance.Report
-	query := url.Values{"window": {c.Window.String()}}
-	if err := c.get(ctx, "/api/v1/phase/report?"+query.Encode(), &r); err != nil {
-		return err
-	}
-	if c.JSON {
-		if err := printJSON(std.out, r); err != nil {
-			return err
-		}
-	} else if err := printReport(std.out, r); err != nil {
-		return err
-	}
-	if len(r.Findings) > 0 {
-		return errNo
-	}
-	return nil
-}
-
-func printReport(w io.Writer, r conformance.Report) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "contract\tM1 mismatch\tM2 drain failures\tM5 change\tM6 flaps/h\n")
-	for _, k := range r.Indicators {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\n", k.Contract, share(k.M1), share(k.M2), change(k.M5), k.M6)
-	}
-	fmt.Fprintf(t, "all\tM3 duplicates\t%s\t\t\n", share(r.M3))
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, f := range r.Findings {
-		if _, err := fmt.Fprintf(w, "%s  %s %s: %s\n", f.Code, f.Contract, f.Subject, f.Text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// share writes how many of how many, or that it cannot be told.
-func share(s conformance.Share) string {
-	switch {
-	case s.Known:
-		return fmt.Sprintf("%.0f of %.0f (%.2f %%)", s.Part, s.Of, 100*s.Ratio())
-	case s.Of > 0:
-		return fmt.Sprintf("n/a: %.0f %% say what they believe", 100*s.Coverage)
-	}
-	return "n/a"
-}
-
-func change(d conformance.Delay) string {
-	switch {
-	case d.N == 0:
-		return "n/a"
-	case d.Beyond:
-		return fmt.Sprintf("not acknowledged, n=%d", d.N)
-	}
-	return fmt.Sprintf("%.0f ms, n=%d", 1000*d.Seconds, d.N)
 }
 
 // phaseAuditCmd prints the audit log.

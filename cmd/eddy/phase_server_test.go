@@ -96,7 +96,7 @@ func TestPhasesFromTheCommandLine(t *testing.T) {
 	eddy(0, "FLAG_ON  epoch 2  in force", "status", "flag")
 	eddy(0, `"phase":"FLAG_ON"`, "watch", "flag", "--count", "1", "--json")
 	eddy(0, "flags/rounding  CANARY to FLAG_ON at epoch 2, in force", "watch", "flag", "--count", "1")
-	eddy(0, "flag@1    n/a            n/a", "report")
+	eddy(0, "flag@1    n/a          n/a", "report")
 	eddy(0, "none was changed or left out", "audit")
 	eddy(0, "guard_false", "audit", "--subject", "flags/rounding", "--json")
 	eddy(2, "want ID=FILE", "announce", "flag", "flags/rounding", "CANARY", "--key", "x")

@@ -122,7 +122,7 @@ func (a *App) open(ctx context.Context, tokens *access.List) error {
 	}
 	a.onClose("journal", a.ingest.Close)
 	a.pipeline = pipeline.New(o.Analysis, a.store, a.log)
-	a.registry.MustRegister(newCollector(a.pipeline.Stats))
+	a.registry.MustRegister(newCollector(a.pipeline.Stats), indicators{a.pipeline.Phases()})
 	a.keeper = newKeeper(a.store, a.ingest, a.log, a.metrics)
 	if err := a.openPhases(ctx); err != nil {
 		return err
@@ -156,8 +156,8 @@ func (a *App) serve(ctx context.Context, tokens *access.List) error {
 		Metrics:  promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Coverage: a.coverage, Health: a.health, Graph: a.pipeline.Graph,
 		Hosts: a.options.Hosts, Access: tokens,
-		Receivers:  a.receivers(),
-		Phases:     a.phaseHandler(tokens),
+		Receivers: a.receivers(),
+		Phases:    a.phaseHandler(tokens), PhaseReports: a.pipeline.Phases(),
 		TraceLinks: a.options.TraceLinks, IncidentLinks: a.options.IncidentLinks,
 		Watch: a.pipeline.Window(), Log: a.log, Registerer: a.registry,
 	}
@@ -235,9 +235,6 @@ func (a *App) take(ctx context.Context) error {
 			return fmt.Errorf("receive: %w", err)
 		}
 		a.pipeline.Add(time.Now(), r.Batch)
-		if a.phases != nil {
-			a.phases.monitor.Add(r.Batch)
-		}
 		if err := a.keeper.put(ctx, r); err != nil {
 			return nil // it is in the journal
 		}

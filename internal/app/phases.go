@@ -2,20 +2,15 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"example.test/eddy/internal/access"
 	"example.test/eddy/internal/conformance"
@@ -49,7 +44,6 @@ type phases struct {
 	mediator  *mediator.Mediator
 	contracts map[string][]byte // of the directory, by file
 	news      chan wire.Record
-	monitor   *conformance.Monitor
 	known     known
 }
 
@@ -73,10 +67,6 @@ func (a *App) openPhases(ctx context.Context) error {
 	if p.contracts, err = readContracts(o.Contracts); err != nil {
 		return err
 	}
-	p.monitor = conformance.New(p.known.get, time.Now())
-	if err := a.registry.Register(indicators{p.monitor}); err != nil {
-		return fmt.Errorf("phase indicators: %w", err)
-	}
 	var state *etcd.State
 	if len(o.Etcd) > 0 {
 		state, err = etcd.Dial(ctx, o.Etcd)
@@ -89,8 +79,13 @@ func (a *App) openPhases(ctx context.Context) error {
 	a.onClose("phase state", state.Close)
 	p.mediator, err = mediator.New(mediator.Config{
 		Cluster: o.Cluster, State: state, Alone: len(o.Etcd) == 0, Log: a.log, Registerer: a.registry,
-		InUse: p.known.put,
-		Event: func(l *telemetry.Log) { p.monitor.Add(telemetry.Batch{Logs: []*telemetry.Log{l}}) },
+		InUse: func(c *contract.Contract) {
+			p.known.put(c)
+			a.pipeline.Phases().Use(c)
+		},
+		Event: func(l *telemetry.Log) {
+			a.pipeline.Phases().Add(time.Now(), telemetry.Batch{Logs: []*telemetry.Log{l}})
+		},
 		Committed: func(r wire.Record) {
 			select {
 			case p.news <- r:
@@ -204,7 +199,7 @@ func (a *App) phaseChange(r wire.Record) *telemetry.Change {
 	c := &telemetry.Change{
 		ID: fmt.Sprintf("phase-%s-%s-%d", r.Contract, wire.Hash(r.Key), r.Epoch), Time: r.CommittedAt, Kind: telemetry.ChangePhase,
 		Entity: r.Key, Dimension: "phase", Value: r.Phase, Previous: r.Previous,
-		Origin: telemetry.OriginReported, Source: "eddy phases",
+		Origin: telemetry.OriginReported, Source: conformance.MediatorSource,
 		Summary: fmt.Sprintf("%s: %s to %s at epoch %d", r.Contract, r.Previous, r.Phase, r.Epoch),
 	}
 	known := a.phases.known.get(r.Contract)
@@ -231,65 +226,5 @@ func (a *App) phaseHandler(tokens *access.List) http.Handler {
 	if a.phases == nil {
 		return nil
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", a.phases.mediator.Handler(tokens))
-	mux.Handle("GET /api/v1/phase/report", tokens.Require(access.Viewer, http.HandlerFunc(a.getPhaseReport)))
-	return mux
-}
-
-// getPhaseReport answers the indicators of phases over the last minutes, an hour
-// at most.
-func (a *App) getPhaseReport(w http.ResponseWriter, r *http.Request) {
-	length := 5 * time.Minute
-	if s := r.URL.Query().Get("window"); s != "" {
-		d, err := time.ParseDuration(s)
-		if err != nil || d <= 0 || d > time.Hour {
-			http.Error(w, `{"error":{"code":"bad_parameter","message":"window: want a duration up to 1h, as 5m"}}`, http.StatusBadRequest)
-			return
-		}
-		length = d
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(a.phases.monitor.Report(length, time.Now())) // a client that left has nobody to tell
-}
-
-// indicators shows what the monitor computes as metrics, over five minutes. None
-// has a subject for a label, of which there is no end.
-type indicators struct{ monitor *conformance.Monitor }
-
-// Describe sends nothing: which contracts there are is not known before.
-func (indicators) Describe(chan<- *prometheus.Desc) {}
-
-// Collect sends the indicators that are known.
-func (i indicators) Collect(out chan<- prometheus.Metric) {
-	r := i.monitor.Report(5*time.Minute, time.Now())
-	gauge := func(name, help string, value float64, labels ...string) {
-		var names []string
-		if len(labels) > 0 {
-			names = []string{"contract"}
-		}
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), prometheus.GaugeValue, value, labels...)
-	}
-	found := map[string]float64{"F1": 0, "F2": 0, "F4": 0, "F5": 0}
-	for _, f := range r.Findings {
-		found[f.Code]++
-	}
-	for _, code := range slices.Sorted(maps.Keys(found)) {
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("eddy_phase_findings", "Phase failures that hold now, by code.", []string{"code"}, nil), prometheus.GaugeValue, found[code], code)
-	}
-	if r.M3.Known {
-		gauge("eddy_phase_duplicate_ratio", "M3: share of jobs of the last five minutes that were done more than once.", r.M3.Ratio())
-	}
-	for _, k := range r.Indicators {
-		if k.M1.Known {
-			gauge("eddy_phase_mismatch_ratio", "M1: share of interactions that did not fit, over five minutes.", k.M1.Ratio(), k.Contract)
-		}
-		if k.M2.Known {
-			gauge("eddy_phase_drain_failure_ratio", "M2: share of new work that met a subject which takes none, over five minutes.", k.M2.Ratio(), k.Contract)
-		}
-		if k.M5.N > 0 && !k.M5.Beyond {
-			gauge("eddy_phase_change_seconds", "M5: median time from a commit to its acknowledgements, over five minutes.", k.M5.Seconds, k.Contract)
-		}
-		gauge("eddy_phase_flaps_per_hour", "M6: how often the worst subject went back and forth in an hour.", float64(k.M6), k.Contract)
-	}
+	return a.phases.mediator.Handler(tokens)
 }

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/ingest"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/store"
+	"example.test/eddy/phase/contract"
 )
 
 // A Replay carries recorded telemetry through the pipeline on its own clock:
@@ -24,6 +26,12 @@ type Replay struct {
 	Step time.Duration
 	// Ingest holds the bounds and the redaction that apply.
 	Ingest ingest.Config
+	// Contracts are what phases in the records are judged by. PhaseWindow, if set,
+	// asks for the phase report of that long before the end, an hour at most, with
+	// the detail of the subjects that PhaseSubject selects.
+	Contracts    []*contract.Contract
+	PhaseWindow  time.Duration
+	PhaseSubject string
 	// Progress, if set, is called now and then with the bytes read of a file and
 	// its size.
 	Progress func(path string, read, size int64)
@@ -48,6 +56,8 @@ type Replayed struct {
 	Incidents []incident.Incident `json:"incidents"`
 	// Missing says what the telemetry lacks, the worst first.
 	Missing []string `json:"missing"`
+	// Phases is the report that was asked for.
+	Phases *conformance.Report `json:"phases,omitempty"`
 }
 
 // Run replays. An error names the file and the line.
@@ -69,6 +79,9 @@ func (r Replay) Run(ctx context.Context) (Replayed, error) {
 		pipeline: pipeline.New(r.Analysis, memory, r.Log), step: step,
 		out: Replayed{Incidents: []incident.Incident{}, Missing: []string{}},
 	}
+	for _, k := range r.Contracts {
+		c.pipeline.Phases().Use(k)
+	}
 	for batch, err := range r.records() {
 		if err == nil {
 			err = c.carry(ctx, batch)
@@ -80,7 +93,12 @@ func (r Replay) Run(ctx context.Context) (Replayed, error) {
 	if c.clock.IsZero() {
 		return Replayed{}, fmt.Errorf("replay: no spans, logs or metrics in %s", strings.Join(r.Files, ", "))
 	}
-	return c.end(ctx)
+	out, err := c.end(ctx)
+	if err == nil && r.PhaseWindow > 0 {
+		report := c.pipeline.Phases().Detailed(r.PhaseWindow, out.To.Add(time.Nanosecond), r.PhaseSubject) // the last record is in it
+		out.Phases = &report
+	}
+	return out, err
 }
 
 // A carrier takes records to the pipeline and keeps its clock.

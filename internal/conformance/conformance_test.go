@@ -40,12 +40,10 @@ func drain(t interface {
 }
 
 func monitor(c *contract.Contract) *conformance.Monitor {
-	return conformance.New(func(id string) *contract.Contract {
-		if id == c.ID() {
-			return c
-		}
-		return nil
-	}, began.Add(-time.Hour))
+	m := conformance.New(conformance.Config{})
+	m.Use(c)
+	m.Add(began.Add(-time.Hour), telemetry.Batch{}) // it is no newcomer
+	return m
 }
 
 func attributes(pairs ...string) telemetry.Attributes {
@@ -131,7 +129,7 @@ func TestM1AndM2EqualACountOfTheTruth(t *testing.T) {
 		list := truths(t, c)
 		m := monitor(c)
 		for _, p := range points(t, list) {
-			m.Add(telemetry.Batch{Points: []*telemetry.Point{p}})
+			m.Add(began, telemetry.Batch{Points: []*telemetry.Point{p}})
 		}
 		length := time.Duration(rapid.IntRange(1, 60).Draw(t, "window")) * time.Minute
 		now := began.Add(time.Hour)
@@ -233,7 +231,7 @@ func TestM5AndM6EqualTheirFormulasInWhateverOrderEventsArrive(t *testing.T) {
 		events = append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "twice")]...)
 		m := monitor(c)
 		for _, l := range rapid.Permutation(events).Draw(t, "arrival") {
-			m.Add(telemetry.Batch{Logs: []*telemetry.Log{l}})
+			m.Add(began, telemetry.Batch{Logs: []*telemetry.Log{l}})
 		}
 		now := began.Add(3 * time.Hour)
 		got := m.Report(time.Hour, now).Indicators
@@ -306,7 +304,7 @@ func TestM3CountsJobsThatWereDoneTwice(t *testing.T) {
 		done := make(map[int]map[attempt]bool)
 		for _, a := range attempts {
 			outcome := rapid.SampledFrom([]string{attr.JobCommitted, attr.JobRejected, attr.JobFailed}).Draw(t, "outcome")
-			m.Add(telemetry.Batch{Spans: []*telemetry.Span{{
+			m.Add(began, telemetry.Batch{Spans: []*telemetry.Span{{
 				End: began, Resource: &telemetry.Resource{Service: "worker", Instance: strconv.Itoa(a.worker)},
 				Attributes: attributes(attr.JobID, strconv.Itoa(a.job), attr.JobAttempt, strconv.Itoa(a.number), attr.JobOutcome, outcome),
 			}}})
@@ -333,7 +331,11 @@ func TestM3CountsJobsThatWereDoneTwice(t *testing.T) {
 func found(m *conformance.Monitor, now time.Time) string {
 	var codes []string
 	for _, f := range m.Report(time.Hour, now).Findings {
-		codes = append(codes, f.Code)
+		code := string(f.Code)
+		if f.Severity == conformance.Low {
+			code += " low"
+		}
+		codes = append(codes, code)
 	}
 	return strings.Join(codes, " ")
 }
@@ -376,11 +378,19 @@ func TestEachFailureIsFoundUnderItsNameAndHealthIsNot(t *testing.T) {
 				announced(time.Minute, 2, "ACTIVE", "DRAIN"), event(attr.EventPhaseEnforced, time.Minute, 2), observed(time.Minute, 2),
 			}},
 		}},
-		{"an election after which the old leader is refused", "", []telemetry.Batch{{Spans: []*telemetry.Span{
+		{"an election after which the old leader is refused", "F2 low", []telemetry.Batch{{Spans: []*telemetry.Span{
 			write(302, 0, attr.FenceAccepted), write(302, time.Second, attr.FenceAccepted), write(304, 5*time.Second, attr.FenceAccepted),
 			write(302, 6*time.Second, attr.FenceStale), write(304, 7*time.Second, attr.FenceAccepted),
 		}}}},
-		{"requests that meet a server that stops", "F1", []telemetry.Batch{interactions("ACTIVE", false, 1000), interactions("DRAIN", true, 3)}},
+		{"requests that meet a server that stops", "F1", []telemetry.Batch{
+			interactions("ACTIVE", false, 1000), interactions("DRAIN", true, 3), {Logs: []*telemetry.Log{announced(0, 1, "ACTIVE", "DRAIN")}},
+		}},
+		{"two requests that meet a server that stops", "", []telemetry.Batch{
+			interactions("ACTIVE", false, 1000), interactions("DRAIN", true, 2), {Logs: []*telemetry.Log{announced(0, 1, "ACTIVE", "DRAIN")}},
+		}},
+		{"requests that meet a server more than a minute after it said so", "", []telemetry.Batch{
+			interactions("ACTIVE", false, 1000), interactions("DRAIN", true, 3), {Logs: []*telemetry.Log{announced(-2*time.Minute, 1, "ACTIVE", "DRAIN")}},
+		}},
 		{"an old leader whose writes are accepted beside the new one's", "F2", []telemetry.Batch{{Spans: []*telemetry.Span{
 			write(302, 0, attr.FenceAccepted), write(304, 5*time.Second, attr.FenceAccepted), write(302, 6*time.Second, attr.FenceAccepted),
 		}}}},
@@ -394,7 +404,7 @@ func TestEachFailureIsFoundUnderItsNameAndHealthIsNot(t *testing.T) {
 	} {
 		m := monitor(c)
 		for _, b := range tt.batch {
-			m.Add(b)
+			m.Add(began, b)
 		}
 		if got := found(m, began.Add(20*time.Minute)); got != tt.want {
 			t.Errorf("%s: found %q, want %q: %+v", tt.name, got, tt.want, m.Report(time.Hour, began.Add(20*time.Minute)).Findings)
@@ -404,10 +414,11 @@ func TestEachFailureIsFoundUnderItsNameAndHealthIsNot(t *testing.T) {
 
 func TestAnEmitterThatWasThereBeforeIsCountedFromItsFirstPoint(t *testing.T) {
 	c := drain(t)
-	m := conformance.New(func(string) *contract.Contract { return c }, began)
+	m := conformance.New(conformance.Config{})
+	m.Use(c)
 	i := interaction{role: "router", action: "new_request", actual: "ACTIVE", believed: "ACTIVE", verdict: contract.VerdictOK}
 	for n, instance := range []string{"old", "old", "new"} {
-		m.Add(telemetry.Batch{Points: []*telemetry.Point{{
+		m.Add(began, telemetry.Batch{Points: []*telemetry.Point{{
 			Time: began.Add(time.Duration(n) * 90 * time.Second), Name: attr.MetricPhaseInteractions, Value: float64(1000 + n), Cumulative: true,
 			Attributes: i.attributes(), Resource: &telemetry.Resource{Instance: instance},
 		}}})

@@ -18,16 +18,14 @@ type epochKey struct {
 // epoch is one announcement and who acknowledged it, by the mediator's clock.
 type epoch struct {
 	committed  time.Time
+	seen       time.Time // the last event about it
+	from, to   string
 	registered int
-	acks       map[string]time.Time // by role and consumer, the first of each
+	acks       map[ackKey]time.Time // the first of each
 }
 
-// step is one transition of a lineage.
-type step struct {
-	from, to string
-	at       time.Time
-	epoch    epochKey
-}
+// ackKey is who acknowledged.
+type ackKey struct{ role, consumer string }
 
 // announced notes a commit.
 func (m *Monitor) announced(key subjectKey, e uint64, l *telemetry.Log) {
@@ -36,24 +34,21 @@ func (m *Monitor) announced(key subjectKey, e uint64, l *telemetry.Log) {
 	if t == nil || m.epochs[id] != nil && !m.epochs[id].committed.IsZero() {
 		return
 	}
-	t.announced[e] = true
-	k := m.epoch(id)
-	k.committed = l.Time
+	k := m.epoch(id, l.Time)
+	k.committed, k.from, k.to = l.Time, l.Attributes.First(attr.PhaseFrom), l.Attributes.First(attr.PhaseTo)
 	k.registered, _ = strconv.Atoi(l.Attributes.First(attr.PhaseRegistered)) // none if it does not say
-	lineage := m.lineage(key)
-	steps := append(m.lineages[lineage], step{l.Attributes.First(attr.PhaseFrom), l.Attributes.First(attr.PhaseTo), l.Time, id})
-	slices.SortStableFunc(steps, func(a, b step) int { return a.at.Compare(b.at) })
-	if len(steps) > maxSteps {
-		steps = steps[1:]
-		m.dropped++
+	for who, at := range k.acks {                                            // that came before
+		m.hear(key.contract, who.role, at.Sub(k.committed))
 	}
-	m.lineages[lineage] = steps
+	t.announce(e, k.from, k.to, l.Time)
+	m.step(m.lineage(key), step{k.from, k.to, l.Time, id})
 }
 
-func (m *Monitor) epoch(id epochKey) *epoch {
+func (m *Monitor) epoch(id epochKey, at time.Time) *epoch {
 	if m.epochs[id] == nil {
-		m.epochs[id] = &epoch{acks: make(map[string]time.Time)}
+		m.epochs[id] = &epoch{acks: make(map[ackKey]time.Time)}
 	}
+	m.epochs[id].seen = later(m.epochs[id].seen, at)
 	return m.epochs[id]
 }
 
@@ -62,10 +57,14 @@ func (m *Monitor) acked(key subjectKey, e uint64, l *telemetry.Log) {
 	if m.timeline(key, l.Time) == nil {
 		return
 	}
-	who := l.Attributes.First(attr.PhaseRole) + " " + l.Attributes.First(attr.ConsumerID)
-	acks := m.epoch(epochKey{key, e}).acks
-	if t, ok := acks[who]; !ok || l.Time.Before(t) {
-		acks[who] = l.Time
+	who := ackKey{l.Attributes.First(attr.PhaseRole), l.Attributes.First(attr.ConsumerID)}
+	k := m.epoch(epochKey{key, e}, l.Time)
+	t, known := k.acks[who]
+	if !known && !k.committed.IsZero() {
+		m.hear(key.contract, who.role, l.Time.Sub(k.committed))
+	}
+	if !known || l.Time.Before(t) {
+		k.acks[who] = l.Time
 	}
 }
 
@@ -83,14 +82,11 @@ type Delay struct {
 //	M5(e) = median over c of x(c,e)
 //	M5    = median over e of M5(e)
 //
-// and worst the largest of all x. Of an even number the median is the mean of the
-// two in the middle. Epochs count once all have acknowledged, or after ten times
+// p95 the M5(e) that 95 % of epochs do not exceed, and worst the largest of all x. Of
+// an even number the median is the mean of the two in the middle. Epochs count once all have acknowledged, or after ten times
 // the bound.
-func (m *Monitor) latency(id string, w telemetry.Window, now time.Time) (m5, worst Delay) {
-	bound := 2 * time.Second
-	if c := m.lookup(id); c != nil {
-		bound = c.Propagation.Bound
-	}
+func (m *Monitor) latency(id string, w telemetry.Window, now time.Time) (m5, p95, worst Delay) {
+	bound := m.bound(id)
 	var medians, longest []float64
 	for key, e := range m.epochs {
 		if key.contract != id || e.registered == 0 || e.committed.Before(w.Start) || !e.committed.Before(w.End) {
@@ -104,9 +100,12 @@ func (m *Monitor) latency(id string, w telemetry.Window, now time.Time) (m5, wor
 		longest = append(longest, slices.Max(x))
 	}
 	if len(medians) == 0 {
-		return Delay{}, Delay{}
+		return Delay{}, Delay{}, Delay{}
 	}
-	return delay(median(medians), len(medians)), delay(slices.Max(longest), len(medians))
+	n := len(medians)
+	m5 = delay(median(medians), n)
+	slices.Sort(medians)
+	return m5, delay(medians[(95*n+99)/100-1], n), delay(slices.Max(longest), n)
 }
 
 // delays are x(c,e) of all registered consumers. One that came after the limit did
@@ -144,27 +143,4 @@ func delay(x float64, n int) Delay {
 		return Delay{Beyond: true, N: n}
 	}
 	return Delay{Seconds: x, N: n}
-}
-
-// flaps is M6: of one lineage, how many transitions a to b within the hour before
-// now came within an hour after b to a. It is the largest over lineages.
-func (m *Monitor) flaps(id string, now time.Time) (most int, of string) {
-	for key, steps := range m.lineages {
-		if key.contract != id {
-			continue
-		}
-		n := 0
-		for i, s := range steps {
-			if !s.at.After(now.Add(-time.Hour)) || s.at.After(now) {
-				continue
-			}
-			if slices.ContainsFunc(steps[:i], func(b step) bool { return b.from == s.to && b.to == s.from && s.at.Sub(b.at) <= time.Hour }) {
-				n++
-			}
-		}
-		if n > most || n == most && n > 0 && key.subject < of {
-			most, of = n, key.subject
-		}
-	}
-	return most, of
 }

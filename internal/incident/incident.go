@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
@@ -56,6 +57,10 @@ type Incident struct {
 	// Experiments are those that were made about it, oldest first. One that asked
 	// about conditions that the finding no longer has says nothing of the status.
 	Experiments []Experiment `json:"experiments,omitempty"`
+	// Phases are the phase failures of the same time at the services that the
+	// requests pass, the oldest first. They explain nothing by themselves: each says
+	// how many of the failures it is seen in.
+	Phases []conformance.Finding `json:"phases,omitempty"`
 	// Missing says what would be needed to explain it, or to be surer.
 	Missing []string `json:"missing"`
 	// Timeline is what happened, oldest first.
@@ -68,8 +73,8 @@ type Incident struct {
 type Moment struct {
 	Time time.Time `json:"time"`
 	// What is "change", "first seen", "first failure", "opened", "explained",
-	// "reworded", "mitigated", "reopened", "resolved", or what an experiment made
-	// of the finding: "confirmed", "refuted" or "unsettled".
+	// "phase", "reworded", "mitigated", "reopened", "resolved", or what an experiment
+	// made of the finding: "confirmed", "refuted" or "unsettled".
 	What string `json:"what"`
 	Text string `json:"text"`
 	// Change is set where a change is the moment.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
@@ -135,6 +136,13 @@ type Step struct {
 	Since func(condition.Condition) Since
 	// Missing says what the telemetry lacks, the worst first.
 	Missing []string
+	// Phases are the phase failures of the last minutes. Flipped says whether a
+	// request that failed says in its own trace that a phase did not fit, Passes
+	// whether requests of an entry pass a service. Both are asked only if there are
+	// any Phases.
+	Phases  []conformance.Finding
+	Flipped func(telemetry.TraceID) bool
+	Passes  func(entry, service string) bool
 }
 
 // A Since is what is known of when a condition came into force.
@@ -156,6 +164,7 @@ func (t *Tracker) Update(s Step) []Incident {
 		t.explain(s, outcome)
 	}
 	t.count(s)
+	t.phases(s)
 	t.reopen(s)
 	t.close(s)
 	t.forget()
@@ -189,6 +198,7 @@ func (k *tracked) clone() Incident {
 	c.Missing = slices.Clone(c.Missing)
 	c.Timeline = slices.Clone(c.Timeline)
 	c.Experiments = slices.Clone(c.Experiments)
+	c.Phases = slices.Clone(c.Phases)
 	if c.Finding != nil {
 		f := *c.Finding
 		c.Finding = &f

@@ -41,6 +41,7 @@ func (p *Pipeline) Restore(now time.Time, m Memory) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.apply(now, m.Changes)
+	p.phases.Add(now, telemetry.Batch{Changes: m.Changes})
 	for _, t := range m.Totals {
 		p.window.restoreTotal(t)
 	}
@@ -56,6 +57,7 @@ func (p *Pipeline) Restore(now time.Time, m Memory) error {
 		}
 	}
 	p.tracker = incident.NewTracker(p.config.Incident, m.Incidents)
+	p.tellPages(m.Incidents)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/graph"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
@@ -33,6 +34,7 @@ func New(c Config, store Store, log *slog.Logger) *Pipeline {
 	timeline := condition.NewTimeline(condition.TimelineConfig{})
 	return &Pipeline{
 		config: c, store: store, log: log, tracker: incident.NewTracker(c.Incident, nil),
+		phases: conformance.New(conformance.Config{Objective: c.Objective}),
 		missed: make(map[request.Outcome]int), mined: mined,
 		assembler:  request.New(c.Request),
 		dictionary: dictionary, timeline: timeline,
@@ -51,6 +53,7 @@ func (p *Pipeline) Window() time.Duration { return p.config.Window }
 func (p *Pipeline) Add(now time.Time, b telemetry.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.phases.Add(now, b)
 	p.apply(now, b.Changes)
 	p.infer(now, p.inferrer.Observe(now, b.Points))
 	p.stamper.Logs(now, b.Logs)
@@ -148,6 +151,11 @@ func (p *Pipeline) observe(now time.Time, done []request.Request) {
 	}
 	p.coverage.Add(now, done...)
 	current := p.graphs[len(p.graphs)-1].graph
+	if len(p.known) > 0 {
+		p.phases.Requests(now, slices.DeleteFunc(slices.Clone(done), func(r request.Request) bool { return p.known[r.ID] }))
+	} else {
+		p.phases.Requests(now, done)
+	}
 	for _, r := range done {
 		current.Add(r)
 		o := p.stamper.Stamp(r)
@@ -205,6 +213,7 @@ func (p *Pipeline) evidence(r Result, kept []condition.Observation) incident.Ste
 	return incident.Step{
 		Now: now, Window: r.Window, Dictionary: p.dictionary, Fresh: r.Observations, Kept: kept,
 		Results: r.Findings, Changes: slices.Clone(p.changes[:until]), Missing: r.Missing,
+		Flipped: p.phases.Flipped, Passes: passes(r.Graph),
 		Since: func(c condition.Condition) incident.Since {
 			p.mu.Lock()
 			defer p.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/graph"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
@@ -39,6 +40,10 @@ type Config struct {
 	// for results that must not depend on the machine.
 	MiningTime time.Duration `yaml:"mining_time"`
 
+	// Objective is the share of requests that must not fail, against which the
+	// budget of phases is counted; between 0 and 1. Default 0.999.
+	Objective float64 `yaml:"objective"`
+
 	// Request says how spans become requests, and when one is slow.
 	Request request.Config `yaml:"request"`
 	// Roles say of further attributes whether they are conditions.
@@ -55,6 +60,7 @@ func (c Config) withDefaults() Config {
 	c.MaxOrder = cmp.Or(c.MaxOrder, 3)
 	c.Alpha = cmp.Or(c.Alpha, 0.001)
 	c.MiningTime = cmp.Or(c.MiningTime, 5*time.Second)
+	c.Objective = cmp.Or(c.Objective, 0.999)
 	return c
 }
 
@@ -66,6 +72,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxObservations < 1000 || c.MaxSaved < 1 {
 		return errors.New("max_observations and max_saved: want 1000 and 1 or more")
+	}
+	if c.Objective <= 0 || c.Objective >= 1 {
+		return fmt.Errorf("objective is %v: want a share between 0 and 1", c.Objective)
 	}
 	return errors.Join(c.mining().Validate(), c.Request.Validate(), rolesOf(c.Roles), c.Incident.Validate())
 }
@@ -88,6 +97,7 @@ type Pipeline struct {
 	config Config
 	store  Store
 	log    *slog.Logger
+	phases *conformance.Monitor    // safe by itself
 	missed map[request.Outcome]int // analyses in a row that were given up
 	mined  map[request.Outcome]*interaction.Window
 
@@ -140,9 +150,12 @@ func (p *Pipeline) Step(ctx context.Context, now time.Time) (Result, error) {
 			r.Findings[outcome] = found
 		}
 	}
+	step := p.evidence(r, kept)
+	step.Phases = p.phases.Findings(now)
 	p.saving.Lock()
 	defer p.saving.Unlock()
-	r.Incidents = p.tracker.Update(p.evidence(r, kept))
+	r.Incidents = p.tracker.Update(step)
+	p.tellPages(r.Incidents)
 	r.Observations = thin(r.Observations, p.config.MaxSaved)
 	whole := merge(p.unsaved, r)
 	if err := p.store.Save(ctx, whole); err != nil {

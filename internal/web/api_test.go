@@ -158,6 +158,11 @@ func examples(t *testing.T) map[string]map[string]example {
 		"listTotals":  {"200": {target: "/api/v1/totals?service=gateway&operation=POST+/checkout"}, "400": {target: "/api/v1/totals?service=gateway"}, "401": {target: "/api/v1/totals", config: closed}},
 		"getCoverage": {"200": {target: "/api/v1/coverage"}, "401": {target: "/api/v1/coverage", config: closed}},
 		"getGraph":    {"200": {target: "/api/v1/graph"}, "401": {target: "/api/v1/graph", config: closed}},
+		"getPhaseReport": {
+			"200": {target: "/api/v1/phase/report?window=1h&detail=true"}, "400": {target: "/api/v1/phase/report?window=2h"},
+			"401": {target: "/api/v1/phase/report", config: closed}, "503": {target: "/api/v1/phase/report", config: func(c *web.Config) { c.PhaseReports = nil }},
+		},
+		"phasesPage": {"200": {target: "/phases"}, "401": {target: "/phases", config: closed}, "503": {target: "/phases", config: func(c *web.Config) { c.PhaseReports = nil }}},
 		"streamEvents": {
 			"200": {target: "/api/v1/events"}, "401": {target: "/api/v1/events", config: closed},
 			"503": {target: "/api/v1/events", kind: "stopped"},

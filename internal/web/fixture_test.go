@@ -6,11 +6,14 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"example.test/eddy/attr"
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/ingest"
 	"example.test/eddy/internal/interaction"
@@ -269,7 +272,20 @@ func unexplained() incident.Incident {
 		Opened: began.Add(time.Minute), Began: began, Updated: now().Add(-2 * time.Hour), Closed: now().Add(-2 * time.Hour), LastFailure: now().Add(-2*time.Hour - 3*time.Minute),
 		Failures: 64, Requests: 4100, Analyses: 40,
 		Entries: []request.Entry{{Service: "gateway", Operation: "GET /products"}},
+		Phases:  []conformance.Finding{misrouted(began)},
 		Missing: []string{"catalog reports no service.version: set it as a resource attribute, so that versions can be told apart."},
+	}
+}
+
+// misrouted is a phase failure with every kind of evidence.
+func misrouted(at time.Time) conformance.Finding {
+	return conformance.Finding{
+		Code: conformance.DrainMisrouting, Name: "drain misrouting", Severity: conformance.High, Origin: conformance.Inferred,
+		Subject: "catalog/catalog-7f", Service: "catalog", Since: at, Until: at.Add(time.Minute),
+		Text:    "drain misrouting: 12 calls broke at catalog/catalog-7f within 60 s of its terminating at 07:29:59.000",
+		For:     []string{"12 of 64 failed requests of this incident that are kept say in their own trace that a phase did not fit"},
+		Against: []string{"52 of them do not"}, Missing: []string{"what the callers believed: they do not use package phase"},
+		Traces: []telemetry.TraceID{{0xab, 0xcd, 15: 1}},
 	}
 }
 
@@ -319,11 +335,55 @@ func serve(t testing.TB, c web.Config) *web.Server {
 func shopConfig(t testing.TB) web.Config {
 	records := newShop(t)
 	return web.Config{
-		Records: records, Coverage: coverage, Experiments: records.experiment,
+		Records: records, Coverage: coverage, Experiments: records.experiment, PhaseReports: phases(),
 		Changes:    receiver(t).Changes(),
 		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("eddy_up 1\n")) }),
 		TraceLinks: []web.Link{{Name: "Jaeger", URL: "http://127.0.0.1:16686/trace/{trace}"}},
 	}
+}
+
+// phases is what a server knows of a pod that drained, and of one that announced
+// nothing and lost its calls, of a migration, and of two leaders.
+func phases() *conformance.Monitor {
+	m := conformance.New(conformance.Config{})
+	at := func(seconds int) time.Time {
+		return now().Add(-10 * time.Minute).Add(time.Duration(seconds) * time.Second)
+	}
+	event := func(name string, seconds int, pairs ...string) *telemetry.Log {
+		list := []telemetry.Attribute{{Key: attr.PhaseContract, Value: "rolling-drain@1"}, {Key: attr.PhaseSubject, Value: "shop/cart/cart-7f"}}
+		for i := 0; i < len(pairs); i += 2 {
+			list = append(list, telemetry.Attribute{Key: pairs[i], Value: pairs[i+1]})
+		}
+		return &telemetry.Log{Time: at(seconds), EventName: name, Attributes: telemetry.NewAttributes(list)}
+	}
+	write := func(seconds, token int, holder string) *telemetry.Span {
+		return &telemetry.Span{
+			ID: telemetry.SpanID{byte(seconds)}, End: at(seconds), Resource: &telemetry.Resource{Service: "cron", Instance: holder},
+			Attributes: telemetry.NewAttributes([]telemetry.Attribute{{Key: attr.FenceSubject, Value: "shop/cron"}, {Key: attr.FenceToken, Value: strconv.Itoa(token)}, {Key: attr.FenceVerdict, Value: attr.FenceAccepted}}),
+		}
+	}
+	m.Add(at(0), telemetry.Batch{
+		Logs: []*telemetry.Log{
+			event(attr.EventPhaseAnnounced, 0, attr.PhaseEpoch, "1", attr.PhaseFrom, "INIT", attr.PhaseTo, "ACTIVE", attr.PhaseRegistered, "1"),
+			event(attr.EventPhaseObserved, 0, attr.PhaseEpoch, "1", attr.PhaseName, "ACTIVE", attr.ConsumerID, "gateway-1", attr.PhaseRole, "router"),
+			event(attr.EventPhaseAnnounced, 60, attr.PhaseEpoch, "2", attr.PhaseFrom, "ACTIVE", attr.PhaseTo, "DRAIN", attr.PhaseRegistered, "1"),
+			event(attr.EventPhaseEnforced, 61, attr.PhaseEpoch, "2", attr.PhaseName, "DRAIN"),
+			event(attr.EventPhaseObserved, 61, attr.PhaseEpoch, "2", attr.PhaseName, "DRAIN", attr.ConsumerID, "gateway-1", attr.PhaseRole, "router"),
+			event(attr.EventPhaseAcked, 61, attr.PhaseEpoch, "2", attr.ConsumerID, "gateway-1", attr.PhaseRole, "router"),
+		},
+		Spans:   []*telemetry.Span{write(10, 7, "cron-1"), write(20, 9, "cron-2"), write(21, 7, "cron-1"), write(22, 9, "cron-2")},
+		Changes: []*telemetry.Change{{Time: at(100), Kind: telemetry.ChangePhase, Entity: "catalog", Instance: "catalog-7f", Dimension: telemetry.DimensionEndpoint + "catalog", Value: telemetry.EndpointServing, Previous: telemetry.EndpointReady, Source: "kubernetes"}},
+	})
+	var calls []request.Request
+	for k := range 4 {
+		s := &telemetry.Span{
+			Trace: telemetry.TraceID{1, byte(k)}, ID: telemetry.SpanID{1, byte(k)}, Kind: telemetry.KindServer, Start: at(101 + k), End: at(101 + k), Resource: &telemetry.Resource{Service: "catalog", Instance: "catalog-7f"},
+			Attributes: telemetry.NewAttributes([]telemetry.Attribute{{Key: attr.HTTPResponseStatusCode, Value: "503"}}),
+		}
+		calls = append(calls, request.Request{ID: request.ID{Trace: s.Trace, Span: s.ID}, Start: s.Start, Outcome: request.Failed, Spans: []*telemetry.Span{s}})
+	}
+	m.Requests(now(), calls)
+	return m
 }
 
 // experiment records the result of an experiment as a server does.

@@ -38,6 +38,7 @@ type incidentView struct {
 	PictureQueries           []copyable
 	Aliases                  []string
 	For, Against, Missing    []string
+	Phases                   []phaseView
 	Timeline                 []momentLine
 	Earlier                  string // moments left out
 	Links                    []Link
@@ -115,6 +116,9 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 		for _, a := range f.Aliases {
 			v.Aliases = append(v.Aliases, fmt.Sprintf("%s goes with %s: %s parted them.", a.Condition, a.Of, wording.Plural(a.Discordant, "observation")))
 		}
+	}
+	for _, f := range i.Phases {
+		v.Phases = append(v.Phases, viewPhase(f, i))
 	}
 	v.timeline(i, now)
 	return v

@@ -90,7 +90,7 @@ func parsePages(assets map[string]asset) (map[string]*template.Template, error) 
 		"asset": func(name string) string { return assetURL(assets, name) },
 	}
 	pages := make(map[string]*template.Template)
-	for _, name := range []string{"front", "incident", "trace", "problem", "signin"} {
+	for _, name := range []string{"front", "incident", "phases", "trace", "problem", "signin"} {
 		t, err := template.New("layout.html").Funcs(functions).ParseFS(embedded,
 			"templates/layout.html", "templates/part-*.html", "templates/"+name+".html")
 		if err != nil {

@@ -108,6 +108,7 @@ func TestPagesReadWell(t *testing.T) {
 		"single":      {h, "/incidents/2026-11-20-1"},
 		"unexplained": {h, "/incidents/2026-11-21-2"},
 		"trace":       {h, "/traces/" + newShopTrace(t) + "?incident=2026-11-21-1"},
+		"phases":      {h, "/phases"},
 		"empty":       {empty, "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestAPageThatCannotBeAnsweredIsAnErrorPage(t *testing.T) {
 
 func TestPagesCarryNothingInlineAndNothingFromElsewhere(t *testing.T) {
 	h := serve(t, shopConfig(t)).Handler()
-	for _, target := range []string{"/", "/incidents/2026-11-21-1", "/incidents/2026-11-21-3", "/traces/" + newShopTrace(t), "/signin"} {
+	for _, target := range []string{"/", "/incidents/2026-11-21-1", "/incidents/2026-11-21-3", "/traces/" + newShopTrace(t), "/phases", "/signin"} {
 		for _, e := range open(t, h, target, 200).find("", "") {
 			for _, a := range e.Attr {
 				if a.Key == "style" || strings.HasPrefix(a.Key, "on") {

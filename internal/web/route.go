@@ -38,6 +38,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{"GET", "/{$}", viewer, page, s.front},
 		{"GET", "/incidents/{id}", viewer, page, s.incidentPage},
+		{"GET", "/phases", viewer, page, s.phasesPage},
 		{"GET", "/traces/{id}", viewer, page, s.tracePage},
 		{"GET", "/signin", "", page, s.signinPage},
 		{"POST", "/signin", "", page, s.signin},
@@ -54,6 +55,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/totals", viewer, data, s.listTotals},
 		{"GET", "/api/v1/coverage", viewer, data, s.getCoverage},
 		{"GET", "/api/v1/graph", viewer, data, s.getGraph},
+		{"GET", "/api/v1/phase/report", viewer, data, s.getPhaseReport},
 		{"GET", "/api/v1/events", viewer, stream, s.streamEvents},
 		{"GET", "/api/v1/openapi.json", "", data, s.getDocument},
 

@@ -45,6 +45,8 @@ type Config struct {
 	// Phases answers everything below /api/v1/phase/, which docs/phases.md
 	// describes, and checks tokens itself. Nil means that there are none.
 	Phases http.Handler
+	// PhaseReports says how phases are kept to. Nil answers 503.
+	PhaseReports PhaseReports
 	// Metrics answers GET /metrics. Nil answers 503.
 	Metrics http.Handler
 	// Coverage says what is known and what is missing, per service. Nil means
