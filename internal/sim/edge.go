@@ -10,6 +10,7 @@ const (
 	edgeHedge                        // an attempt has not been answered for so long
 	edgeResolved                     // an address was found
 	edgeUnresolved                   // none was found
+	edgeFull                         // an attempt has waited for a place for too long
 )
 
 // An edge carries calls from one service, or workload, to a node, by its policy.
@@ -209,6 +210,8 @@ func (d *edge) Handle(_ *Engine, kind uint16, a uint64) {
 		d.enter(i)
 	case edgeHedge:
 		d.hedge(i)
+	case edgeFull:
+		d.full(i)
 	case edgeResolved, edgeUnresolved:
 		d.resolved(i, kind == edgeResolved)
 	}

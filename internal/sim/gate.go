@@ -113,18 +113,34 @@ func (d *edge) enter(i int32) {
 	g := d.gate(c.caller)
 	if d.spec.Bulkhead.Max > 0 {
 		if g.inside >= d.spec.Bulkhead.Max {
-			if g.places.n >= d.spec.Bulkhead.Wait {
+			b := &d.spec.Bulkhead
+			if g.places.n >= b.Wait && (b.Wait > 0 || b.MaxWait == 0) {
 				d.ended(i, resultShed)
 				return
 			}
-			c.waits = waitsForPlace
 			g.places.push(s, i)
+			c.waits = waitsForPlace
+			if b.MaxWait > 0 {
+				c.timer = s.engine.At(s.engine.now+Time(b.MaxWait), d.ent, edgeFull, uint64(i))
+			}
 			return
 		}
 		g.inside++
 		c.passed |= passedBulkhead
 	}
 	d.limit(i)
+}
+
+// full refuses an attempt that has waited for a place for too long.
+func (d *edge) full(i int32) {
+	c := d.sim.calls.at(i)
+	d.gate(c.caller).places.remove(d.sim, i)
+	c.timer = Handle{}
+	if c.detached && !c.undo {
+		d.finish(i, resultCancelled)
+		return
+	}
+	d.ended(i, resultShed)
 }
 
 // limit asks the adaptive limiter.
@@ -172,6 +188,8 @@ func (d *edge) admit(g *gate) {
 		i := g.places.head
 		g.places.remove(s, i)
 		c := s.calls.at(i)
+		s.engine.Cancel(c.timer) // it need not wait any longer
+		c.timer = Handle{}
 		if c.detached && !c.undo {
 			d.finish(i, resultCancelled)
 			continue

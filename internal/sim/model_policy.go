@@ -76,10 +76,12 @@ type TokenBudget struct {
 	Ratio, Burst float64
 }
 
-// A Bulkhead bounds how many attempts of one calling instance are under way.
+// A Bulkhead bounds how many attempts of one calling instance are under way. One
+// that finds it full is refused at once, unless Wait or MaxWait lets it wait.
 type Bulkhead struct {
-	Max  int // 0: no bound
-	Wait int // how many may wait for a place; the others are refused
+	Max     int           // 0: no bound
+	Wait    int           // how many may wait for a place; 0 with MaxWait: any number
+	MaxWait time.Duration // how long each may wait; 0 with Wait: without end
 }
 
 // A Pool is the connections of one calling instance. An attempt that has none

@@ -170,6 +170,8 @@ func (p *Policy) set(param string, v any) error {
 		return asInt(param, v, &p.Bulkhead.Max)
 	case "bulkhead.wait":
 		return asInt(param, v, &p.Bulkhead.Wait)
+	case "bulkhead.max_wait":
+		return asDuration(param, v, &p.Bulkhead.MaxWait)
 	case "pool.max":
 		return asInt(param, v, &p.Pool.Max)
 	case "balance.algorithm":
@@ -200,7 +202,7 @@ func (p *Policy) set(param string, v any) error {
 		return err
 	}
 	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "bulkhead.max",
-		"bulkhead.wait", "pool.max", "balance.algorithm", "balance.discovery", "retry.max_attempts", "retry.max_duration",
+		"bulkhead.wait", "bulkhead.max_wait", "pool.max", "balance.algorithm", "balance.discovery", "retry.max_attempts", "retry.max_duration",
 		"retry.delay", "retry.backoff.base", "retry.backoff.cap", "retry.backoff.jitter", "retry.budget.tokens.ratio",
 		"retry.budget.tokens.burst", gateParams)
 }

@@ -126,7 +126,7 @@ func (v *validation) policy(p *Policy) {
 	if p.Quota != "" && v.names[p.Quota] != "quota" {
 		v.wrong(where, "quota %q: no quota has this id", p.Quota)
 	}
-	v.atLeast0(where, "bulkhead, pool", float64(p.Bulkhead.Max), float64(p.Bulkhead.Wait), float64(p.Pool.Max))
+	v.atLeast0(where, "bulkhead, pool", float64(p.Bulkhead.Max), float64(p.Bulkhead.Wait), float64(p.Bulkhead.MaxWait), float64(p.Pool.Max))
 	v.check(where, "network.delay", p.Network.Delay.validate())
 	v.share(where, "network.loss", p.Network.Loss)
 	oneOf(v, where, "balance.algorithm", p.Balance.Algorithm, RoundRobin, RandomInstance, TwoChoices, LeastConnections, ConsistentHash,
