@@ -49,8 +49,15 @@ type fixture struct {
 // synctest bubble.
 func newFixture(t *testing.T, contracts ...string) *fixture {
 	t.Helper()
+	return newFixtureWith(t, mediator.Config{}, contracts...)
+}
+
+// newFixtureWith is newFixture with a config, whose state it sets.
+func newFixtureWith(t *testing.T, config mediator.Config, contracts ...string) *fixture {
+	t.Helper()
 	state := &mediator.Memory{}
-	m, err := mediator.New(mediator.Config{State: state})
+	config.State = state
+	m, err := mediator.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,8 +215,12 @@ func (f *fixture) clientWith(t *testing.T, config phase.Config) *phase.Client {
 	began := time.Now()
 	config.URLs = []string{"http://mediator.test"}
 	config.Signers = []phase.Signer{signer("test")}
-	config.HTTP = &http.Client{Transport: f.direct}
-	config.Clock = func() time.Duration { return time.Since(began) }
+	if config.HTTP == nil {
+		config.HTTP = &http.Client{Transport: f.direct}
+	}
+	if config.Clock == nil {
+		config.Clock = func() time.Duration { return time.Since(began) }
+	}
 	c, err := phase.Dial(config)
 	if err != nil {
 		t.Fatal(err)

@@ -56,9 +56,11 @@ type followed struct {
 	phases map[Epoch]Name // of the epochs that may still be believed
 	last   Name           // of belief.Floor
 	record wire.Record
-	acked  wire.Ack // what the mediator has
-	hint   Name     // what the subject itself said, if that is newer than the belief
-	hinted Epoch
+	// confirmed is the epoch that confirms have named last: news may be ahead of it.
+	confirmed Epoch
+	acked     wire.Ack // what the mediator has
+	hint      Name     // what the subject itself said, if that is newer than the belief
+	hinted    Epoch
 }
 
 // A WatchOption changes a Watch.
@@ -224,11 +226,11 @@ func (w *Watch) confirmed(sent time.Duration, q wire.ConfirmRequest, answer wire
 		}
 	}
 	for _, r := range answer.Changed {
-		w.learn(r)
+		w.learn(r).confirmed = Epoch(r.Epoch)
 	}
 	more := false
 	for key, f := range w.subjects {
-		more = w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefConfirmed, Now: now, Sent: sent, Epoch: Epoch(f.record.Epoch)}) || more
+		more = w.step(key, f, protocol.BeliefInput{Event: protocol.BeliefConfirmed, Now: now, Sent: sent, Epoch: f.confirmed}) || more
 	}
 	w.save()
 	if more {

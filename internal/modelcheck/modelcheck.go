@@ -22,6 +22,9 @@
 // panic mode, which acts without a belief on purpose; and unknown.does of a role
 // that does not observe eddy.
 //
+// [Follow] asks of a run of the real programs whether it is one of the model. It is
+// what says that the model is about them.
+//
 // A search is bounded by states and by memory. When a bound is hit, the answer is
 // neither yes nor no, and [Run.Bound] says which it was.
 package modelcheck
