@@ -13,10 +13,10 @@ LEADER    ?= 1000
 SIZE      ?= 1e6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench accuracy verify soak leader table fuzz spin update lint
+.PHONY: help demo build test race bench accuracy verify soak corpus leader table fuzz test-k8s spin update lint
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## a shop under load, a twist, and the sentence that names it (ARGS="--story single")
 	@bin/eddy demo $(ARGS)
@@ -55,6 +55,9 @@ leader: ## leaders are paused and cut off until LEADER=1000 were deposed in each
 
 fuzz: ## every fuzz target, one after the other (FUZZTIME=30 seconds each)
 	@.ci/fuzz $(FUZZTIME)
+
+test-k8s: build ## eddy and its manifests with a real kube-apiserver; building that takes a quarter of an hour once
+	@.ci/test-k8s
 
 spin: ## the model checker beside Debian's spin, on every model that the tests have
 	@. ./.ci/env && EDDY_REQUIRE_SPIN=1 EDDY_SPIN=all go test ./internal/modelcheck -run '^TestSpinAgrees$$' -v

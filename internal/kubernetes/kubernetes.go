@@ -24,14 +24,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
@@ -80,7 +78,7 @@ type Watcher struct {
 	rollout map[objectKey]deployment
 	leases  map[objectKey]lease
 	stores  map[string]cache.Store // of EndpointSlices, by namespace
-	denied  map[string]time.Time   // when a refusal was logged
+	faults  map[string]fault       // by resource and namespace
 }
 
 // New returns a watcher of the cluster that the configuration names. It asks the
@@ -101,7 +99,7 @@ func New(c Config) (*Watcher, error) {
 		config: c, client: client,
 		pods: make(map[podKey]pod), waiting: make(map[podKey][]objectKey), slices: make(map[objectKey]slice),
 		rollout: make(map[objectKey]deployment), leases: make(map[objectKey]lease),
-		stores: make(map[string]cache.Store), denied: make(map[string]time.Time),
+		stores: make(map[string]cache.Store), faults: make(map[string]fault),
 	}
 	if w.metrics, err = newMetrics(c.Registerer); err != nil {
 		return nil, err
@@ -184,51 +182,4 @@ func (w *Watcher) informer(r resource, namespace string) (cache.SharedIndexInfor
 		informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
 			w.broken(ctx, r, namespace, err)
 		}))
-}
-
-// broken tells that a watch ended with an error. It will be opened again.
-func (w *Watcher) broken(ctx context.Context, r resource, namespace string, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	w.metrics.watchErrors.WithLabelValues(r.name).Inc()
-	const quiet = time.Minute
-	w.mu.Lock()
-	key := r.name + "/" + namespace
-	again := time.Since(w.denied[key]) < quiet
-	if !again {
-		w.denied[key] = time.Now()
-	}
-	w.mu.Unlock()
-	switch {
-	case again:
-	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-		w.config.Log.ErrorContext(ctx, "kubernetes refuses a watch; until it does not, changes there are not seen", "error", deniedError(err))
-	default:
-		w.config.Log.WarnContext(ctx, "a watch of kubernetes broke; it is opened again", "resource", r.name, "namespace", cmp.Or(namespace, "all"), "error", err)
-	}
-}
-
-// Check asks the cluster whether it lets this process do what it needs. A *Denied
-// says what it does not.
-func (w *Watcher) Check(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, askTime)
-	defer stop()
-	var missing []Permission
-	for _, p := range Permissions(w.gate != nil) {
-		for _, namespace := range w.config.Namespaces {
-			ok, err := w.client.allowed(ctx, p, namespace)
-			if err != nil {
-				return fmt.Errorf("kubernetes at %s: %w", w.client.host, err)
-			}
-			if !ok {
-				p.Namespace = namespace
-				missing = append(missing, p)
-			}
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return &Denied{User: w.client.user(ctx), Missing: missing}
 }

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,6 +55,30 @@ func (p Permission) String() string {
 		s += "/" + p.Subresource
 	}
 	return s
+}
+
+// Check asks the cluster whether it lets this process do what it needs. A *Denied
+// says what it does not.
+func (w *Watcher) Check(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, askTime)
+	defer stop()
+	var missing []Permission
+	for _, p := range Permissions(w.gate != nil) {
+		for _, namespace := range w.config.Namespaces {
+			ok, err := w.client.allowed(ctx, p, namespace)
+			if err != nil {
+				return fmt.Errorf("kubernetes at %s: %w", w.client.host, err)
+			}
+			if !ok {
+				p.Namespace = namespace
+				missing = append(missing, p)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &Denied{User: w.client.user(ctx), Missing: missing}
 }
 
 // grantWith says what to do about a permission that is missing.
