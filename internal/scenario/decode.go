@@ -155,6 +155,12 @@ func (d *decoder) note(v reflect.Value, name string, n ast.Node) {
 		d.lines["stream "+x.ID] = lineOf(n)
 	case sim.Quota:
 		d.lines["quota "+x.ID] = lineOf(n)
+	case sim.Issuer:
+		d.lines["issuer "+x.ID] = lineOf(n)
+	case sim.Distribution:
+		d.lines["distribution "+x.ID] = lineOf(n)
+	case sim.Link:
+		d.lines["link "+x.ID] = lineOf(n)
 	case sim.Pipeline:
 		d.lines["pipeline "+x.ID] = lineOf(n)
 	case sim.Lease:

@@ -28,7 +28,7 @@ func documentOf(s *Scenario) document {
 	doc := document{
 		Version: Version, Name: m.Name, Description: s.Description, Seed: s.Seed, Horizon: m.Horizon, Warmup: m.Warmup,
 		Topology: topology{
-			Services: m.Services, Caches: m.Caches, Stores: m.Stores, Streams: m.Streams, Quotas: m.Quotas, Leases: m.Leases, Pipelines: m.Pipelines,
+			Services: m.Services, Caches: m.Caches, Stores: m.Stores, Streams: m.Streams, Quotas: m.Quotas, Leases: m.Leases, Pipelines: m.Pipelines, Issuers: m.Issuers, Distributions: m.Distributions, Links: m.Links,
 		},
 		Rules: m.Rules, Telemetry: m.Telemetry,
 		SLO: objective{SLI: "success", Target: m.SLO.Target}, Uncertain: s.Uncertain, Policies: make(map[string]sim.Policy),

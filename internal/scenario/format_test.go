@@ -14,7 +14,7 @@ import (
 
 // Whoever gives the simulator a new part must give it a key in files.
 func TestEveryPartOfAModelHasAKey(t *testing.T) {
-	elsewhere := map[string]string{"Services": "topology", "Caches": "topology", "Stores": "topology", "Streams": "topology", "Quotas": "topology", "Leases": "topology", "Pipelines": "topology", "Workloads": "workload"}
+	elsewhere := map[string]string{"Services": "topology", "Caches": "topology", "Stores": "topology", "Streams": "topology", "Quotas": "topology", "Leases": "topology", "Pipelines": "topology", "Issuers": "topology", "Distributions": "topology", "Links": "topology", "Workloads": "workload"}
 	properties := scenario.Schema()["properties"].(map[string]any)
 	for f := range reflect.TypeFor[sim.Model]().Fields() {
 		key := strings.ToLower(f.Name)

@@ -38,13 +38,16 @@ type document struct {
 }
 
 type topology struct {
-	Services  []sim.Service
-	Caches    []sim.Cache
-	Stores    []sim.Store
-	Streams   []sim.Stream
-	Quotas    []sim.Quota
-	Leases    []sim.Lease
-	Pipelines []sim.Pipeline
+	Services      []sim.Service
+	Caches        []sim.Cache
+	Stores        []sim.Store
+	Streams       []sim.Stream
+	Quotas        []sim.Quota
+	Leases        []sim.Lease
+	Pipelines     []sim.Pipeline
+	Issuers       []sim.Issuer
+	Distributions []sim.Distribution
+	Links         []sim.Link
 }
 
 // A workloadEntry is a workload with its kind, which its other fields say too.
@@ -140,6 +143,7 @@ func (d *decoder) scenario(doc *document) *Scenario {
 		Name: doc.Name, Horizon: doc.Horizon, Warmup: doc.Warmup,
 		Services: doc.Topology.Services, Caches: doc.Topology.Caches, Stores: doc.Topology.Stores, Streams: doc.Topology.Streams,
 		Quotas: doc.Topology.Quotas, Leases: doc.Topology.Leases, Pipelines: doc.Topology.Pipelines,
+		Issuers: doc.Topology.Issuers, Distributions: doc.Topology.Distributions, Links: doc.Topology.Links,
 		Rules: doc.Rules, Telemetry: doc.Telemetry, SLO: d.objective(doc.SLO),
 	}
 	for _, w := range doc.Workload {

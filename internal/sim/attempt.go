@@ -120,15 +120,17 @@ func (d *edge) dispatch(i int32) {
 	} else {
 		c.second = j
 	}
-	if d.lost(q.key, int(c.serial)*2) {
+	if d.lossy && d.lost(q.key, int(c.serial)*2) {
 		d.vanish(j)
 		return
 	}
-	if delay := d.delay(q.key, int(c.serial)*2); delay > 0 {
-		e.At(e.now+delay, d.ent, edgeArrive, uint64(j))
-		return
+	if d.far {
+		if delay := d.delay(q.key, int(c.serial)*2); delay > 0 {
+			e.At(e.now+delay, d.ent, edgeArrive, uint64(j))
+			return
+		}
 	}
-	n.enter(j)
+	d.enterNode(j)
 }
 
 // hedge sends a second attempt beside the first, if there is a connection.
@@ -170,17 +172,29 @@ func (d *edge) vanish(j int32) {
 	s.frames.put(j)
 }
 
+// lost reports whether a message gets lost. The number of an answer is odd.
 func (d *edge) lost(key uint64, nth int) bool {
+	if d.link != nil && d.link.full(nth&1) {
+		return true
+	}
 	loss := d.spec.Network.Loss
 	return loss > 0 && draw(key, forLoss, int(d.id), nth) < loss
 }
 
 // delay draws how long a message is under way.
 func (d *edge) delay(key uint64, nth int) Time {
-	if d.spec.Network.Delay.zero() {
-		return 0
+	delay := Time(0)
+	if !d.spec.Network.Delay.zero() {
+		delay = seconds(d.network.at(draw(key, forNetwork, int(d.id), nth)))
 	}
-	return seconds(d.network.at(draw(key, forNetwork, int(d.id), nth)))
+	if d.link != nil {
+		bytes := d.spec.Network.Request
+		if nth&1 == 1 {
+			bytes = d.spec.Network.Answer
+		}
+		delay += d.link.send(nth&1, bytes)
+	}
+	return delay
 }
 
 // answer sends the result of a frame to whoever waits for it. The frame has left
@@ -193,15 +207,17 @@ func (d *edge) answer(j int32, r result) {
 		s.tap.served(f, r)
 	}
 	d.close(f)
-	if f.call != none {
+	if f.call != none && (d.lossy || d.far) {
 		key := s.requests.at(f.req).key
-		if d.lost(key, int(f.serial)*2+1) {
+		if d.lossy && d.lost(key, int(f.serial)*2+1) {
 			d.vanish(j)
 			return
 		}
-		if delay := d.delay(key, int(f.serial)*2+1); delay > 0 {
-			e.At(e.now+delay, d.ent, edgeAnswer, uint64(j))
-			return
+		if d.far {
+			if delay := d.delay(key, int(f.serial)*2+1); delay > 0 {
+				e.At(e.now+delay, d.ent, edgeAnswer, uint64(j))
+				return
+			}
 		}
 	}
 	d.deliver(j)

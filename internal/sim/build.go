@@ -34,6 +34,16 @@ func New(m *Model, seed uint64, settings Settings) (*Sim, error) {
 	for i := range m.Quotas {
 		s.quotas = append(s.quotas, &quota{sim: s, base: m.Quotas[i], spec: m.Quotas[i], tokens: max(m.Quotas[i].Burst, 1)})
 	}
+	for i := range m.Issuers {
+		x := m.Issuers[i]
+		s.issuers = append(s.issuers, &issuer{sim: s, base: x, spec: x})
+	}
+	for i := range m.Distributions {
+		s.distributions = append(s.distributions, &distribution{sim: s, base: m.Distributions[i]})
+	}
+	for i := range m.Links {
+		s.links = append(s.links, &link{sim: s, base: m.Links[i]})
+	}
 	for i := range m.Services {
 		s.addService(m.Services[i])
 	}
@@ -213,6 +223,16 @@ func (s *Sim) edgeOf(from, to string) *edge {
 	for _, q := range s.quotas {
 		if q.base.ID == d.base.Quota {
 			d.quota = q
+		}
+	}
+	for _, x := range s.issuers {
+		if x.base.ID == d.base.Token {
+			d.issuer = x
+		}
+	}
+	for _, x := range s.links {
+		if x.base.ID == d.base.Network.Link {
+			d.link = x
 		}
 	}
 	_, d.serves = s.nodes[d.callee].(*service)

@@ -49,6 +49,7 @@ type condition struct {
 	late   sampler // propagation
 	bit    uint64
 	staged bool // a pipeline says when it begins
+	via    *distribution
 }
 
 // means reports whether a condition is about an instance.
@@ -68,6 +69,7 @@ const (
 	conditionBegins uint16 = iota + 1
 	conditionEnds
 	conditionUnit
+	conditionAsks // an instance asks whether it is in force
 )
 
 // begin puts into force what holds from the start, and schedules the rest.
@@ -103,6 +105,8 @@ func (c *conditions) Handle(_ *Engine, kind uint16, a uint64) {
 	i := int(a & (1<<32 - 1))
 	k := &c.list[i]
 	switch kind {
+	case conditionAsks:
+		c.ask(i, int(a>>32))
 	case conditionUnit:
 		k.units[a>>40] = unitState(a >> 32 & 0xff)
 		c.apply(k.target)
@@ -120,6 +124,10 @@ func (c *conditions) change(i int, on bool) {
 		return
 	}
 	c.turn(i, on)
+	if k.via != nil {
+		c.spread(i, k.via)
+		return
+	}
 	last := unitOff
 	if on {
 		last = unitOn

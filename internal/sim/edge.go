@@ -31,8 +31,12 @@ type edge struct {
 	network   sampler
 	discovery sampler
 	lookup    sampler
-	quota     *quota // or nil
-	next      int32  // instance, in turn
+	quota     *quota  // or nil
+	issuer    *issuer // or nil
+	link      *link   // or nil
+	far       bool    // messages take time
+	lossy     bool    // and may be lost
+	next      int32   // instance, in turn
 	gates     []gate
 	count     EdgeCount
 }
@@ -63,6 +67,8 @@ func (d *edge) refresh(spec Policy) {
 		d.timeout = d.sim.engine.TimeoutQueue(spec.Timeout)
 	}
 	d.network = newSampler(spec.Network.Delay)
+	d.far = !spec.Network.Delay.zero() || d.link != nil
+	d.lossy = spec.Network.Loss > 0 || d.link != nil
 	d.discovery = newSampler(spec.Balance.Discovery)
 	d.lookup = newSampler(spec.DNS.Latency)
 	for i := range d.gates {
@@ -188,7 +194,7 @@ func (d *edge) Handle(_ *Engine, kind uint16, a uint64) {
 	s, i := d.sim, int32(a)
 	switch kind {
 	case edgeArrive:
-		s.nodes[d.callee].enter(i)
+		d.enterNode(i)
 	case edgeAnswer:
 		d.deliver(i)
 	case edgeTimeout:

@@ -17,6 +17,7 @@ type gate struct {
 	places      callList
 	connections callList
 	resolver    resolver
+	held        []token
 }
 
 // reset begins anew what a changed policy has made void.
@@ -40,6 +41,7 @@ func (g *gate) reset(was, is *Policy) {
 
 func (g *gate) clone() gate {
 	c := *g
+	c.held = slices.Clone(g.held)
 	c.breaker.last.ok = slices.Clone(g.breaker.last.ok)
 	c.breaker.period.buckets = slices.Clone(g.breaker.period.buckets)
 	c.throttler.past.buckets = slices.Clone(g.throttler.past.buckets)

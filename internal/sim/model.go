@@ -6,22 +6,25 @@ import "time"
 // plain data: New checks it and builds a run from it, and never changes it. A
 // field that is zero has the default that its comment names.
 type Model struct {
-	Name       string
-	Horizon    time.Duration // how long a run lasts
-	Warmup     time.Duration // how much of it at the start is left out of totals
-	Services   []Service
-	Caches     []Cache
-	Stores     []Store
-	Streams    []Stream
-	Quotas     []Quota
-	Leases     []Lease
-	Pipelines  []Pipeline
-	Workloads  []Workload
-	Policies   []Policy
-	Rules      []Rule
-	Conditions []Condition
-	SLO        SLO
-	Telemetry  Telemetry
+	Name          string
+	Horizon       time.Duration // how long a run lasts
+	Warmup        time.Duration // how much of it at the start is left out of totals
+	Services      []Service
+	Caches        []Cache
+	Stores        []Store
+	Streams       []Stream
+	Quotas        []Quota
+	Leases        []Lease
+	Pipelines     []Pipeline
+	Issuers       []Issuer
+	Distributions []Distribution
+	Links         []Link
+	Workloads     []Workload
+	Policies      []Policy
+	Rules         []Rule
+	Conditions    []Condition
+	SLO           SLO
+	Telemetry     Telemetry
 }
 
 // An SLO says when a user's request is good: when it succeeds within Under, or
@@ -49,6 +52,7 @@ type Service struct {
 	Pause       Pause
 	ColdStart   ColdStart
 	Startup     Startup
+	Memory      Memory
 	Scale       Scale
 	Flags       []Flag
 	Calls       []Call

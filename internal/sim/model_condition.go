@@ -38,6 +38,7 @@ type Condition struct {
 	// Stagger how much later each one is than the one before, as in a rollout.
 	// Each takes no more requests for Drain, and is then down for Restart.
 	Propagation Dist
+	Via         string // the distribution by which instances hear of it, each in its time
 	Stagger     time.Duration
 	Drain       time.Duration
 	Restart     time.Duration

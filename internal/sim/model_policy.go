@@ -22,6 +22,7 @@ type Policy struct {
 	Balance           Balance
 	DNS               DNS
 	Quota             string // of the calls that share it: none
+	Token             string // the issuer of what who calls shows: none is asked for
 }
 
 // Retry says when a failed attempt is made again.
@@ -95,6 +96,10 @@ type Pool struct {
 type Network struct {
 	Delay Dist    // of a message, each way
 	Loss  float64 // probability that a message is lost. 1 is a partition
+	// Link is what the messages go through, with so many bytes in a request and in
+	// an answer.
+	Link            string
+	Request, Answer float64
 }
 
 // A Balancing says how an instance is picked.

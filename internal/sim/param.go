@@ -166,6 +166,10 @@ func (p *Policy) set(param string, v any) error {
 		return asDist(param, v, &p.Network.Delay)
 	case "network.loss":
 		return asShare(param, v, &p.Network.Loss)
+	case "network.request":
+		return asNumber(param, v, &p.Network.Request)
+	case "network.answer":
+		return asNumber(param, v, &p.Network.Answer)
 	case "bulkhead.max":
 		return asInt(param, v, &p.Bulkhead.Max)
 	case "bulkhead.wait":
@@ -201,8 +205,9 @@ func (p *Policy) set(param string, v any) error {
 	if known, err := p.DNS.set(param, v); known {
 		return err
 	}
-	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "bulkhead.max",
-		"bulkhead.wait", "bulkhead.max_wait", "pool.max", "balance.algorithm", "balance.discovery", "retry.max_attempts", "retry.max_duration",
+	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "network.request",
+		"network.answer", "bulkhead.max", "bulkhead.wait", "bulkhead.max_wait", "pool.max", "balance.algorithm",
+		"balance.discovery", "retry.max_attempts", "retry.max_duration",
 		"retry.delay", "retry.backoff.base", "retry.backoff.cap", "retry.backoff.jitter", "retry.budget.tokens.ratio",
 		"retry.budget.tokens.burst", gateParams)
 }

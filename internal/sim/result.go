@@ -167,7 +167,7 @@ func (r *Result) Recovery(after time.Duration, share float64, hold time.Duration
 func (c StationCount) plus(d StationCount) StationCount {
 	return StationCount{
 		Arrived: c.Arrived + d.Arrived, Done: c.Done + d.Done, Refused: c.Refused + d.Refused, Expired: c.Expired + d.Expired,
-		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Unready: c.Unready + d.Unready, Cold: c.Cold + d.Cold, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
+		Wasted: c.Wasted + d.Wasted, Errors: c.Errors + d.Errors, Unready: c.Unready + d.Unready, Killed: c.Killed + d.Killed, Cold: c.Cold + d.Cold, Work: c.Work + d.Work, Waste: c.Waste + d.Waste,
 		Sojourn: c.Sojourn + d.Sojourn,
 	}
 }
@@ -175,7 +175,7 @@ func (c StationCount) plus(d StationCount) StationCount {
 func (c StationCount) minus(d StationCount) StationCount {
 	return c.plus(StationCount{
 		Arrived: -d.Arrived, Done: -d.Done, Refused: -d.Refused, Expired: -d.Expired,
-		Wasted: -d.Wasted, Errors: -d.Errors, Unready: -d.Unready, Cold: -d.Cold, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
+		Wasted: -d.Wasted, Errors: -d.Errors, Unready: -d.Unready, Killed: -d.Killed, Cold: -d.Cold, Work: -d.Work, Waste: -d.Waste, Sojourn: -d.Sojourn,
 	})
 }
 

@@ -99,7 +99,7 @@ func (a *autoscaler) Handle(e *Engine, kind uint16, _ uint64) {
 			t := a.service.stations[i]
 			t.away = false
 			t.boot()
-			t.turn(!t.spec.down)
+			t.turn(t.alive())
 			t.startWaiting()
 		}
 		return

@@ -73,7 +73,7 @@ func (s Service) copy() Service {
 func (s *Service) station() stationSpec {
 	return stationSpec{
 		servers: s.Servers, work: [2]Dist{s.ServiceTime, s.ServiceTime}, speed: s.Speed, error: s.Error, down: s.Down, draining: s.Draining,
-		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart, growth: s.Growth, startup: s.Startup,
+		queue: s.Queue, slowdown: s.Slowdown, pause: s.Pause, coldStart: s.ColdStart, growth: s.Growth, startup: s.Startup, memory: s.Memory,
 	}
 }
 
@@ -357,9 +357,12 @@ func (s *Service) set(param string, v any) error {
 	if known, err := s.Startup.set(param, v); known {
 		return err
 	}
+	if known, err := s.Memory.set(param, v); known {
+		return err
+	}
 	if known, err := s.Scale.set(param, v); known {
 		return err
 	}
 	return unknownParam(param, "service", "version", "servers", "service_time", "speed", "error", "down", "draining", "slowdown.above",
-		"slowdown.factor", "cold_start.takes", "cold_start.keep_alive", "flag.KEY", "flag.KEY.share", "call.ID.skip", "speaks", "idempotent", "saga", formatParams, growthParams, startupParams, scaleParams, queueParams)
+		"slowdown.factor", "cold_start.takes", "cold_start.keep_alive", "flag.KEY", "flag.KEY.share", "call.ID.skip", "speaks", "idempotent", "saga", formatParams, growthParams, startupParams, memoryParams, scaleParams, queueParams)
 }

@@ -61,37 +61,40 @@ func (e Ended) good() bool { return e.OK && !e.Slow }
 
 // A Sim is one run of a model.
 type Sim struct {
-	model      *Model
-	seed       uint64
-	settings   Settings
-	engine     Engine
-	requests   arena[request]
-	calls      arena[call]
-	frames     arena[frame]
-	nodes      []node
-	byName     map[string]int32
-	services   []*service
-	caches     []*cache
-	stores     []*store
-	streams    []*stream
-	quotas     []*quota
-	leases     []*lease
-	pipelines  []*pipeline
-	scalers    []*autoscaler
-	stations   []*station
-	edges      []*edge
-	workloads  []*workload
-	conditions conditions
-	recorder   recorder
-	atoms      atoms
-	inForce    uint64 // atoms that are conditions, and are in force
-	harms      map[string]*int
-	halves     *int // of these, requests that are half done
-	effectful  int  // services with an effect
-	toggles    []Toggle
-	told       *tap
-	tap        *tap // the same, or nil if there is no sink
-	begun      bool
+	model         *Model
+	seed          uint64
+	settings      Settings
+	engine        Engine
+	requests      arena[request]
+	calls         arena[call]
+	frames        arena[frame]
+	nodes         []node
+	byName        map[string]int32
+	services      []*service
+	caches        []*cache
+	stores        []*store
+	streams       []*stream
+	quotas        []*quota
+	leases        []*lease
+	pipelines     []*pipeline
+	issuers       []*issuer
+	distributions []*distribution
+	links         []*link
+	scalers       []*autoscaler
+	stations      []*station
+	edges         []*edge
+	workloads     []*workload
+	conditions    conditions
+	recorder      recorder
+	atoms         atoms
+	inForce       uint64 // atoms that are conditions, and are in force
+	harms         map[string]*int
+	halves        *int // of these, requests that are half done
+	effectful     int  // services with an effect
+	toggles       []Toggle
+	told          *tap
+	tap           *tap // the same, or nil if there is no sink
+	begun         bool
 }
 
 // Run carries the rest of the run out. It ends early, with the error of ctx,

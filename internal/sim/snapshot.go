@@ -51,6 +51,17 @@ func (s *Sim) clone() *Sim {
 		*c.quotas[i] = *s.quotas[i]
 		c.quotas[i].sim = sim
 	}
+	for i := range s.issuers {
+		x := c.issuers[i]
+		x.spec, x.before, x.rotated = s.issuers[i].spec, s.issuers[i].before, s.issuers[i].rotated
+	}
+	for i := range s.distributions {
+		x := c.distributions[i]
+		x.spec, x.delay, x.asked = s.distributions[i].spec, newSampler(s.distributions[i].spec.Delay), s.distributions[i].asked
+	}
+	for i := range s.links {
+		c.links[i].spec, c.links[i].free = s.links[i].spec, s.links[i].free
+	}
 	for i := range s.pipelines {
 		c.pipelines[i].spec = s.pipelines[i].spec.copy()
 	}
@@ -153,9 +164,9 @@ func (t *station) copy(o *station) {
 }
 
 func (d *edge) copy(o *edge) {
-	sim, quota := d.sim, d.quota
+	sim, quota, issuer, link := d.sim, d.quota, d.issuer, d.link
 	*d = *o
-	d.sim, d.quota = sim, quota
+	d.sim, d.quota, d.issuer, d.link = sim, quota, issuer, link
 	d.gates = slices.Clone(o.gates)
 	for i := range d.gates {
 		d.gates[i] = o.gates[i].clone()
@@ -170,8 +181,10 @@ func (w *workload) copy(o *workload) {
 }
 
 func (c *conditions) copy(o *conditions) {
+	fresh := c.list
 	c.list = slices.Clone(o.list)
 	for i := range c.list {
+		c.list[i].via = fresh[i].via
 		c.list[i].units = slices.Clone(o.list[i].units)
 	}
 }

@@ -16,7 +16,7 @@ func everything() *sim.Model {
 		Name: "everything", Horizon: time.Minute, SLO: sim.SLO{Under: time.Second},
 		Services: []sim.Service{
 			{
-				ID: "web", Instances: 3, Servers: 64, ServiceTime: sim.LogNormalDist(3*ms, 0.6), Calls: []sim.Call{{To: "cache"}, {To: "pay", Prob: 0.3, Optional: true}}, Speaks: "v2", Saga: sim.SagaOutbox,
+				ID: "web", Instances: 3, Servers: 64, ServiceTime: sim.LogNormalDist(3*ms, 0.6), Calls: []sim.Call{{To: "cache"}, {To: "pay", Prob: 0.3, Optional: true}}, Speaks: "v2", Saga: sim.SagaOutbox, Memory: sim.Memory{Limit: 100, Base: 20, Leak: 0.05, Request: 1, Collector: 0.1, Restart: 2 * time.Second},
 				Pause: sim.Pause{Every: sim.ExpDist(5 * time.Second), For: sim.ConstDist(50 * ms)}, Slowdown: sim.Slowdown{Above: 30, Factor: 1},
 			},
 			{
@@ -25,19 +25,22 @@ func everything() *sim.Model {
 			},
 			{ID: "worker", Instances: 2, Servers: 4, ServiceTime: sim.ExpDist(5 * ms), Error: 0.05, Growth: sim.Growth{Exponent: 2, Typical: 2}, Startup: sim.Startup{Takes: sim.ExpDist(time.Second)}, Format: sim.DataFormat{Reads: "v1", Lenient: true}, ColdStart: sim.ColdStart{Takes: sim.ConstDist(20 * ms), KeepAlive: time.Second}, Scale: sim.Scale{Max: 4, Target: 0.3, Every: 5 * time.Second, Startup: sim.ExpDist(2 * time.Second), Cooldown: 10 * time.Second}},
 		},
-		Caches:    []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
-		Stores:    []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
-		Quotas:    []sim.Quota{{ID: "account", Rate: 50, Burst: 10}},
-		Leases:    []sim.Lease{{ID: "leader", Of: "worker", TTL: 3 * time.Second, Drift: 0.2}},
-		Pipelines: []sim.Pipeline{{ID: "delivery", Start: 5 * time.Second, Stages: []sim.Stage{{Condition: "tuned", Takes: sim.ExpDist(10 * time.Second)}, {Condition: "tuned again", Takes: sim.ExpDist(10 * time.Second)}}}},
-		Streams:   []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
+		Caches:        []sim.Cache{{ID: "cache", Of: "db", Entries: 200, Policy: sim.TinyLFU, TTL: sim.UniformDist(2*time.Second, 4*time.Second), Keys: sim.Keys{N: 1000, Zipf: 1}, Latency: ms, Fill: sim.Fill{Coalesce: sim.CoalesceLease, SWR: time.Second}}},
+		Stores:        []sim.Store{{ID: "db", Servers: 20, Read: sim.ExpDist(20 * ms), Write: sim.ExpDist(5 * ms), Shards: 2, Replicas: 1, Lag: 100 * ms, Locks: 16, Keys: sim.Keys{N: 1000, Zipf: 1}, IO: sim.IO{Capacity: 1, ReadCost: .001, WriteCost: .002}}},
+		Quotas:        []sim.Quota{{ID: "account", Rate: 50, Burst: 10}},
+		Leases:        []sim.Lease{{ID: "leader", Of: "worker", TTL: 3 * time.Second, Drift: 0.2}},
+		Issuers:       []sim.Issuer{{ID: "auth", TTL: 5 * time.Second, Subjects: 3, Fetch: 2 * time.Second, Renew: true}},
+		Distributions: []sim.Distribution{{ID: "flags", Poll: 3 * time.Second, Delay: sim.ExpDist(500 * ms), Loss: 0.2}},
+		Links:         []sim.Link{{ID: "uplink", Bandwidth: 1e6, Buffer: 5e4}},
+		Pipelines:     []sim.Pipeline{{ID: "delivery", Start: 5 * time.Second, Stages: []sim.Stage{{Condition: "tuned", Takes: sim.ExpDist(10 * time.Second)}, {Condition: "tuned again", Takes: sim.ExpDist(10 * time.Second)}}}},
+		Streams:       []sim.Stream{{ID: "orders", To: "worker", Partitions: 4, Keys: sim.Keys{N: 50}, Publish: sim.ConstDist(ms), MaxDeliveries: 3, RedeliverAfter: 50 * ms, Rebalance: time.Second}},
 		Workloads: []sim.Workload{
 			{ID: "users", Rate: sim.Rate{Const: 200, Burst: sim.Burst{Factor: 3, Every: 5 * time.Second, For: 2 * time.Second}}, Entry: "web", Patience: 2 * time.Second, Reload: 2, Speaks: "v1", Size: sim.Size{Mean: 2, CV: 1}, Attributes: []sim.Attribute{{Key: "tenant", Value: "acme", Share: 0.1}}},
 			{ID: "nightly", Schedule: sim.Schedule{Every: time.Second, Jobs: 2, Jitter: sim.ExpDist(500 * ms), Each: true}, Entry: "worker"},
 			{ID: "crew", Closed: 10, Think: sim.ExpDist(500 * ms), Entry: "pay"},
 		},
 		Policies: []sim.Policy{
-			{From: "web", To: "pay", Timeout: 200 * ms, Cancel: true, Retry: sim.Retry{MaxAttempts: 3, Backoff: sim.Backoff{Base: 20 * ms, Jitter: sim.FullJitter}, Budget: sim.Budget{Tokens: sim.TokenBudget{Ratio: 0.2, Burst: 5}}}, Bulkhead: sim.Bulkhead{Max: 8, Wait: 4}, Network: sim.Network{Delay: sim.ExpDist(ms), Loss: 0.01}},
+			{From: "web", To: "pay", Timeout: 200 * ms, Cancel: true, Retry: sim.Retry{MaxAttempts: 3, Backoff: sim.Backoff{Base: 20 * ms, Jitter: sim.FullJitter}, Budget: sim.Budget{Tokens: sim.TokenBudget{Ratio: 0.2, Burst: 5}}}, Bulkhead: sim.Bulkhead{Max: 8, Wait: 4}, Token: "auth", Network: sim.Network{Delay: sim.ExpDist(ms), Loss: 0.01, Link: "uplink", Request: 1000, Answer: 5000}},
 			{From: "crew", To: "pay", Timeout: 300 * ms, Hedge: sim.Hedge{Delay: 40 * ms}, CircuitBreaker: sim.CircuitBreaker{FailureRate: 0.5, MinExecutions: 5, Period: 10 * time.Second, Delay: 3 * time.Second}, AdaptiveThrottler: sim.AdaptiveThrottler{FailureRate: 0.1}, AdaptiveLimiter: sim.AdaptiveLimiter{Max: 50}, RateLimiter: sim.RateLimiter{Interval: 5 * ms, MaxWait: 200 * ms}},
 			{From: "orders", To: "worker", Balance: sim.Balance{Algorithm: sim.ToLeader, Discovery: sim.ConstDist(time.Second)}},
 			{From: "pay", To: "db", Pool: sim.Pool{Max: 3}, Timeout: 300 * ms, Quota: "account", DNS: sim.DNS{TTL: 2 * time.Second, Latency: sim.ExpDist(ms), Error: 0.1, Timeout: 100 * ms, ServeStale: time.Second}},
@@ -46,6 +49,8 @@ func everything() *sim.Model {
 		Conditions: []sim.Condition{
 			{ID: "backup", Kind: sim.KindCron, Target: "db", Apply: []sim.Setting{{Param: "io.take", Value: 0.5}}, Windows: []sim.Window{{From: 10 * time.Second, To: 35 * time.Second}}, Default: true},
 			{ID: "deploy", Kind: sim.KindDeploy, Target: "pay", Apply: []sim.Setting{{Param: "version", Value: "2"}}, Windows: []sim.Window{{From: 15 * time.Second}}, Stagger: 10 * time.Second, Drain: time.Second, Restart: time.Second, Default: true},
+			{ID: "rotation", Kind: sim.KindPolicy, Target: "auth", Apply: []sim.Setting{{Param: "key", Value: 1}}, Windows: []sim.Window{{From: 18 * time.Second}}, Default: true},
+			{ID: "spread", Kind: sim.KindFlag, Target: "pay", Via: "flags", Apply: []sim.Setting{{Param: "flag.f.share", Value: 0.8}}, Windows: []sim.Window{{From: 19 * time.Second}}, Default: true},
 			{ID: "tuned", Kind: sim.KindConfig, Target: "web", Apply: []sim.Setting{{Param: "servers", Value: 60}}, Default: true},
 			{ID: "tuned again", Kind: sim.KindConfig, Target: "web", Apply: []sim.Setting{{Param: "servers", Value: 62}}, Default: true},
 			{ID: "flush", Kind: sim.KindCron, Target: "cache", Apply: []sim.Setting{{Param: "flush.fraction", Value: 0.6}, {Param: "flush.stagger", Value: 5 * time.Second}}, Windows: []sim.Window{{From: 18 * time.Second, To: 18 * time.Second}}, Default: true},

@@ -2,12 +2,14 @@ package sim
 
 // Kinds of events of a station.
 const (
-	stationDone   uint16 = iota + 1 // a frame's work is done
-	stationIO                       // the input and output of a frame is done
-	stationPause                    // a pause begins
-	stationResume                   // a pause ends
-	stationShared                   // the first of those that share is done
-	stationReady                    // a startup is over
+	stationDone    uint16 = iota + 1 // a frame's work is done
+	stationIO                        // the input and output of a frame is done
+	stationPause                     // a pause begins
+	stationResume                    // a pause ends
+	stationShared                    // the first of those that share is done
+	stationReady                     // a startup is over
+	stationKilled                    // its memory is used up
+	stationRevived                   // and it comes up again
 )
 
 // A station is one instance: some servers and a queue before them.
@@ -34,6 +36,8 @@ type station struct {
 	warm     warmth
 	cold     sampler
 	extra    bool // work has more to it than the service time
+	strained bool // its speed, or life, depends on how many are present
+	used     used
 	up       bool
 	listed   bool // it takes requests, as it would tell
 	open     bool // it does take them
@@ -63,6 +67,7 @@ type stationSpec struct {
 	coldStart   ColdStart
 	growth      Growth
 	startup     Startup
+	memory      Memory
 	io          IO
 	locks       int
 	locked      bool
@@ -83,6 +88,7 @@ type StationCount struct {
 	Expired int // was dropped from the queue, unworked
 	Wasted  int // was worked on although nobody waited any more at the end
 	Errors  int
+	Killed  int // times that it used up its memory
 	Unready int // came while the instance was not ready, and failed
 	Cold    int // had to wait for a server that was not there yet
 	// Work is the work done, and Waste that of it which nobody waited for, in
@@ -98,10 +104,11 @@ func (t *station) refresh(spec stationSpec) {
 	t.work = [2]sampler{newSampler(spec.work[0]), newSampler(spec.work[1])}
 	t.cold = newSampler(spec.coldStart.Takes)
 	t.extra = !spec.coldStart.Takes.zero() || spec.growth.Exponent != 0
+	t.strained = spec.slowdown.Above > 0 || spec.memory.Limit > 0
 	t.waiting.use(spec.queue)
 	t.io.refresh(t)
 	t.locks.refresh(t)
-	t.turn(!spec.down)
+	t.turn(t.alive())
 	t.respeed()
 	t.startWaiting()
 }
@@ -121,8 +128,8 @@ func (t *station) integrate(change int) {
 	t.area += float64(t.present) * float64(now-t.since) / 1e9
 	t.since = now
 	t.present += change
-	if a := t.spec.slowdown.Above; a > 0 && max(t.present, t.present-change) > a {
-		t.respeed()
+	if t.strained {
+		t.strain(change)
 	}
 }
 
@@ -176,6 +183,10 @@ func (t *station) Handle(e *Engine, kind uint16, a uint64) {
 		t.owner.worked(j)
 	case stationIO:
 		t.io.done(t)
+	case stationKilled:
+		t.kill()
+	case stationRevived:
+		t.revive()
 	case stationReady:
 		t.ready(a)
 	case stationShared:
@@ -214,6 +225,7 @@ func (t *station) turn(up bool) {
 	}
 	if up {
 		t.leaked = 0
+		t.used.leaked, t.used.served = 0, 0
 		return
 	}
 	for t.waiting.len() > 0 {

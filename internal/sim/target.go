@@ -24,6 +24,15 @@ func (s *Sim) addTargets() {
 	for _, p := range s.pipelines {
 		c.targets = append(c.targets, target{p.base.ID, 1, p})
 	}
+	for _, x := range s.issuers {
+		c.targets = append(c.targets, target{x.base.ID, 1, x})
+	}
+	for _, x := range s.distributions {
+		c.targets = append(c.targets, target{x.base.ID, 1, x})
+	}
+	for _, x := range s.links {
+		c.targets = append(c.targets, target{x.base.ID, 1, x})
+	}
 	for _, q := range s.quotas {
 		c.targets = append(c.targets, target{q.base.ID, 1, q})
 	}
@@ -56,6 +65,11 @@ func (s *Sim) addConditions() error {
 		}
 		known[spec.ID] = true
 		k := condition{spec: spec, on: on, late: newSampler(spec.Propagation), bit: s.atoms.bit(Atom{"", "condition", spec.ID, false}), staged: s.model.staged(spec.ID)}
+		for _, x := range s.distributions {
+			if x.base.ID == spec.Via {
+				k.via = x
+			}
+		}
 		for i, t := range s.conditions.targets {
 			if t.name == spec.Target {
 				k.target, k.units = i, make([]unitState, t.units)

@@ -20,6 +20,15 @@ func (m *Model) Validate() error {
 	for i := range m.Quotas {
 		v.quota(&m.Quotas[i])
 	}
+	for i := range m.Issuers {
+		v.issuer(&m.Issuers[i])
+	}
+	for i := range m.Distributions {
+		v.distribution(&m.Distributions[i])
+	}
+	for i := range m.Links {
+		v.link(&m.Links[i])
+	}
 	for i := range m.Services {
 		v.service(&m.Services[i])
 	}
@@ -110,6 +119,13 @@ func oneOf[T ~string](v *validation, where, what string, x T, known ...T) {
 	}
 }
 
+// named wants a name to be that of something of a kind, or empty.
+func (v *validation) named(where, field, id, kind string) {
+	if id != "" && v.names[id] != kind {
+		v.wrong(where, "%s %q: no %s has this id", field, id, kind)
+	}
+}
+
 func (v *validation) policy(p *Policy) {
 	where := "policy " + p.From + "->" + p.To
 	if !v.model.edge(p.From, p.To) {
@@ -123,12 +139,13 @@ func (v *validation) policy(p *Policy) {
 		float64(r.Budget.Inflight.MinConcurrency))
 	v.gates(where, p)
 	v.dns(where, &p.DNS)
-	if p.Quota != "" && v.names[p.Quota] != "quota" {
-		v.wrong(where, "quota %q: no quota has this id", p.Quota)
-	}
+	v.named(where, "quota", p.Quota, "quota")
 	v.atLeast0(where, "bulkhead, pool", float64(p.Bulkhead.Max), float64(p.Bulkhead.Wait), float64(p.Bulkhead.MaxWait), float64(p.Pool.Max))
 	v.check(where, "network.delay", p.Network.Delay.validate())
 	v.share(where, "network.loss", p.Network.Loss)
+	v.atLeast0(where, "network.request, network.answer", p.Network.Request, p.Network.Answer)
+	v.named(where, "token", p.Token, "issuer")
+	v.named(where, "network.link", p.Network.Link, "link")
 	oneOf(v, where, "balance.algorithm", p.Balance.Algorithm, RoundRobin, RandomInstance, TwoChoices, LeastConnections, ConsistentHash,
 		ToLeader)
 	v.check(where, "balance.discovery", p.Balance.Discovery.validate())

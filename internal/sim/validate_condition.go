@@ -28,6 +28,10 @@ func (v *validation) condition(c *Condition) {
 		}
 	}
 	v.check(where, "propagation", c.Propagation.validate())
+	v.named(where, "via", c.Via, "distribution")
+	if c.Via != "" && (!c.Propagation.zero() || c.Stagger > 0 || c.Drain > 0 || c.Restart > 0) {
+		v.wrong(where, "via %q and propagation, stagger, drain or restart: want one or the other to say when instances take it over", c.Via)
+	}
 	v.atLeast0(where, "stagger, drain, restart, late", float64(c.Stagger), float64(c.Drain), float64(c.Restart), float64(c.Late))
 	settings := slices.Concat(c.Apply, c.Revert)
 	if c.Drain > 0 {
@@ -38,7 +42,7 @@ func (v *validation) condition(c *Condition) {
 	}
 	set, ok := v.model.setterOf(c.Target)
 	if !ok {
-		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a quota, a lease, a pipeline, a workload, telemetry, or an edge as \"from->to\"", c.Target)
+		v.wrong(where, "target %q: want a service, a cache, a store, a stream, a quota, a lease, a pipeline, an issuer, a distribution, a link, a workload, telemetry, or an edge as \"from->to\"", c.Target)
 		return
 	}
 	for _, s := range settings {
@@ -74,6 +78,21 @@ func (m *Model) setterOf(target string) (setter, bool) {
 	for _, x := range m.Pipelines {
 		if x.ID == target {
 			x = x.copy()
+			return x.set, true
+		}
+	}
+	for _, x := range m.Issuers {
+		if x.ID == target {
+			return x.set, true
+		}
+	}
+	for _, x := range m.Distributions {
+		if x.ID == target {
+			return x.set, true
+		}
+	}
+	for _, x := range m.Links {
+		if x.ID == target {
 			return x.set, true
 		}
 	}

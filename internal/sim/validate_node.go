@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 func (v *validation) service(s *Service) {
 	v.name("service", s.ID)
 	where := "service " + s.ID
@@ -14,6 +16,7 @@ func (v *validation) service(s *Service) {
 	v.atLeast0(where, "cold_start.keep_alive", float64(s.ColdStart.KeepAlive))
 	v.scale(where, s)
 	v.check(where, "startup.takes", s.Startup.Takes.validate())
+	v.memory(where, &s.Memory)
 	v.check(where, "format.translate", s.Format.Translate.validate())
 	v.atLeast0(where, "growth", s.Growth.Exponent, s.Growth.Typical, float64(s.Growth.Page))
 	oneOf(v, where, "saga", s.Saga, SagaAlone, SagaCompensate, SagaOutbox)
@@ -38,7 +41,7 @@ func (v *validation) service(s *Service) {
 func (v *validation) calls(s *Service) {
 	where := "service " + s.ID
 	for _, c := range s.Calls {
-		if what := v.names[c.To]; what == "" || what == "workload" || what == "quota" || what == "lease" || what == "pipeline" {
+		if !slices.Contains([]string{"service", "cache", "store", "stream"}, v.names[c.To]) {
 			v.wrong(where, "calls %q: no service, cache, store or stream has this id", c.To)
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)

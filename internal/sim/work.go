@@ -85,6 +85,9 @@ func (t *station) respeed() {
 	if sl := &t.spec.slowdown; sl.Above > 0 && t.present > sl.Above {
 		speed /= 1 + sl.Factor*float64(t.present-sl.Above)/float64(sl.Above)
 	}
+	if t.spec.memory.Collector > 0 && t.spec.memory.Limit > 0 {
+		speed /= t.collect()
+	}
 	if t.paused {
 		speed = 0
 	}
