@@ -170,12 +170,13 @@ func (t *timeline) mismatch(e uint64, at time.Time) {
 //
 //	three or more new requests at a subject that takes none, in grace after the
 //	bound or in a phase that denies them, within 60 s of one announcement;
-//	or M2 over five minutes above its target
+//	or the failed part of M2 over five minutes above its target
 //
 // The first is counted from spans, which name the subject, and from the counters,
-// which are exact and do not. The second holds when the lower end of the 95 %
-// interval of M2 is above the target, so that one late request of ten is not
-// enough.
+// which are exact and do not. The second leaves out what was late and tolerated: a
+// rollout of several pods whose routers all learn of it within the bound may well be
+// above the target with it, and nothing is wrong. It holds when the lower end of the
+// 95 % interval is above the target, so that one late request of ten is not enough.
 func (m *Monitor) misrouted(w telemetry.Window, all []Indicators) []Finding {
 	var found []Finding
 	named := make(map[string]bool)
@@ -280,15 +281,24 @@ func (m *Monitor) aboveTarget(id string, w telemetry.Window) (Finding, bool) {
 		return Finding{}, false
 	}
 	m2, failed := m.drain(id, telemetry.Window{Start: w.End.Add(-5 * time.Minute), End: w.End})
-	if !m2.Known || wilsonLow(m2.Part, m2.Of) <= c.SLO.M2 {
+	if !m2.Known || wilsonLow(failed, m2.Of) <= c.SLO.M2 {
 		return Finding{}, false
 	}
 	return Finding{
 		Code: DrainMisrouting, Contract: id, Since: w.End.Add(-5 * time.Minute), Until: w.End,
-		Text:    fmt.Sprintf("drain misrouting: %.0f of %.0f new requests met a subject that takes none, %.0f of them after the time of grace or refused", m2.Part, m2.Of, failed),
-		For:     []string{fmt.Sprintf("over five minutes M2 is %.2f %%, at least %.2f %% (95 %%), and its target is %.2f %%", 100*m2.Ratio(), 100*wilsonLow(m2.Part, m2.Of), 100*c.SLO.M2)},
+		Text:    fmt.Sprintf("drain misrouting: %.0f of %.0f new requests met a subject that takes none, after the time of grace or refused", failed, m2.Of),
+		For:     []string{fmt.Sprintf("over five minutes that is %.2f %%, at least %.2f %% (95 %%), and the target of M2 is %.2f %%", 100*failed/m2.Of, 100*wilsonLow(failed, m2.Of), 100*c.SLO.M2)},
+		Against: tolerated(m2.Part - failed),
 		Missing: []string{"which subjects they are: counters name none"},
 	}, true
+}
+
+// tolerated says how many more were late and in time.
+func tolerated(n float64) []string {
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%.0f more came late and within the time of grace", n)}
 }
 
 // wilsonLow is the lower end of the 95 % interval of k of n, after Wilson.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
@@ -337,4 +338,60 @@ func inMismatch(truth []visit, v visit) bool {
 		}
 	}
 	return v.second >= first && v.second < last+2
+}
+
+// told is a run of interactions, from a world, as one who hears of it would.
+func told(seed uint64, c *contract.Contract, shift time.Duration, sampled bool) *world {
+	w := newWorld(seed, c)
+	w.shift, w.sampled = shift, sampled
+	pods := w.rollout()
+	pods[0].learns[0][1], pods[0].learns[0][2] = -1, -1
+	for k := range 40 {
+		w.job(k%30, fmt.Sprintf("cron-%d", k/30), time.Duration(k)*time.Second)
+	}
+	w.until = w.play(pods)
+	return w
+}
+
+func TestSamplingOfSpansAndAShiftOfAllClocksChangeNoIndicator(t *testing.T) {
+	c := drain(t)
+	for seed := range uint64(5) {
+		plain, shifted, sampled := told(seed, c, 0, false), told(seed, c, 1000*time.Hour, false), told(seed, c, 0, true)
+		want := plain.m.Report(time.Hour, plain.until)
+		for name, got := range map[string]conformance.Report{
+			"shifted": shifted.m.Report(time.Hour, shifted.until.Add(1000*time.Hour)), "sampled": sampled.m.Report(time.Hour, sampled.until),
+		} {
+			for i := range got.Indicators {
+				got.Indicators[i].Window = want.Indicators[i].Window
+				if !reflect.DeepEqual(got.Indicators[i], want.Indicators[i]) {
+					t.Errorf("seed %d, %s: %+v, want %+v", seed, name, got.Indicators[i], want.Indicators[i])
+				}
+			}
+			if got.M3.Part != want.M3.Part || got.M3.Of != want.M3.Of || want.M3.Part != 10 {
+				t.Errorf("seed %d, %s: M3 %+v, want %+v with 10", seed, name, got.M3, want.M3)
+			}
+		}
+	}
+}
+
+func TestTwoWindowsAddUpToOne(t *testing.T) {
+	w := told(3, drain(t), 0, false)
+	middle := w.until.Add(-20 * time.Minute).Truncate(10 * time.Second)
+	before, after, whole := w.m.Report(40*time.Minute, middle), w.m.Report(w.until.Sub(middle), w.until), w.m.Report(w.until.Sub(middle.Add(-40*time.Minute)), w.until)
+	sum := func(pick func(conformance.Indicators) float64, reports ...conformance.Report) (n float64) {
+		for _, r := range reports {
+			for _, i := range r.Indicators {
+				n += pick(i)
+			}
+		}
+		return n
+	}
+	for name, pick := range map[string]func(conformance.Indicators) float64{
+		"M1": func(i conformance.Indicators) float64 { return i.M1.Part }, "M1 of": func(i conformance.Indicators) float64 { return i.M1.Of },
+		"M2": func(i conformance.Indicators) float64 { return i.M2.Part }, "M2 of": func(i conformance.Indicators) float64 { return i.M2.Of },
+	} {
+		if parts, all := sum(pick, before, after), sum(pick, whole); parts != all || all == 0 {
+			t.Errorf("%s: %v in two windows, %v in one", name, parts, all)
+		}
+	}
 }

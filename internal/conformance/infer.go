@@ -210,9 +210,10 @@ func (f *inferred) write(service string, w Write) {
 	f.writers[who], _ = insertWrite(list, w)
 }
 
-// endpoint finds the endpoint that a span ran on.
+// endpoint finds the endpoint that a span ran on: the instance of its service, or the
+// pod, whatever its service is called there.
 func (f *inferred) endpoint(s *telemetry.Span) *observed {
-	if o := f.byName[s.Resource.Instance]; o != nil && s.Resource.Instance != "" {
+	if o := f.subjects[place{dimensionEndpoint, s.Resource.Service, s.Resource.Instance}]; o != nil && s.Resource.Instance != "" {
 		return o
 	}
 	if name, ok := s.Resource.Attributes.Get(attr.K8SPodName); ok {
