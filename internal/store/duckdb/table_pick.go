@@ -88,9 +88,9 @@ func (r *tableReader) pickSQL(bucket time.Duration) string {
 	}
 	// The first filter is within the scan, and decides what is read at all.
 	return fmt.Sprintf(`SELECT drawn.*, CASE WHEN failed > 0 THEN 1 ELSE rates.weight END AS weight
-		FROM (SELECT * FROM (SELECT *, hash(xor(hash(n), CAST(%d AS UBIGINT))) %% %d AS draw FROM lines) WHERE total > 0 AND (%s OR failed = 0 AND draw < %.0f)) AS drawn
+		FROM (SELECT * FROM (SELECT *, hash(xor(hash(n), CAST(%d AS UBIGINT))) & %d AS draw FROM lines) WHERE total > 0 AND (%s OR failed = 0 AND draw < %.0f)) AS drawn
 		JOIN (VALUES %s) AS rates(bucket, below, weight) ON rates.bucket = %s WHERE failed > 0 OR draw < below`,
-		r.src.Seed, uint64(draws), failing, highest*draws, strings.Join(rates, ", "), on)
+		r.src.Seed, uint64(draws-1), failing, highest*draws, strings.Join(rates, ", "), on)
 }
 
 // mostProfiled is up to how many times the rows that may be mined the values of
