@@ -8,10 +8,13 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"example.test/eddy/examples/scenarios"
 	"example.test/eddy/internal/experiment"
 	"example.test/eddy/internal/scenario"
+	"example.test/eddy/internal/sim"
+	"example.test/eddy/internal/wording"
 )
 
 // simCmd are the verbs of the simulator.
@@ -34,6 +37,9 @@ type simRunCmd struct {
 	Seed       *uint64  `help:"Seed of the run, and the first of the experiment (default: that of the file)."`
 	Workers    int      `help:"How many runs go on at the same time (default: one a core)."`
 	Telemetry  string   `help:"Write the telemetry of the run to this file, for eddy replay." type:"path" placeholder:"FILE"`
+	OTLP       string   `name:"otlp" help:"Send the telemetry of the run to a server, dated so that the run ends now." placeholder:"http://HOST:4318|grpc://HOST:4317"`
+	Speed      float64  `help:"With --otlp: seconds of the run in one second, 1 as it would be (default: as fast as the server takes it)." placeholder:"N"`
+	Token      string   `env:"EDDY_TOKEN" help:"Token to send with it, if the server wants one."`
 	Truth      string   `help:"Write what is true of the run to this file: when which condition was in force, and which is to blame for which request." type:"path" placeholder:"FILE"`
 	HTML       string   `name:"html" help:"Write a page with charts to this file." type:"path" placeholder:"FILE"`
 	JSON       bool     `name:"json" help:"Print JSON."`
@@ -46,6 +52,7 @@ func (simRunCmd) Help() string {
   eddy sim run retry-storm --off naive_retries --html out.html
   eddy sim run my-system.yaml --experiment
   eddy sim run retry-storm --telemetry told.jsonl --truth truth.jsonl
+  eddy sim run flag-combination --otlp http://127.0.0.1:4318 --speed 10
 
 The same file, seed and conditions give the same run. With --experiment the
 asserts of the file are checked, and the exit status is 1 if one does not hold.`
@@ -56,6 +63,9 @@ func (c *simRunCmd) Run(ctx context.Context, std stdio) error {
 	s, err := findScenario(c.Scenario)
 	if err != nil {
 		return err
+	}
+	if c.Speed < 0 || c.Speed > 0 && c.OTLP == "" {
+		return errors.New("speed: want more than 0, and --otlp to say where to send")
 	}
 	if c.Experiment && s.Question == nil {
 		return fmt.Errorf("scenario %s: %w", s.File, scenario.ErrNoExperiment)
@@ -80,6 +90,11 @@ func (c *simRunCmd) Run(ctx context.Context, std stdio) error {
 			return fmt.Errorf("telemetry: %w", err)
 		}
 	}
+	if c.OTLP != "" {
+		if err := c.send(ctx, s, on, std.err); err != nil {
+			return fmt.Errorf("otlp: %w", err)
+		}
+	}
 	if c.Truth != "" {
 		if err := writeTo(c.Truth, func(w io.Writer) error { return s.WriteTruth(ctx, s.Seed, on, w) }); err != nil {
 			return fmt.Errorf("truth: %w", err)
@@ -97,6 +112,23 @@ func (c *simRunCmd) Run(ctx context.Context, std stdio) error {
 		return errNo
 	}
 	return nil
+}
+
+// send tells the run to a server.
+func (c *simRunCmd) send(ctx context.Context, s *scenario.Scenario, on map[string]bool, w io.Writer) (err error) {
+	sink, err := sim.OpenServerSink(ctx, c.OTLP, c.Token)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sink.Close()) }()
+	r, err := s.Send(ctx, s.Seed, on, scenario.Sending{Sink: sink, Speed: c.Speed, Began: time.Now()})
+	if err != nil {
+		return err
+	}
+	t := r.Telemetry
+	_, err = fmt.Fprintf(w, "sent to %s: %s, %s and %s in %s\n", c.OTLP, wording.Plural(t.Spans, "span"),
+		wording.Plural(t.Logs, "log record"), wording.Plural(t.Points, "metric point"), wording.Plural(t.Requests, "request"))
+	return err
 }
 
 // experiment carries out the experiment, with progress on a terminal.

@@ -119,10 +119,15 @@ func (s *Scenario) shows(run *sim.Sim) map[string]string {
 
 // start makes a run ready.
 func (s *Scenario) start(seed uint64, on map[string]bool, sink sim.Sink) (*sim.Sim, error) {
-	if err := s.known(slices.Sorted(maps.Keys(on))); err != nil {
+	return s.begin(seed, sim.Settings{On: s.Settings(on), Interval: s.interval(), Sink: sink})
+}
+
+// begin makes a run with any settings ready.
+func (s *Scenario) begin(seed uint64, settings sim.Settings) (*sim.Sim, error) {
+	if err := s.known(slices.Sorted(maps.Keys(settings.On))); err != nil {
 		return nil, err
 	}
-	run, err := sim.New(&s.Model, seed, sim.Settings{On: s.Settings(on), Interval: s.interval(), Sink: sink})
+	run, err := sim.New(&s.Model, seed, settings)
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.File, err)
 	}

@@ -24,22 +24,37 @@ type durations struct {
 	counts []uint64
 	n      uint64
 	sum    float64
+	// exemplars are, for each bucket, the last measurement that is of a trace that
+	// was sampled, as the SDK keeps them.
+	exemplars []exemplar
+}
+
+// An exemplar is a measurement and the span that it was made in.
+type exemplar struct {
+	at         Time
+	value      float64
+	hi, lo, id uint64 // lo is 0 if there is none
 }
 
 // served counts a request in the histogram of its instance.
-func (c *scrape) served(station int32, took Time, stations int) {
+func (c *scrape) served(sp *span, sampled bool, stations int) {
 	if c.durations == nil {
 		c.bounds = bounds()
 		c.durations = make([]durations, stations)
 		for i := range c.durations {
 			c.durations[i].counts = make([]uint64, len(c.bounds)+1)
+			c.durations[i].exemplars = make([]exemplar, len(c.bounds)+1)
 		}
 	}
-	d := &c.durations[station]
-	s := took.Seconds()
-	d.counts[sort.SearchFloat64s(c.bounds, s)]++
+	d := &c.durations[sp.resource]
+	s := (sp.end - sp.start).Seconds()
+	bucket := sort.SearchFloat64s(c.bounds, s)
+	d.counts[bucket]++
 	d.n++
 	d.sum += s
+	if sampled {
+		d.exemplars[bucket] = exemplar{sp.end, s, sp.hi, sp.lo, sp.id}
+	}
 }
 
 // scrape reads the metrics of all instances.
@@ -63,6 +78,7 @@ func (t *tap) scrape() {
 	for i := range t.scraped.durations {
 		d := &t.scraped.durations[i]
 		clear(d.counts)
+		clear(d.exemplars)
 		d.n, d.sum = 0, 0
 	}
 }
@@ -149,9 +165,28 @@ func (t *tap) histogram(name string, station int32) {
 	e.double(5, "sum", d.sum)
 	e.counts(6, "bucketCounts", d.counts)
 	e.doubles(7, "explicitBounds", t.scraped.bounds)
+	t.exemplars(d.exemplars)
 	e.close()
 	e.endList()
 	e.close()
 	e.close()
 	t.count.Points++
+}
+
+func (t *tap) exemplars(list []exemplar) {
+	e := t.enc
+	e.list("exemplars")
+	for i := range list {
+		x := &list[i]
+		if x.lo == 0 {
+			continue
+		}
+		e.open(8, "")
+		e.fixed(2, "timeUnixNano", t.at(x.at, none))
+		e.double(3, "asDouble", x.value)
+		e.id(4, "spanId", 0, x.id)
+		e.id(5, "traceId", x.hi, x.lo)
+		e.close()
+	}
+	e.endList()
 }

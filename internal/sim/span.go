@@ -86,7 +86,7 @@ func (t *tap) served(f *frame, r result) {
 	if q.message > 0 && f.parent == 0 {
 		sp.link = q.link
 	}
-	t.scraped.served(f.station, sp.end-sp.start, len(s.stations))
+	t.scraped.served(&sp, t.sampled(q), len(s.stations))
 	t.tell(q, sp)
 }
 
@@ -103,9 +103,15 @@ func (t *tap) called(d *edge, c *call, r result) {
 	})
 }
 
+// sampled reports whether the trace of a request is in the sample, whatever
+// becomes of it.
+func (t *tap) sampled(q *request) bool {
+	return t.spec.Sampling == 1 || unit(drawBits(q.key, forSampling, 0, 0)) < t.spec.Sampling
+}
+
 // tell keeps a span, or holds it until it is known whether its trace is kept.
 func (t *tap) tell(q *request, sp span) {
-	sampled := unit(drawBits(q.key, forSampling, 0, 0)) < t.spec.Sampling
+	sampled := t.sampled(q)
 	if sampled || !t.spec.KeepErrors && t.spec.KeepSlow == 0 {
 		if sampled {
 			t.keep(sp)

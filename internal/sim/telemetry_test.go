@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -342,29 +341,53 @@ func TestTheSameSeedTellsTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestAServerIsSentTelemetryAndItsErrorEndsTheRun(t *testing.T) {
-	paths := make(map[string]int)
-	status := http.StatusOK
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		paths[r.URL.Path]++
-		w.WriteHeader(status)
-	}))
-	defer server.Close()
-	run := func() error {
-		m := shop()
-		m.Horizon = 3 * time.Second
-		s, err := sim.New(m, 1, sim.Settings{Sink: sim.NewServerSink(t.Context(), server.Client(), server.URL)})
-		if err != nil {
-			return err
+// A measurement that stands out leads to the trace that it is of.
+func TestDurationsHaveExemplarsOfTracesThatWereKept(t *testing.T) {
+	m := shop()
+	m.Horizon = 25 * time.Second
+	m.Telemetry.Sampling = 0.3
+	sink, _ := told(t, m, sim.Protobuf)
+	durations := make(map[string]float64) // of server spans
+	kept := 0
+	for _, r := range sink.Requests {
+		if r.Signal != sim.Traces {
+			continue
 		}
-		_, err = s.Run(t.Context())
-		return err
+		traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rs := range traces.ResourceSpans().All() {
+			for _, s := range rs.ScopeSpans().At(0).Spans().All() {
+				durations[s.TraceID().String()+s.SpanID().String()] = float64(s.EndTimestamp()-s.StartTimestamp()) / 1e9
+			}
+		}
 	}
-	if err := run(); err != nil || paths["/v1/traces"] == 0 || paths["/v1/metrics"] == 0 {
-		t.Errorf("sent to %v with error %v; want traces and metrics", paths, err)
+	for _, r := range sink.Requests {
+		if r.Signal != sim.Metrics {
+			continue
+		}
+		metrics, err := (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rm := range metrics.ResourceMetrics().All() {
+			for _, metric := range rm.ScopeMetrics().At(0).Metrics().All() {
+				if metric.Type() != pmetric.MetricTypeHistogram {
+					continue
+				}
+				p := metric.Histogram().DataPoints().At(0)
+				for _, x := range p.Exemplars().All() {
+					kept++
+					took, ok := durations[x.TraceID().String()+x.SpanID().String()]
+					if !ok || math.Abs(took-x.DoubleValue()) > 1e-9 || x.Timestamp() > p.Timestamp() || x.Timestamp() < p.StartTimestamp() {
+						t.Fatalf("an exemplar of %v s at %v names trace %s, whose span took %v s (known: %v)", x.DoubleValue(), x.Timestamp(), x.TraceID(), took, ok)
+					}
+				}
+			}
+		}
 	}
-	status = http.StatusServiceUnavailable
-	if err := run(); err == nil || !strings.Contains(err.Error(), "503") {
-		t.Errorf("a server that answers 503 gives error %v, want one that says so", err)
+	if kept < 6 {
+		t.Errorf("there are %d exemplars", kept)
 	}
 }
