@@ -247,5 +247,39 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": why}) // a client that left has nobody to tell
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": struct {
+		Status int `json:"status"`
+		*wire.Error
+		Hint string `json:"hint"`
+	}{status, why, hint(why.Code)}}) // a client that left has nobody to tell
+}
+
+// hint says what to do about a refusal.
+func hint(code string) string {
+	switch code {
+	case wire.CodeMalformed:
+		return "send what /api/v1/openapi.json says"
+	case wire.CodeOversized:
+		return "send less"
+	case wire.CodeContract:
+		return "read the current version of the contract, or put one in use"
+	case wire.CodeAudience:
+		return "sign for the cluster that the header Eddy-Cluster of the contract names"
+	case wire.CodeBadSignature, wire.CodeKeyExpired, wire.CodeNotAllowed:
+		return "sign with a key of the contract that is valid and may announce this"
+	case wire.CodeStale:
+		return "sign it anew, and look at the clock"
+	case wire.CodeTransition:
+		return "take one of the contract's transitions"
+	case wire.CodeEpochMismatch:
+		return "read the subject, and decide anew"
+	case wire.CodeHeld:
+		return "find out why the subject goes back and forth"
+	case wire.CodeGuardFalse:
+		return "make true what the guard asks for"
+	case wire.CodeFenceStale:
+		return "acquire the lease first"
+	default: // it passes with time
+		return "try again in a moment"
+	}
 }

@@ -207,6 +207,15 @@ func (s *Server) postChanges(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// askMediator hands over what is about phases.
+func (s *Server) askMediator(w http.ResponseWriter, r *http.Request) error {
+	if s.config.Phases == nil {
+		return errAbsent("phases: this server has no mediator", "start eddy serve with --contracts or --etcd")
+	}
+	s.config.Phases.ServeHTTP(w, r)
+	return nil
+}
+
 func (s *Server) listTotals(w http.ResponseWriter, r *http.Request) error {
 	q := s.query(r)
 	limit := q.number("limit", 5000, 1, mostTotals)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 
 	"example.test/eddy/internal/access"
 	"example.test/eddy/internal/web"
+	"example.test/eddy/phase/wire"
 )
 
 // ask sends one request to a handler, as a client on this machine would.
@@ -118,6 +120,7 @@ func (d apiDocument) find(pointer string) map[string]any {
 type example struct {
 	target, body, kind string
 	contentType        string // application/json if empty
+	bare               bool   // of a server that knows nothing
 	config             func(*web.Config)
 }
 
@@ -205,6 +208,7 @@ func tokens(t testing.TB) *access.List {
 func TestTheServerDoesWhatItsDocumentSays(t *testing.T) {
 	document := readDocument(t, serve(t, shopConfig(t)))
 	all := examples(t)
+	maps.Copy(all, phaseExamples(t))
 	for path, methods := range document.Paths {
 		for method, op := range methods {
 			for status := range op.Responses {
@@ -227,7 +231,10 @@ func TestTheServerDoesWhatItsDocumentSays(t *testing.T) {
 // send asks a server of its own, since examples close and open it.
 func (e example) send(t *testing.T, method string) *httptest.ResponseRecorder {
 	t.Helper()
-	c := shopConfig(t)
+	c := web.Config{Records: newEmpty()}
+	if !e.bare {
+		c = shopConfig(t)
+	}
 	if e.config != nil {
 		e.config(&c)
 	}
@@ -246,6 +253,9 @@ func (e example) send(t *testing.T, method string) *httptest.ResponseRecorder {
 		// A stream ends with the server, or the client: here the recorder would
 		// wait for ever.
 		return firstOf(t, s)
+	}
+	if strings.HasPrefix(e.target, wire.PathWatch) {
+		return briefly(t, s, e.target)
 	}
 	return ask(t, s.Handler(), strings.ToUpper(method), e.target, strings.NewReader(e.body), headers...)
 }

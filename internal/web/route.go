@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"example.test/eddy/internal/access"
+	"example.test/eddy/phase/wire"
 )
 
 // questionTime bounds how long one request may keep the store busy.
@@ -56,6 +57,17 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/coverage", viewer, data, s.getCoverage},
 		{"GET", "/api/v1/graph", viewer, data, s.getGraph},
 		{"GET", "/api/v1/phase/report", viewer, data, s.getPhaseReport},
+		// The mediator asks for tokens itself: programs may do what people need a role for.
+		{"GET", wire.PathSubjects, "", stream, s.askMediator},
+		{"GET", wire.PathWatch, "", stream, s.askMediator},
+		{"GET", wire.PathAudit, "", stream, s.askMediator},
+		{"GET", wire.PathContracts + "/{name}", "", stream, s.askMediator},
+		{"POST", wire.PathContracts, "", stream, s.askMediator},
+		{"POST", wire.PathAnnounce, "", stream, s.askMediator},
+		{"POST", wire.PathEnforced, "", stream, s.askMediator},
+		{"POST", wire.PathSettled, "", stream, s.askMediator},
+		{"POST", wire.PathConfirm, "", stream, s.askMediator},
+		{"POST", wire.PathLease + "{what}", "", stream, s.askMediator},
 		{"GET", "/api/v1/events", viewer, stream, s.streamEvents},
 		{"GET", "/api/v1/openapi.json", "", data, s.getDocument},
 
@@ -89,9 +101,6 @@ func (s *Server) mux() (http.Handler, error) {
 			h = compress(bounded(h))
 		}
 		mux.Handle(rt.method+" "+rt.path, h)
-	}
-	if s.config.Phases != nil {
-		mux.Handle("/api/v1/phase/", s.config.Phases)
 	}
 	mux.Handle("/", s.answer(data, "/", func(w http.ResponseWriter, r *http.Request) error {
 		return s.lost(mux, w, r)

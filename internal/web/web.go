@@ -42,8 +42,8 @@ type Config struct {
 	// incident as it is then. Errors wrap incident.ErrUnknown, incident.ErrOther
 	// or store.ErrNotFound. Nil answers 503.
 	Experiments func(context.Context, incident.ID, incident.Experiment) (incident.Incident, error)
-	// Phases answers everything below /api/v1/phase/, which docs/phases.md
-	// describes, and checks tokens itself. Nil means that there are none.
+	// Phases answers the paths of package wire, and checks tokens itself. Nil answers
+	// 503.
 	Phases http.Handler
 	// PhaseReports says how phases are kept to. Nil answers 503.
 	PhaseReports PhaseReports
