@@ -109,3 +109,18 @@ func TestASpanCostsFewAllocations(t *testing.T) {
 		t.Errorf("%.2f allocations a span, want at most %d", got, most)
 	}
 }
+
+// What is in force at one instance, of a service that had ten thousand.
+func BenchmarkInForceAmongInstances(b *testing.B) {
+	timeline := condition.NewTimeline(condition.TimelineConfig{})
+	for i := range 10_000 {
+		c := change(time.Hour, "cart", "endpoint cart", "ready")
+		c.ID, c.Instance = fmt.Sprint(i), fmt.Sprint("cart-", i)
+		timeline.Apply(c)
+	}
+	for b.Loop() {
+		if len(timeline.InForce("cart", "cart-7", eddytest.Start())) != 1 {
+			b.Fatal("not in force")
+		}
+	}
+}

@@ -31,6 +31,7 @@ type TimelineConfig struct {
 type Timeline struct {
 	config   TimelineConfig
 	entities map[string][]*history // by dimension, then instance
+	places   map[place][]*history  // the same, by dimension
 	ids      map[string]struct{}
 	parts    map[string][]string // what Attach said, by whole
 	keys     int
@@ -46,6 +47,11 @@ type TimelineStats struct {
 	Refused    uint64 `json:"refused"`    // left out because MaxKeys was hit
 	Keys       int    `json:"keys"`       // now
 }
+
+// A place is an instance of an entity, or with "" for one the whole entity. Instances
+// come and go, and a request is at few of them, so what is in force at one is found
+// without looking at the others.
+type place struct{ entity, instance string }
 
 // A history is all that is known of one state, by time and then by id.
 type history struct {
@@ -81,6 +87,7 @@ func NewTimeline(c TimelineConfig) *Timeline {
 	return &Timeline{
 		config:   c,
 		entities: make(map[string][]*history),
+		places:   make(map[place][]*history),
 		ids:      make(map[string]struct{}),
 		parts:    make(map[string][]string),
 	}
@@ -135,8 +142,32 @@ func (t *Timeline) history(c *telemetry.Change) *history {
 		i, _ = slices.BinarySearchFunc(t.entities[c.Entity], h, compareHistories)
 	}
 	t.entities[c.Entity] = slices.Insert(t.entities[c.Entity], i, h)
+	at := h.place()
+	i, _ = slices.BinarySearchFunc(t.places[at], h, compareHistories)
+	t.places[at] = slices.Insert(t.places[at], i, h)
 	t.keys++
 	return h
+}
+
+func (h *history) place() place { return place{h.entity, h.instance} }
+
+// drop forgets a history.
+func (t *Timeline) drop(h *history) {
+	is := func(x *history) bool { return x == h }
+	t.entities[h.entity] = slices.DeleteFunc(t.entities[h.entity], is)
+	if len(t.entities[h.entity]) == 0 {
+		delete(t.entities, h.entity)
+	}
+	at := h.place()
+	t.places[at] = slices.DeleteFunc(t.places[at], is)
+	if len(t.places[at]) == 0 {
+		delete(t.places, at)
+	}
+	for _, c := range h.changes {
+		delete(t.ids, c.ID)
+	}
+	t.stats.Dropped += uint64(len(h.changes))
+	t.keys--
 }
 
 func compareHistories(a, b *history) int {
@@ -158,16 +189,7 @@ func (t *Timeline) dropEnded() {
 		return cmp.Or(compareChanges(a.last(), b.last()), strings.Compare(a.entity, b.entity), compareHistories(a, b))
 	})
 	for _, h := range ended[:min(len(ended), max(1, t.config.MaxKeys/10))] {
-		list := slices.DeleteFunc(t.entities[h.entity], func(x *history) bool { return x == h })
-		t.entities[h.entity] = list
-		if len(list) == 0 {
-			delete(t.entities, h.entity)
-		}
-		for _, c := range h.changes {
-			delete(t.ids, c.ID)
-		}
-		t.stats.Dropped += uint64(len(h.changes))
-		t.keys--
+		t.drop(h)
 	}
 }
 
@@ -208,16 +230,22 @@ func (t *Timeline) Attach(whole, part string) {
 // an instance, a state of that instance goes before the same of the whole
 // entity; without one, only states of the whole entity are in force.
 func (t *Timeline) InForce(entity, instance string, at time.Time) []State {
+	whole, own := t.places[place{entity, ""}], []*history(nil)
+	if instance != "" {
+		own = t.places[place{entity, instance}]
+	}
 	var out []State
-	for _, h := range t.entities[entity] {
-		if h.instance != "" && h.instance != instance {
-			continue
+	for len(whole) > 0 || len(own) > 0 {
+		var h *history
+		if len(own) == 0 || len(whole) > 0 && whole[0].dimension <= own[0].dimension {
+			h, whole = whole[0], whole[1:] // of the same dimension, that of the whole entity first
+		} else {
+			h, own = own[0], own[1:]
 		}
 		s, ok := h.at(at)
 		if !ok {
 			continue
 		}
-		// Histories are in order of dimension, that of the whole entity first.
 		if n := len(out); n > 0 && out[n-1].Dimension == s.Dimension {
 			out[n-1] = s
 			continue
