@@ -519,9 +519,9 @@ func (p *Producer) askSettled(ctx context.Context, q wire.SettledRequest, news c
 func (p *Producer) report(ctx context.Context, cause protocol.Cause) error {
 	p.mu.Lock()
 	q := wire.Enforced{Contract: p.subject.Contract, Key: p.subject.Key, Epoch: uint64(p.machine.Enforced), Cause: string(cause)}
-	v := p.view()
+	v, c := p.view(), p.contract()
 	p.mu.Unlock()
-	p.client.signals.enforced(ctx, v, cause)
+	p.client.signals.enforced(ctx, c, v, cause)
 	for {
 		err := p.client.post(ctx, wire.PathEnforced, q, &struct{}{})
 		if err == nil {

@@ -26,12 +26,11 @@ type signals struct {
 	rejected     metric.Int64Counter
 	propagation  metric.Float64Histogram
 	logger       log.Logger
-	identity     string
 }
 
 func newSignals(c Config) (*signals, error) {
 	meter := c.MeterProvider.Meter(scope)
-	s := &signals{logger: c.LoggerProvider.Logger(scope), identity: c.Identity}
+	s := &signals{logger: c.LoggerProvider.Logger(scope)}
 	var err error
 	counter := func(name, unit, description string) metric.Int64Counter {
 		k, fault := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
@@ -115,35 +114,37 @@ func (s *signals) believes(ctx context.Context, c *contract.Contract, role, acti
 }
 
 // enforced tells that a phase is in force.
-func (s *signals) enforced(ctx context.Context, v View, cause protocol.Cause) {
-	s.emit(ctx, attr.EventPhaseEnforced, v, attribute.String(attr.PhaseCause, string(cause)))
+func (s *signals) enforced(ctx context.Context, c *contract.Contract, v View, cause protocol.Cause) {
+	s.emit(ctx, attr.EventPhaseEnforced, c, v, attribute.String(attr.PhaseCause, string(cause)))
 }
 
 // observed tells that a consumer has begun to believe in a phase, and how long
-// that took.
-func (s *signals) observed(ctx context.Context, contractID, role string, v View, took time.Duration) {
-	s.propagation.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String(attr.PhaseContract, contractID), attribute.String(attr.PhaseRole, role)))
-	s.emit(ctx, attr.EventPhaseObserved, v, attribute.String(attr.PhaseRole, role))
+// that took. Consumers are named as they are to the mediator, whose events tell of
+// their acknowledgements.
+func (s *signals) observed(ctx context.Context, c *contract.Contract, role, consumer string, v View, took time.Duration) {
+	s.propagation.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String(attr.PhaseContract, c.ID()), attribute.String(attr.PhaseRole, role)))
+	s.emit(ctx, attr.EventPhaseObserved, c, v, attribute.String(attr.PhaseRole, role), attribute.String(attr.ConsumerID, consumer))
 }
 
 // ended tells that a belief has ended.
-func (s *signals) ended(ctx context.Context, role string, v View) {
+func (s *signals) ended(ctx context.Context, c *contract.Contract, role, consumer string, v View) {
 	s.expired.Add(ctx, 1, metric.WithAttributes(attribute.String(attr.PhaseRole, role)))
-	s.emit(ctx, attr.EventPhaseExpired, v, attribute.String(attr.PhaseRole, role))
+	s.emit(ctx, attr.EventPhaseExpired, c, v, attribute.String(attr.PhaseRole, role), attribute.String(attr.ConsumerID, consumer))
 }
 
 // stale counts a write that a resource refused.
 func (s *signals) stale(ctx context.Context) { s.rejected.Add(ctx, 1) }
 
-// emit writes an event about a subject.
-func (s *signals) emit(ctx context.Context, name string, v View, more ...attribute.KeyValue) {
+// emit writes an event about a subject. Its contract is named with its version, as on
+// spans and by the mediator.
+func (s *signals) emit(ctx context.Context, name string, c *contract.Contract, v View, more ...attribute.KeyValue) {
 	var r log.Record
 	r.SetEventName(name)
 	r.SetTimestamp(time.Now())
 	r.SetSeverity(log.SeverityInfo)
 	r.AddAttributes(
-		attribute.String(attr.PhaseContract, v.Contract), attribute.String(attr.PhaseSubject, v.Key), attribute.String(attr.PhaseName, string(v.Last)),
-		attribute.Int64(attr.PhaseEpoch, int64(v.Epoch)), attribute.String(attr.ConsumerID, s.identity))
+		attribute.String(attr.PhaseContract, c.ID()), attribute.String(attr.PhaseSubject, v.Key), attribute.String(attr.PhaseName, string(v.Last)),
+		attribute.Int64(attr.PhaseEpoch, int64(v.Epoch)))
 	r.AddAttributes(more...)
 	s.logger.Emit(ctx, r)
 }

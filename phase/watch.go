@@ -296,10 +296,10 @@ func (w *Watch) step(key string, f *followed, in protocol.BeliefInput) (ack bool
 	}
 	after := w.view(key, f, in.Now)
 	if out.Expired && !out.Changed {
-		w.client.signals.ended(w.ctx, w.role.Name, after)
+		w.client.signals.ended(w.ctx, w.contract, w.role.Name, w.consumer, after)
 	}
 	if out.Changed {
-		w.client.signals.observed(w.ctx, w.contract.ID(), w.role.Name, after, max(time.Since(f.record.CommittedAt), 0))
+		w.client.signals.observed(w.ctx, w.contract, w.role.Name, w.consumer, after, max(time.Since(f.record.CommittedAt), 0))
 		ack = true // that it is believed
 	}
 	if out.Changed || out.Expired {

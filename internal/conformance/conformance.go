@@ -13,10 +13,11 @@
 // from what was announced.
 //
 // Counters are exact whatever the sampling of spans. They come as cumulative sums:
-// what counts is the growth from point to point, and a value that fell is a
-// process that was started anew. Of an emitter that the monitor meets in its first
-// two minutes the first point is only a beginning, since most of what it counts
-// was before; one that appears later is new, and all of it counts.
+// what counts is the growth from point to point, and a value that fell, or a later
+// start of the count, is a process that was started anew. Of an emitter that the
+// monitor meets in its first two minutes the first point is only a beginning, since
+// most of what it counts was before, unless it says that it began to count after the
+// monitor did; one that appears later is new, and all of it counts.
 //
 // A Monitor never asks what time it is, and is safe for concurrent use. It keeps
 // one hour of counts in buckets of ten seconds, one day of jobs, and 31 days of

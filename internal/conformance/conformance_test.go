@@ -427,3 +427,22 @@ func TestAnEmitterThatWasThereBeforeIsCountedFromItsFirstPoint(t *testing.T) {
 		t.Errorf("%v interactions, want the one since the first point of the old one, and all 1002 of the new one", got)
 	}
 }
+
+func TestTheStartOfACountTellsANewProcessFromOneThatWasThereBefore(t *testing.T) {
+	m := conformance.New(conformance.Config{})
+	m.Use(drain(t))
+	m.Add(began, telemetry.Batch{})
+	i := interaction{role: "router", action: "new_request", actual: "ACTIVE", believed: "ACTIVE", verdict: contract.VerdictOK}
+	for n, p := range []telemetry.Point{
+		{Start: began.Add(-time.Hour), Value: 1000, Resource: &telemetry.Resource{Instance: "old"}},
+		{Start: began.Add(-time.Hour), Value: 1001, Resource: &telemetry.Resource{Instance: "old"}},
+		{Start: began.Add(time.Second), Value: 20, Resource: &telemetry.Resource{Instance: "new"}},
+		{Start: began.Add(10 * time.Second), Value: 300, Resource: &telemetry.Resource{Instance: "new"}}, // started anew, and past where it was
+	} {
+		p.Time, p.Name, p.Cumulative, p.Attributes = began.Add(time.Duration(n+1)*20*time.Second), attr.MetricPhaseInteractions, true, i.attributes()
+		m.Add(p.Time, telemetry.Batch{Points: []*telemetry.Point{&p}})
+	}
+	if got := m.Report(time.Hour, began.Add(10*time.Minute)).Indicators[0].M1.Of; got != 1+20+300 {
+		t.Errorf("%v interactions, want 1 of the old process and 20 and 300 of the new one", got)
+	}
+}

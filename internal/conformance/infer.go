@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 //	endpoint, pod  an orchestrator's conditions of an instance: not ready is INIT,
 //	               ready ACTIVE, terminating DRAIN, not serving or gone SHUTDOWN
 //	lease          who leads: each holder's time is a tenure
+//	replicas       an autoscaler's directions: SCALE_UP and SCALE_DOWN
 //	phase          what anybody reports as a phase, without a mediator
 //
 // An instance of which nothing was reported, of a service of which something was,
@@ -51,6 +53,7 @@ func (p place) key() string {
 const (
 	dimensionPhase    = "phase"
 	dimensionEndpoint = "endpoint"
+	dimensionReplicas = "replicas"
 )
 
 // The phases of an endpoint. They have the names of the example contract
@@ -96,6 +99,10 @@ func newInferred() inferred {
 // change takes what is reported of a phase. What the mediator tells of its own
 // commits was announced, and is not inferred again.
 func (f *inferred) change(c *telemetry.Change) {
+	if c.Kind == telemetry.ChangeScale && c.Dimension == dimensionReplicas {
+		f.scaled(c)
+		return
+	}
 	if c.Kind != telemetry.ChangePhase || c.Source == MediatorSource {
 		return
 	}
@@ -110,6 +117,26 @@ func (f *inferred) change(c *telemetry.Change) {
 	default:
 		return
 	}
+	f.put(p, c, value, before)
+}
+
+// scaled takes in which direction a service is scaled.
+func (f *inferred) scaled(c *telemetry.Change) {
+	to, err1 := strconv.Atoi(c.Value)
+	from, err2 := strconv.Atoi(c.Previous)
+	if err1 != nil || err2 != nil || to == from {
+		return // it does not say in which
+	}
+	direction := "SCALE_UP"
+	if to < from {
+		direction = "SCALE_DOWN"
+	}
+	f.put(place{dimensionReplicas, c.Entity, ""}, c, direction, "")
+}
+
+// put notes a state of a subject, and the one before where that is told and nothing
+// is known yet.
+func (f *inferred) put(p place, c *telemetry.Change, value, before string) {
 	o := f.subjects[p]
 	if o == nil {
 		if len(f.subjects) >= maxSubjects {

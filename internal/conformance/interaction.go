@@ -49,8 +49,8 @@ func (m *Monitor) count(p *telemetry.Point) {
 
 // emitted is the last point of a cumulative series.
 type emitted struct {
-	value float64
-	at    time.Time
+	value     float64
+	at, start time.Time
 }
 
 // growth is by how much a cumulative series has grown since its last point.
@@ -68,11 +68,11 @@ func (m *Monitor) growth(p *telemetry.Point, s series) float64 {
 		m.dropped++
 		return 0
 	}
-	m.emitters[emitter] = emitted{p.Value, p.Time}
+	m.emitters[emitter] = emitted{p.Value, p.Time, p.Start}
 	switch {
-	case !known && p.Time.Sub(m.began) < newcomer:
+	case !known && p.Time.Sub(m.began) < newcomer && !p.Start.After(m.began):
 		return 0 // most of it was before
-	case p.Value < last.value:
+	case p.Value < last.value, !last.start.IsZero() && p.Start.After(last.start):
 		return p.Value // it was started anew
 	}
 	return p.Value - last.value

@@ -415,6 +415,22 @@ func TestM1OfARolloutIsTheTruth(t *testing.T) {
 	}
 }
 
+// scale lets an autoscaler change its mind a number of times, in one or more steps.
+func (w *world) scale(turns int) time.Duration {
+	at, n := time.Duration(0), 10
+	for turn := range turns {
+		for range 1 + w.rng.IntN(3) {
+			at += w.between(5_000, 100_000)
+			before := n
+			n += 1 - 2*(turn%2)
+			w.m.Add(began.Add(at), telemetry.Batch{Changes: []*telemetry.Change{{
+				Time: began.Add(at), Kind: telemetry.ChangeScale, Entity: "cart", Dimension: "replicas", Value: strconv.Itoa(n), Previous: strconv.Itoa(before),
+			}}})
+		}
+	}
+	return at + time.Second
+}
+
 // An endpoint is an instance that announces nothing: an orchestrator reports when
 // it is ready, when it terminates and when it is gone.
 type endpoint struct {
@@ -534,6 +550,12 @@ func TestOfServicesThatAnnounceNothingHealthIsNotFoundAndFailuresAre(t *testing.
 					w.change(at, telemetry.DimensionEndpoint+"cart", "cart", "cart-0", []string{telemetry.EndpointNotReady, telemetry.EndpointReady}[k%2], "")
 				}
 				return at + time.Minute, "F4 inferred cart/cart-0"
+			},
+			"an autoscaler that cannot decide": func(w *world) (time.Duration, string) {
+				return w.scale(8 + w.rng.IntN(6)), "F4 inferred cart"
+			},
+			"an autoscaler that follows a peak": func(w *world) (time.Duration, string) {
+				return w.scale(2), ""
 			},
 			"a probe that failed once": func(w *world) (time.Duration, string) {
 				for k, value := range []string{telemetry.EndpointNotReady, telemetry.EndpointReady, telemetry.EndpointNotReady, telemetry.EndpointReady} {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"math"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -53,7 +54,7 @@ func (w *walk) metric(out []*telemetry.Point, m pmetric.Metric, resource *teleme
 		w.bytes += pointBytes
 		out = append(out, &telemetry.Point{
 			Time: fromNano(at), Name: name, Unit: unit, Value: value, Count: count, Cumulative: cumulative,
-			Attributes: attributes, Resource: resource,
+			Start: w.countStart(p, cumulative), Attributes: attributes, Resource: resource,
 		})
 		return false
 	}
@@ -96,9 +97,19 @@ func (w *walk) metric(out []*telemetry.Point, m pmetric.Metric, resource *teleme
 // A dataPoint is what the types of point have in common.
 type dataPoint interface {
 	Timestamp() pcommon.Timestamp
+	StartTimestamp() pcommon.Timestamp
 	SetTimestamp(pcommon.Timestamp)
 	Flags() pmetric.DataPointFlags
 	Attributes() pcommon.Map
+}
+
+// countStart is since when a cumulative point counts; zero if that is not told, or is
+// no time that can be.
+func (w *walk) countStart(p dataPoint, cumulative bool) time.Time {
+	if start := uint64(p.StartTimestamp()); cumulative && start > 0 && w.believed(start) {
+		return fromNano(start)
+	}
+	return time.Time{}
 }
 
 // pointTime returns the time of a point, which is when it arrived if it has

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"example.test/eddy/attr"
 )
 
 // Redacted stands where something was removed. What is removed by default:
@@ -14,7 +16,8 @@ import (
 //     authorization, cookie, password, passwd, passphrase, secret, token,
 //     api key, apikey, access key, private key, credential, credentials, jwt.
 //     Keys that end in a word which only describes the secret (name, type,
-//     kind, count, size, length, ttl, version, epoch) are left alone;
+//     kind, count, size, length, ttl, version, epoch) are left alone, and so is
+//     eddy.fence.token, which numbers the holders of a lease;
 //   - in every value, name, message and body: email addresses, bearer tokens
 //     and JSON web tokens, user and password in URLs, and payment card numbers
 //     (by issuer prefix, length and check digit).
@@ -67,6 +70,7 @@ func newRedactor(cfg RedactConfig) *redactor {
 	}, cfg.Keys...) {
 		r.secret = append(r.secret, words(k))
 	}
+	r.keep[attr.FenceToken] = true
 	for _, k := range cfg.Keep {
 		r.keep[k] = true
 	}

@@ -190,6 +190,7 @@ func TestOnlySecretsAreRedacted(t *testing.T) {
 		{"x-api-key", "x", gone},
 		{"user.license_key", "x", gone},
 		{"csrf.token", "x", "x"},
+		{"eddy.fence.token", "302", "302"}, // a number, and no secret
 		{"gen_ai.token.type", "input", "input"},
 		{"gen_ai.usage.input_tokens", "17", "17"},
 		{"jwt.key.version", "3", "3"},

@@ -243,9 +243,10 @@ type Log struct {
 type Point struct {
 	Time       time.Time
 	Name, Unit string
-	Value      float64 // gauge or sum; for a histogram the sum of its values
-	Count      uint64  // of a histogram's or summary's values, else 0
-	Cumulative bool    // Value counts since the emitter's start, not since the last point
+	Value      float64   // gauge or sum; for a histogram the sum of its values
+	Count      uint64    // of a histogram's or summary's values, else 0
+	Cumulative bool      // Value counts since Start, not since the last point
+	Start      time.Time // of the count, by the emitter's clock; zero if it is not told or Value is not cumulative
 	Attributes Attributes
 	Resource   *Resource
 }
