@@ -19,6 +19,7 @@ type answer struct {
 	failed      int
 	first, top3 bool // exact, modulo exact aliases
 	typed       bool // of those found first, the type is right
+	tellable    bool // an oracle could tell the set
 	overlap     float64
 }
 
@@ -75,6 +76,7 @@ func planted(ctx context.Context, s *Settings, what string, n int, cells []trial
 		w := p.Build()
 		r, err := interaction.Mine(ctx, w.Table, cells[c].options)
 		a := grade(w, r)
+		a.tellable = w.tellable(cells[c].options.MaxOrder)
 		if err == nil && !a.typed {
 			s.wrong(fmt.Sprintf("%s, order %d, risk %v", what, len(w.Causes[0].Set), p.Risk), p.Seed, w.Causes[0].Set.String()+" first", r)
 		}
@@ -90,6 +92,7 @@ func planted(ctx context.Context, s *Settings, what string, n int, cells []trial
 // A tally sums up answers.
 type tally struct {
 	first, top3, typed Share
+	tellable           Share
 	failed             int
 	overlap            float64
 }
@@ -99,6 +102,7 @@ func sum(as []answer) tally {
 	for _, a := range as {
 		t.first.Count(a.first)
 		t.top3.Count(a.top3)
+		t.tellable.Count(a.tellable)
 		if a.first {
 			t.typed.Count(a.typed)
 		}
@@ -140,13 +144,15 @@ func powerTable(ctx context.Context, s *Settings) error {
 	s.heading("Planted sets, by order and risk inside",
 		fmt.Sprintf("%d requests of 52 attributes, sets of up to %d conditions, for those of %d up to that; n %d worlds a row, seeds %d on. "+
 			"A set counts as found if it is exactly the planted one, conditions that never part being one. "+
-			"Type is the share of those found first whose verdict is right.", s.Rows, order, order+1, s.Worlds, s.Seed(0)))
+			"Type is the share of those found first whose verdict is right. "+
+			"Could be told is the share of worlds in which the planted set is the most probable one to an oracle that knows the risk of every request with and without a cause: "+
+			"no method can be right more often but by luck.", s.Rows, order, order+1, s.Worlds, s.Seed(0)))
 	t := &table{}
-	t.add("order", "base", "risk inside", "failures", "first", "first three", "type", "F1 of conditions")
+	t.add("order", "base", "risk inside", "failures", "first", "first three", "could be told", "type", "F1 of conditions")
 	for i, x := range out {
 		p := cells[i].plan
 		t.add(fmt.Sprint(p.Orders[0]), percent(p.Base), percent(p.Risk), fmt.Sprint(x.failed), x.first.brief(), x.top3.brief(),
-			x.typed.String(), fmt.Sprintf("%.2f", x.overlap))
+			x.tellable.brief(), x.typed.String(), fmt.Sprintf("%.2f", x.overlap))
 	}
 	t.print(s.Out)
 	return nil

@@ -76,8 +76,10 @@ type World struct {
 	Causes []Cause
 	// Chance is the true risk of each row's request.
 	Chance []float32
-	fleet  *fleet
-	ids    []condition.ID // room for those of the next rows
+	// background is what that would be without any cause.
+	background []float32
+	fleet      *fleet
+	ids        []condition.ID // room for those of the next rows
 }
 
 // lasts is how long the traffic of a world goes on.
@@ -113,11 +115,13 @@ func (p Plan) Build() *World {
 		} else {
 			f.next(at)
 		}
-		risk := d.risk(at, p.Base)
+		background := min(1, p.Base*d.base(at))
+		risk := d.risk(at, background)
 		failed := f.rng.Float64() < risk
 		again = failed && !again && f.rng.Float64() < p.Retries
 		if failed || keep == 1 || kept.IntN(keep) == 0 {
 			w.add(at, failed, keep, risk)
+			w.background = append(w.background, float32(background))
 		}
 	}
 	return w
@@ -158,9 +162,10 @@ func (w *World) add(at float64, failed bool, keep int, risk float64) {
 	w.Chance = append(w.Chance, float32(risk))
 }
 
-// risk is that of the request that was drawn last.
-func (d *Draft) risk(at, base float64) float64 {
-	risk := min(1, base*d.base(at))
+// risk is that of the request that was drawn last, given what it would be without
+// any cause.
+func (d *Draft) risk(at, background float64) float64 {
+	risk := background
 	for i := range d.Causes {
 		if d.holds(&d.Causes[i]) {
 			risk = max(risk, d.Causes[i].Risk)

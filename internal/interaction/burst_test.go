@@ -107,3 +107,22 @@ func TestVersionsThatServedSideBySideForAWhileAreCompared(t *testing.T) {
 		}
 	}
 }
+
+func TestAnElementIsShownToBeNeededAlthoughFewLackItAtATime(t *testing.T) {
+	// The tenant has one request in ten seconds and entry, and less: there is seldom
+	// one with the phase and one without.
+	for seed := range uint64(10) {
+		w := newWorld(seed)
+		const rows = 60_000
+		for i := range rows {
+			tenant, warm := w.rng.IntN(50), w.chance(0.5)
+			w.add(10*time.Minute*time.Duration(i)/rows, w.chance(0.001) || tenant == 0 && warm && w.chance(0.04),
+				fmt.Sprintf("entry=%d", w.rng.IntN(24)), fmt.Sprintf("tenant=t%d", tenant), fmt.Sprintf("cart: phase=warm-%v", warm),
+				fmt.Sprintf("zone=%d", w.rng.IntN(3)), fmt.Sprintf("flag x=%v", w.chance(0.3)))
+		}
+		r := mine(t, w.done(), interaction.Options{})
+		if len(r.Findings) == 0 || !slices.Equal(names(r.Findings[0]), []string{"tenant=t0", "cart phase=warm-true"}) {
+			t.Errorf("seed %d: want tenant and phase, got %s", seed, describe(r))
+		}
+	}
+}

@@ -26,9 +26,26 @@ type classes struct {
 	// of is the class of a condition by its number, or -1.
 	of []int32
 	// sizes are how many distinct conditions there are by name that could have
-	// been found whichever rows had failed: the number of tests made.
-	sizes []int
-	least int64 // failures that a set must cover
+	// been found whichever rows had failed: the number of tests made. Those of
+	// larger sets are fewer, since these must cover more.
+	sizes, large []int
+	least        supports
+}
+
+// supports is how many failures a set must cover to be looked at: one of up to
+// smallSet conditions, and a larger one.
+type supports struct{ small, large int64 }
+
+// smallSet is how many conditions a set has at most of which there are so few that
+// those which cover little can be looked at as well.
+const smallSet = 2
+
+// of is what a set of k conditions must cover.
+func (s supports) of(k int) int64 {
+	if k <= smallSet {
+		return s.small
+	}
+	return s.large
 }
 
 // A margin is what the entries that have a condition count.
@@ -54,10 +71,10 @@ func (l *ledger) margins(room []margin) []margin {
 	return sums
 }
 
-// classify finds the classes of conditions that at least least failures have,
-// or of all that so many could have if failures are few. Conditions of all rows,
+// classify finds the classes of conditions that as many failures have as a set must
+// cover, or of all that so many could have if failures are few. Conditions of all rows,
 // of locations and of too few rows are left out.
-func classify(l *ledger, margins []margin, least int64) *classes {
+func classify(l *ledger, margins []margin, least supports) *classes {
 	n := len(l.catalog.conditions)
 	conditions := l.catalog.conditions
 	c := &classes{of: make([]int32, n), least: least}
@@ -65,7 +82,7 @@ func classify(l *ledger, margins []margin, least int64) *classes {
 	for id := range margins {
 		c.of[id] = -1
 		m := &margins[id]
-		if m.total >= least && m.entries < l.entries && !l.catalog.place[id] {
+		if m.total >= least.small && m.entries < l.entries && !l.catalog.place[id] {
 			able = append(able, condition.ID(id))
 		}
 	}
@@ -75,14 +92,17 @@ func classify(l *ledger, margins []margin, least int64) *classes {
 			prefer(conditions[x], conditions[y]), cmp.Compare(x, y))
 	})
 	names := make(map[int32]int)
-	count := func(name int32) int {
+	count := func(name int32, total int64) int {
 		k, known := names[name]
 		if !known {
 			k = len(c.sizes)
 			names[name] = k
-			c.sizes = append(c.sizes, 0)
+			c.sizes, c.large = append(c.sizes, 0), append(c.large, 0)
 		}
 		c.sizes[k]++
+		if total >= least.large {
+			c.large[k]++
+		}
 		return k
 	}
 	for i := 0; i < len(able); {
@@ -90,10 +110,10 @@ func classify(l *ledger, margins []margin, least int64) *classes {
 		for j < len(able) && margins[able[j]].key == m.key && margins[able[j]].entries == m.entries {
 			j++
 		}
-		name := count(l.catalog.name[able[i]])
+		name := count(l.catalog.name[able[i]], m.total)
 		// A permutation test must be able to find sets that the failures, as
 		// they are, do not have.
-		if m.failed >= least || l.failed < fewFailures {
+		if m.failed >= least.small || l.failed < fewFailures {
 			c.list = append(c.list, class{
 				first: able[i], others: slices.Clone(able[i+1 : j]), name: name,
 				total: m.total, failed: m.failed,
@@ -102,8 +122,8 @@ func classify(l *ledger, margins []margin, least int64) *classes {
 		i = j
 	}
 	for _, u := range l.catalog.unlisted {
-		if int64(u.Total) >= least {
-			count(number(l.catalog.names, u.Name))
+		if int64(u.Total) >= least.small {
+			count(number(l.catalog.names, u.Name), int64(u.Total))
 		}
 	}
 	// The order must not depend on keys, which depend on the order of rows.

@@ -1,6 +1,9 @@
 package interaction
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// fewTimes is below how many buckets of time nothing is said about how
@@ -8,6 +11,10 @@ const (
 	fewTimes = 8
 	// fewInSet is below how many failures those of one bucket count as one.
 	fewInSet = 30
+	// byChance is by how many standard deviations of its own a dispersion must
+	// exceed 1 to be more than chance, and perhaps by how many it may be more.
+	byChance = 2.5
+	perhaps  = 1
 	// strays is the part of the failures at either end of the time that is left
 	// out of it: a cause that came in the middle did not come in bursts.
 	strays = 0.2
@@ -17,41 +24,61 @@ const (
 // of time to the next as they would if each came by itself, at one risk: Pearson's
 // chi-squared over its degrees of freedom (McCullagh and Nelder 1989), over the
 // time in which most of them are; 1 at least. A burst may fall into two
-// buckets, so pairs of them are looked at as well.
+// buckets, so pairs of them are looked at as well. What is less than so many standard
+// deviations above 1 counts as 1.
 //
-// A handful of failures shows no variation. So long as there are no more, those
-// of one bucket count as one.
-func dispersion(times []sum) float64 {
+// A handful of failures shows little variation. So long as there are no more, those
+// of one bucket count as one, as far as chance would have spread them over more.
+func dispersion(times []sum, chance float64) float64 {
 	if len(times) < fewTimes {
 		return 1
 	}
-	times = core(times)
-	phi := max(1, pearson(times, 1), pearson(times, 2))
-	var f, hit float64
+	var f int64
 	for _, t := range times {
-		f += float64(t.failed)
-		if t.failed > 0 {
-			hit++
-		}
+		f += t.failed
 	}
-	if f > 0 && f < fewInSet {
-		phi = max(phi, f/hit)
+	middle := core(times)
+	phi := max(pearson(middle, 1, chance), pearson(middle, 2, chance))
+	if f < fewInSet {
+		phi = max(phi, clumping(times, chance))
 	}
 	return phi
 }
 
-// pearson is the dispersion of so many buckets taken together each; 0 if there
-// are too few.
-func pearson(times []sum, together int) float64 {
+// clumping is how many buckets of time chance would spread the failures over, for
+// each one that they are in; 1 if it could be chance.
+func clumping(times []sum, chance float64) float64 {
+	var f, n, hit, expected, variance float64
+	for _, t := range times {
+		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
+		if t.failed > 0 {
+			hit++
+		}
+	}
+	for _, t := range times {
+		// Of Poisson counts with a sum that is given (the occupancy problem).
+		mean := f * (float64(t.failed) + t.units) / max(n, 1)
+		expected -= math.Expm1(-mean)
+		variance += math.Exp(-mean) * (1 - (1+mean)*math.Exp(-mean))
+	}
+	if hit >= expected-chance*math.Sqrt(variance) {
+		return 1
+	}
+	return expected / hit
+}
+
+// pearson is the dispersion of so many buckets taken together each; 1 if it could
+// be chance, or if there are too few.
+func pearson(times []sum, together int, chance float64) float64 {
 	var f, n float64
 	for _, t := range times {
 		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
 	}
 	if f == 0 || f == n {
-		return 0
+		return 1
 	}
 	risk := f / n
-	var chi float64
+	var chi, variance float64
 	buckets := 0
 	for part := range slices.Chunk(times, together) {
 		var s sum
@@ -61,13 +88,14 @@ func pearson(times []sum, together int) float64 {
 		if of := float64(s.failed) + s.units; of > 0 {
 			d := float64(s.failed) - risk*of
 			chi += d * d / (risk * (1 - risk) * of)
+			variance += 2 + 1/(risk*of) // of a term, for a Poisson count
 			buckets++
 		}
 	}
-	if buckets < fewTimes {
-		return 0
+	if df := float64(buckets - 1); buckets >= fewTimes && chi > df+chance*math.Sqrt(variance) {
+		return chi / df
 	}
-	return chi / float64(buckets-1)
+	return 1
 }
 
 // core is the time that holds all failures but the first and the last strays.

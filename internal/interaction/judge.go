@@ -5,10 +5,10 @@ import "math"
 const (
 	// necessity is the p at which an element of a set counts as needed. All of
 	// a set's elements must reach it, so there is no multiplicity in it; that
-	// the element was chosen among many is what the price is for. At 0.001 a
-	// triple needs 20 failures to be named whole, and until then one or two of
-	// its conditions are; at 0.01 it needs 12, and no set grows too large.
-	necessity = 0.01
+	// the element was chosen among many is what the price is for. Of 40 failures
+	// in a set, none without a flag that nine in ten requests have shows that it is
+	// needed at 0.02, and does not at 0.01.
+	necessity = 0.02
 	// doubtful is the p of a set as a whole above which its elements must be
 	// shown ten times as clearly.
 	doubtful = 1e-3
@@ -61,7 +61,7 @@ func (m *miner) judge(set []int32) judgement {
 
 // prejudge tests a set that has been counted against the rest of the traffic.
 func (m *miner) prejudge(t *near, set []int32) judgement {
-	j := judgement{set: set, test: t.others(), phi: dispersion(t.times)}
+	j := judgement{set: set, test: t.others(), phi: dispersion(t.times, byChance)}
 	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
 	j.score = j.test.deviance() - m.price[len(set)]
 	return j

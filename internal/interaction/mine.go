@@ -62,15 +62,15 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 // prepare finds the classes and how many tests there are.
 func (m *miner) prepare() {
 	o := m.options
-	least := max(5, int64(math.Ceil(o.MinShare*float64(m.ledger.failed))))
-	if m.ledger.failed < 20 {
-		least = max(2, min(least, m.ledger.failed/2))
-	}
+	least := supports{m.support(o.MinShare / 3), m.support(o.MinShare)}
 	m.scratch.margins = m.ledger.margins(m.scratch.margins)
 	m.classes = classify(m.ledger, m.scratch.margins, least)
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger, m.exact, m.scratch.margins)
 	m.tests = combinations(m.classes.sizes, o.MaxOrder)
+	if o.MaxOrder > smallSet {
+		copy(m.tests[smallSet+1:], combinations(m.classes.large, o.MaxOrder)[smallSet+1:])
+	}
 	// The price of a set is what it takes to say which one of its order it is: the
 	// logarithm of how many there are, in deviance twice that.
 	m.price = make([]float64, o.MaxOrder+1)
@@ -80,6 +80,16 @@ func (m *miner) prepare() {
 	for k := range m.tests {
 		m.tests[k] = max(1, m.tests[k]) * float64(o.MaxOrder)
 	}
+}
+
+// support is how many failures are a share of all, but never so few that chance
+// brings them about.
+func (m *miner) support(share float64) int64 {
+	least := max(5, int64(math.Ceil(share*float64(m.ledger.failed))))
+	if m.ledger.failed < 20 {
+		least = max(2, min(least, m.ledger.failed/2))
+	}
+	return least
 }
 
 // rounds peels off one finding after the other: the best set that holds is
@@ -203,9 +213,16 @@ func (m *miner) downstream(set []int32) bool {
 // permutation test finds it striking.
 func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 	for _, c := range s.best.list {
+		if len(c.set) > mostPermuted {
+			continue
+		}
 		j := m.judge(c.set)
-		if len(c.set) > mostPermuted || j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 || j.phi >= bursty {
-			continue // the last: permutations would take bursts apart
+		if j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 {
+			continue
+		}
+		// Permutations would take bursts apart: what may be some has no such test.
+		if dispersion(m.exact.room[0].times, perhaps) >= clumped {
+			continue
 		}
 		j.p = m.striking(s, sample, c.score)
 		return j, j.p <= permuted*m.options.Alpha

@@ -6,6 +6,7 @@ import "slices"
 // what has all but one, at a fraction of the cost of counting all cells. It is room
 // that one set after the other is counted in.
 type near struct {
+	l     *ledger
 	order int
 	flat  []sum // by stratum: the whole set, then without each element
 	all   []sum // what is alive, by stratum
@@ -21,7 +22,7 @@ func (n *near) at(stratum int) []sum {
 
 // begin makes room for a set, of which elements more are counted than the whole.
 func (n *near) begin(x *exact, set []int32, elements int) {
-	n.order, n.all = elements, x.strata()
+	n.l, n.order, n.all = x.l, elements, x.strata()
 	n.flat = grow(n.flat, x.l.strata*(elements+1))
 	n.times = grow(n.times, x.l.ticks)
 	x.need(set)
@@ -126,14 +127,39 @@ func (n *near) others() (c split) {
 	return c
 }
 
+const (
+	// longestBlock is how many buckets of time at most are compared together where
+	// few observations lack an element.
+	longestBlock = 6
+	// fewInBlock is up to how many there are few.
+	fewInBlock = 5
+)
+
 // without compares the whole set with what lacks only element e, within strata.
+// Both may be so thin that a stratum has seldom some of each, and then says
+// nothing; neighbours in time are taken together until it has, for a minute at
+// most where a bucket has its usual length. Which ones does not depend on what
+// failed.
 func (n *near) without(e int) (c split) {
-	for s := range n.all {
-		at := n.at(s)
-		in, out := at[0], at[e+1]
+	for s := 0; s < len(n.all); {
+		var in, out sum
+		first := s
+		for ; s < len(n.all) && n.neighbours(first, s); s++ {
+			at := n.at(s)
+			in, out = in.plus(at[0]), out.plus(at[e+1])
+			if in.total() >= fewInBlock && out.total() >= fewInBlock {
+				s++
+				break
+			}
+		}
 		c.add(float64(in.failed), in.units, float64(out.failed), out.units)
 	}
 	return c
+}
+
+// neighbours reports whether two strata are of one place and near in time.
+func (n *near) neighbours(first, s int) bool {
+	return n.l.locations[first] == n.l.locations[s] && n.l.buckets[s]-n.l.buckets[first] < longestBlock
 }
 
 // excess is how many failures in the whole set would not have been expected at

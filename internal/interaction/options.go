@@ -24,7 +24,8 @@ type Options struct {
 	// permuted. The same table and seed give the same result.
 	Seed uint64
 	// MinShare is the share of the failures that a set must cover to be looked
-	// at, above 0 and at most 1; default 0.03.
+	// at, above 0 and at most 1; a third of it if the set has one or two
+	// conditions; default 0.03.
 	MinShare float64
 	// Sample is how many distinct rows with successes, and how many with
 	// failures, the search looks at; default 8192. Findings are always

@@ -20,6 +20,9 @@ const permuted = 0.2
 // take a tenth of a second; they have the bound.
 const mostPermuted = 2
 
+// clumped is the dispersion from which failures may have come in bursts.
+const clumped = 1.5
+
 // A pool is the sample of a search, by stratum, with what each entry counts.
 type pool struct {
 	entries []position // by stratum

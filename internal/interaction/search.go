@@ -76,7 +76,7 @@ type search struct {
 	okUnit   float64 // and a success
 	classes  *classes
 	order    int
-	least    int64     // failures on the board that a set must cover
+	least    supports  // failures on the board that a set must cover
 	price    []float64 // by order: of naming a set, in deviance
 	limit    []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample
@@ -120,7 +120,7 @@ func (s *search) run() {
 			continue
 		}
 		a, ea := s.fails.and(w.spare, s.fails.alive, s.fails.class[k], s.rate)
-		if a < s.least {
+		if a < s.least.small {
 			continue
 		}
 		b, eb := s.oks.and(w.spareOK, s.oks.alive, s.oks.class[k], s.rate)
@@ -186,7 +186,8 @@ func (s *search) prepare() {
 	s.cut = false
 	// What the classes ask for is in failures of the table, a count on the board
 	// stands for many of them.
-	s.least = max(1, int64(float64(s.classes.least)/s.failUnit))
+	s.least.small = max(1, int64(float64(s.classes.least.small)/s.failUnit))
+	s.least.large = max(1, int64(float64(s.classes.least.large)/s.failUnit))
 	s.best.reset(s.floor)
 	s.pure.reset(0)
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
@@ -223,7 +224,7 @@ func (s *search) pair() {
 	for i, a := range s.searched {
 		for _, b := range s.searched[:i] {
 			if s.classes.list[a].name == s.classes.list[b].name ||
-				!s.fails.atLeast(s.least, s.fails.class[a], s.fails.class[b]) ||
+				!s.fails.atLeast(s.least.small, s.fails.class[a], s.fails.class[b]) ||
 				s.fails.implies(a, b) && s.oks.implies(a, b) || s.fails.implies(b, a) && s.oks.implies(b, a) {
 				s.never[int(a)*n+int(b)], s.never[int(b)*n+int(a)] = true, true
 			}

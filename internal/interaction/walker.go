@@ -85,7 +85,7 @@ func (w *walker) follows(k int32) (follower, bool) {
 	}
 	x, y := w.levels[depth].fails, w.fails.class[k]
 	n := w.fails.common(x, y, 0, len(x))
-	if n < w.least {
+	if n < w.least.of(depth+1) {
 		return follower{}, false
 	}
 	f := follower{k, n, math.Inf(1)}
@@ -125,7 +125,7 @@ func (w *walker) bar() float64 {
 // which is some of what may follow the prefix.
 func (w *walker) enter(f follower, rest []follower) {
 	depth := len(w.prefix)
-	if w.cut || f.atMost <= w.bar() || !w.score(f) || depth+1 == w.order {
+	if w.cut || f.atMost <= w.bar() || !w.score(f) || depth+1 == w.order || f.failed < w.least.of(depth+2) {
 		return
 	}
 	l, next := &w.levels[depth], &w.levels[depth+1]
