@@ -15,6 +15,10 @@ type AdaptiveLimiter struct {
 	WindowMin         time.Duration // how long it looks before it decides: 1 s
 	WindowMax         time.Duration // 30 s
 	MinSamples        int           // and at how many attempts at least: 50
+	// Prioritized lets attempts wait when it is full, and refuses those of low
+	// priority when too many do.
+	Prioritized bool
+	Calibrate   time.Duration // how often it decides which: 1 s
 }
 
 func (a AdaptiveLimiter) withDefaults() AdaptiveLimiter {

@@ -227,7 +227,7 @@ func (d *edge) answer(j int32, r result) {
 func (d *edge) deliver(j int32) {
 	s := d.sim
 	f := s.frames.at(j)
-	i, r := f.call, f.result
+	i, r, st := f.call, f.result, f.station
 	s.drop(f.req)
 	s.frames.put(j)
 	if i == none {
@@ -235,6 +235,9 @@ func (d *edge) deliver(j int32) {
 	}
 	c := s.calls.at(i)
 	c.forget(j)
+	if d.watches && st != none {
+		d.observe(c, s.stations[st], r == resultOK)
+	}
 	s.engine.Cancel(c.timer)
 	d.ended(i, r)
 }
@@ -251,6 +254,11 @@ func (d *edge) expire(i int32) {
 		s.engine.Cancel(c.address)
 		c.waits = waitsForNothing
 	default:
+	}
+	if d.watches && c.child != none {
+		if st := s.frames.at(c.child).station; st != none {
+			d.observe(c, s.stations[st], false)
+		}
 	}
 	d.orphan(c, d.spec.Cancel)
 	d.ended(i, resultTimeout)

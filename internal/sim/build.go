@@ -151,6 +151,7 @@ func (s *Sim) addStore(base Store) {
 	}
 	v.specs, v.readers = make([]Store, len(v.stations)), make([]reader, len(v.stations))
 	s.stores = append(s.stores, v)
+	s.addQuorum(v)
 }
 
 func (s *Sim) addCache(base Cache) {

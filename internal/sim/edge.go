@@ -36,6 +36,7 @@ type edge struct {
 	link      *link   // or nil
 	far       bool    // messages take time
 	lossy     bool    // and may be lost
+	watches   bool    // what instances do counts for where attempts go
 	next      int32   // instance, in turn
 	gates     []gate
 	count     EdgeCount
@@ -52,6 +53,7 @@ type EdgeCount struct {
 	Shed     int // attempts that the caller's policy did not let through
 	Denied   int // retries that the budget did not let through
 	Hedged   int // second attempts beside a first
+	Ejected  int // times that an instance was taken out of the balance
 	Fallback int // calls that failed and were answered from elsewhere
 }
 
@@ -70,6 +72,7 @@ func (d *edge) refresh(spec Policy) {
 	d.far = !spec.Network.Delay.zero() || d.link != nil
 	d.lossy = spec.Network.Loss > 0 || d.link != nil
 	d.discovery = newSampler(spec.Balance.Discovery)
+	d.watches = spec.Balance.Algorithm == EWMA || spec.Balance.Ejection.Failures > 0
 	d.lookup = newSampler(spec.DNS.Latency)
 	for i := range d.gates {
 		d.admit(&d.gates[i])

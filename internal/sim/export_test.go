@@ -9,6 +9,7 @@ type (
 	Throttler struct{ t throttler }
 	Limiter   struct{ l limiter }
 	Adaptive  struct{ a adaptive }
+	Levels    struct{ p prioritizer }
 )
 
 func NewBreaker(spec CircuitBreaker) *Breaker     { return &Breaker{newBreaker(spec)} }
@@ -25,3 +26,12 @@ func (a *Adaptive) Permit() (int, bool)           { return a.a.permit() }
 func (a *Adaptive) Record(now, took Time, n int)  { a.a.record(now, took, n, false) }
 func (a *Adaptive) Limit() int                    { return int(a.a.limit) }
 func (a *Adaptive) Drop(now Time, n int)          { a.a.record(now, 0, n, true) }
+
+// Record notes the level of an attempt that came while the limiter was full.
+func (l *Levels) Record(level int) { l.p.record(level) }
+
+// Threshold is that for so many waiting at a limit.
+func (l *Levels) Threshold(waiting, limit int) int {
+	l.p.calibrate(waiting, limit)
+	return l.p.threshold
+}

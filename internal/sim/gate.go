@@ -18,6 +18,9 @@ type gate struct {
 	connections callList
 	resolver    resolver
 	held        []token
+	peers       []peer
+	permits     callList // that wait for the adaptive limiter
+	levels      *prioritizer
 }
 
 // reset begins anew what a changed policy has made void.
@@ -41,7 +44,12 @@ func (g *gate) reset(was, is *Policy) {
 
 func (g *gate) clone() gate {
 	c := *g
-	c.held = slices.Clone(g.held)
+	c.held, c.peers = slices.Clone(g.held), slices.Clone(g.peers)
+	if g.levels != nil {
+		levels := *g.levels
+		levels.window = slices.Clone(levels.window)
+		c.levels = &levels
+	}
 	c.breaker.last.ok = slices.Clone(g.breaker.last.ok)
 	c.breaker.period.buckets = slices.Clone(g.breaker.period.buckets)
 	c.throttler.past.buckets = slices.Clone(g.throttler.past.buckets)
@@ -149,7 +157,12 @@ func (d *edge) full(i int32) {
 func (d *edge) limit(i int32) {
 	c := d.sim.calls.at(i)
 	if d.spec.AdaptiveLimiter.Max > 0 {
-		n, ok := d.gate(c.caller).adaptive.permit()
+		g := d.gate(c.caller)
+		n, ok := g.adaptive.permit()
+		if !ok && d.spec.AdaptiveLimiter.Prioritized {
+			d.queue(i, g)
+			return
+		}
 		if !ok {
 			d.ended(i, resultShed)
 			return
@@ -170,6 +183,9 @@ func (d *edge) told(c *call, g *gate, ok bool) {
 	}
 	if p&passedAdaptive != 0 {
 		g.adaptive.record(now, now-c.sent, int(c.inside), false)
+		if g.permits.n > 0 {
+			d.permit(g)
+		}
 	}
 	if p&passedThrottler != 0 {
 		g.throttler.record(now, ok)

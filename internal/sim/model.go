@@ -115,6 +115,8 @@ type Store struct {
 	IO          IO
 	Shards      int // 1. A request goes to the shard of its key
 	Replicas    int // of each shard, for reads. 0: all go to the primary
+	Quorum      Quorum
+	Split       int // shards over which the most frequent key is spread, as with a salt; 0: it has one
 	Lag         time.Duration
 	// PrimaryReads sends reads to the primary as well.
 	PrimaryReads bool
@@ -203,6 +205,7 @@ type Workload struct {
 	Priority   int // 0 to 4, 0 is served first
 	Attributes []Attribute
 	Speaks     string   // the format of its requests
+	Background bool     // nobody waits for it: it is not counted among what users saw
 	Size       Size     // how many items they are about
 	Schedule   Schedule // of jobs; Rate is then not used
 	// Closed users wait for an answer, think, and ask again; Rate is then not used.

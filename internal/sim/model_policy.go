@@ -112,6 +112,7 @@ const (
 	TwoChoices       Balancing = "two_choices" // the one of two at random with less in hand
 	LeastConnections Balancing = "least_connections"
 	ConsistentHash   Balancing = "consistent_hash" // by the request's key
+	EWMA             Balancing = "ewma"            // the one of two at random that has answered faster, by what it has in hand
 	ToLeader         Balancing = "leader"          // the one that holds the lease of the service
 )
 
@@ -121,4 +122,5 @@ type Balance struct {
 	// Discovery is how long it takes until the caller knows that an instance has
 	// come or gone. Until then it goes by what it knew before.
 	Discovery Dist
+	Ejection  Ejection
 }

@@ -180,6 +180,10 @@ func (p *Policy) set(param string, v any) error {
 		return asInt(param, v, &p.Pool.Max)
 	case "balance.algorithm":
 		return asText(param, v, &p.Balance.Algorithm)
+	case "balance.ejection.failures":
+		return asInt(param, v, &p.Balance.Ejection.Failures)
+	case "balance.ejection.max":
+		return asShare(param, v, &p.Balance.Ejection.Max)
 	case "balance.discovery":
 		return asDist(param, v, &p.Balance.Discovery)
 	case "retry.max_attempts":
@@ -207,7 +211,7 @@ func (p *Policy) set(param string, v any) error {
 	}
 	return unknownParam(param, "edge", "timeout", "cancel", "fallback", "network.delay", "network.loss", "network.request",
 		"network.answer", "bulkhead.max", "bulkhead.wait", "bulkhead.max_wait", "pool.max", "balance.algorithm",
-		"balance.discovery", "retry.max_attempts", "retry.max_duration",
+		"balance.discovery", "balance.ejection.failures", "balance.ejection.max", "retry.max_attempts", "retry.max_duration",
 		"retry.delay", "retry.backoff.base", "retry.backoff.cap", "retry.backoff.jitter", "retry.budget.tokens.ratio",
 		"retry.budget.tokens.burst", gateParams)
 }
@@ -217,7 +221,7 @@ func (p *Policy) set(param string, v any) error {
 const gateParams = "retry.budget.inflight.max_rate, circuit_breaker.failure_threshold, circuit_breaker.failure_capacity, " +
 	"circuit_breaker.failure_rate, circuit_breaker.min_executions, circuit_breaker.period, circuit_breaker.delay, " +
 	"adaptive_throttler.failure_rate, adaptive_throttler.period, adaptive_throttler.count_rejected, rate_limiter.interval, " +
-	"rate_limiter.max, rate_limiter.period, rate_limiter.max_wait, adaptive_limiter.max, hedge.delay, dns.ttl, dns.latency, " +
+	"rate_limiter.max, rate_limiter.period, rate_limiter.max_wait, adaptive_limiter.max, adaptive_limiter.prioritized, hedge.delay, dns.ttl, dns.latency, " +
 	"dns.error, dns.timeout, dns.negative, dns.serve_stale"
 
 // setGate gives a parameter of a policy that refuses attempts a value.
@@ -251,6 +255,8 @@ func (p *Policy) setGate(param string, v any) (known bool, err error) {
 		return true, asDuration(param, v, &p.RateLimiter.Period)
 	case "rate_limiter.max_wait":
 		return true, asDuration(param, v, &p.RateLimiter.MaxWait)
+	case "adaptive_limiter.prioritized":
+		return true, asBool(param, v, &p.AdaptiveLimiter.Prioritized)
 	case "adaptive_limiter.max":
 		return true, asInt(param, v, &p.AdaptiveLimiter.Max)
 	case "hedge.delay":

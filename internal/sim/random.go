@@ -77,6 +77,8 @@ const (
 	forSampling
 	forTranslate
 	forSize
+	forPriority
+	forSplit
 )
 
 // draw returns the uniform number of a request for a purpose.

@@ -116,18 +116,17 @@ func (r *recorder) sum(stations []*station, length Time) ServiceInterval {
 }
 
 // offered counts a request that begins.
-func (s *Sim) offered(*request) {
+func (s *Sim) offered(q *request) {
+	if s.workloads[q.workload].base.Background {
+		return
+	}
 	s.recorder.now.Offered++
 	s.recorder.inFlight++
 }
 
-// userDone counts a request that ends for its user, who may then ask again.
-func (s *Sim) userDone(i int32, res result) {
-	r := &s.recorder
+// ended counts how a request ended for a user.
+func (r *recorder) ended(res result, took Time, slow bool) {
 	r.inFlight--
-	q := s.requests.at(i)
-	took := s.engine.now - q.start
-	slow := res == resultOK && s.model.SLO.Under > 0 && took > Time(s.model.SLO.Under)
 	switch {
 	case res != resultOK:
 		r.now.Failed++
@@ -138,6 +137,16 @@ func (s *Sim) userDone(i int32, res result) {
 	}
 	if res == resultOK {
 		r.latency.add(took)
+	}
+}
+
+// userDone counts a request that ends for its user, who may then ask again.
+func (s *Sim) userDone(i int32, res result) {
+	q := s.requests.at(i)
+	took := s.engine.now - q.start
+	slow := res == resultOK && s.model.SLO.Under > 0 && took > Time(s.model.SLO.Under)
+	if !s.workloads[q.workload].base.Background {
+		s.recorder.ended(res, took, slow)
 	}
 	if s.settings.Ended != nil {
 		s.settings.Ended(Ended{

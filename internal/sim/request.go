@@ -65,6 +65,7 @@ const (
 	waitsForPlace         // in the bulkhead
 	waitsForConnection
 	waitsForAddress
+	waitsForPermit // of the adaptive limiter
 )
 
 // A frame is one attempt at work on a node.

@@ -183,14 +183,14 @@ func (c EdgeCount) plus(d EdgeCount) EdgeCount {
 	return EdgeCount{
 		Calls: c.Calls + d.Calls, Attempts: c.Attempts + d.Attempts, OK: c.OK + d.OK, Failed: c.Failed + d.Failed,
 		Timeouts: c.Timeouts + d.Timeouts, Refused: c.Refused + d.Refused, Shed: c.Shed + d.Shed, Denied: c.Denied + d.Denied,
-		Hedged: c.Hedged + d.Hedged, Fallback: c.Fallback + d.Fallback,
+		Hedged: c.Hedged + d.Hedged, Ejected: c.Ejected + d.Ejected, Fallback: c.Fallback + d.Fallback,
 	}
 }
 
 func (c EdgeCount) minus(d EdgeCount) EdgeCount {
 	return c.plus(EdgeCount{
 		Calls: -d.Calls, Attempts: -d.Attempts, OK: -d.OK, Failed: -d.Failed, Timeouts: -d.Timeouts,
-		Refused: -d.Refused, Shed: -d.Shed, Denied: -d.Denied, Hedged: -d.Hedged, Fallback: -d.Fallback,
+		Refused: -d.Refused, Shed: -d.Shed, Denied: -d.Denied, Hedged: -d.Hedged, Ejected: -d.Ejected, Fallback: -d.Fallback,
 	})
 }
 

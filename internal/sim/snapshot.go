@@ -112,6 +112,10 @@ func (v *store) copy(o *store) {
 	v.listen()
 	copy(v.written, o.written)
 	v.next, v.stale = o.next, o.stale
+	copy(v.quorum.over, o.quorum.over)
+	for i := range o.quorum.known {
+		copy(v.quorum.known[i], o.quorum.known[i])
+	}
 }
 
 func (v *cache) copy(o *cache) {

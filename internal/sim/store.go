@@ -15,6 +15,7 @@ type store struct {
 	met      uint64 // atom: has read what was older than the last write
 	readers  []reader
 	picky    bool // some instance does not take all formats
+	quorum   quorum
 	stale    int
 }
 
@@ -48,23 +49,41 @@ func (s *Store) station() stationSpec {
 // pick goes to the shard of the request's key: to the primary for a write, and
 // for a read to the replicas in turn.
 func (v *store) pick(d *edge, c *call) (int32, bool) {
-	shard := int(v.keys.of(v.sim, c)) % v.shards
+	key := v.keys.of(v.sim, c)
+	shard := int(key) % v.shards
+	if n := v.specs[0].Split; n > 1 && key == 0 {
+		shard = int(drawBits(v.sim.requests.at(c.req).key, forSplit, int(v.id), int(c.serial)) % uint64(min(n, v.shards)))
+	}
 	first := shard * v.copies
+	if v.quorum.inner != nil {
+		if d != v.quorum.inner {
+			return none, true // whoever coordinates it is no instance
+		}
+		t := v.stations[first+int(c.nth)]
+		return t.id, d.sees(t, c)
+	}
 	if c.write || v.copies == 1 || v.specs[first].PrimaryReads {
 		t := v.stations[first]
-		return t.id, d.sees(t)
+		return t.id, d.sees(t, c)
 	}
 	v.next++
 	for k := range v.copies - 1 {
-		if t := v.stations[first+1+(v.next+k)%(v.copies-1)]; d.sees(t) {
+		if t := v.stations[first+1+(v.next+k)%(v.copies-1)]; d.sees(t, c) {
 			return t.id, true
 		}
 	}
 	t := v.stations[first] // no replica is there
-	return t.id, d.sees(t)
+	return t.id, d.sees(t, c)
 }
 
-func (v *store) enter(j int32) { v.sim.stations[v.sim.frames.at(j).station].arrive(j) }
+func (v *store) enter(j int32) {
+	f := v.sim.frames.at(j)
+	if f.station == none {
+		v.coordinate(j)
+		return
+	}
+	v.sim.stations[f.station].arrive(j)
+}
 
 func (v *store) worked(j int32) {
 	s := v.sim
@@ -77,7 +96,11 @@ func (v *store) worked(j int32) {
 	if v.picky && f.write && !v.readers[t.instance].takes(t, j, int(v.id)) {
 		return
 	}
-	v.see(t, f)
+	if v.quorum.inner != nil {
+		v.copied(t, f)
+	} else {
+		v.see(t, f)
+	}
 	t.leave(j, resultOK)
 }
 
@@ -99,10 +122,25 @@ func (v *store) see(t *station, f *frame) {
 	}
 }
 
-// resume is not called: a store calls nothing.
-func (v *store) resume(int32, int32, result) {}
+// resume is told that a copy has answered.
+func (v *store) resume(j, i int32, r result) {
+	f := v.sim.frames.at(j)
+	v.sim.unlink(f, i)
+	f.pending--
+	if r == resultOK {
+		f.won++
+	}
+	v.settle(j)
+}
 
-func (v *store) abandon(j int32) { v.sim.abandonAt(j) }
+func (v *store) abandon(j int32) {
+	if f := v.sim.frames.at(j); f.station == none {
+		v.sim.giveAll(f)
+		v.sim.edges[f.edge].answer(j, resultCancelled)
+		return
+	}
+	v.sim.abandonAt(j)
+}
 
 // set gives a parameter a value.
 func (s *Store) set(param string, v any) error {
@@ -123,6 +161,8 @@ func (s *Store) set(param string, v any) error {
 		return asBool(param, v, &s.Down)
 	case "locked":
 		return asBool(param, v, &s.Locked)
+	case "split":
+		return asInt(param, v, &s.Split)
 	case "primary_reads":
 		return asBool(param, v, &s.PrimaryReads)
 	case "lag":
@@ -142,6 +182,9 @@ func (s *Store) set(param string, v any) error {
 	if known, err := s.Format.set(param, v); known {
 		return err
 	}
+	if known, err := s.Quorum.set(param, v); known {
+		return err
+	}
 	return unknownParam(param, "store", "servers", "connections", "read", "write", "speed", "error", "down", "locked", "lag",
-		"io.take", "io.capacity", "slowdown.above", "slowdown.factor", "primary_reads", formatParams, queueParams)
+		"io.take", "io.capacity", "slowdown.above", "slowdown.factor", "primary_reads", "split", "quorum.read", "quorum.write", formatParams, queueParams)
 }

@@ -147,7 +147,10 @@ func (v *validation) policy(p *Policy) {
 	v.named(where, "token", p.Token, "issuer")
 	v.named(where, "network.link", p.Network.Link, "link")
 	oneOf(v, where, "balance.algorithm", p.Balance.Algorithm, RoundRobin, RandomInstance, TwoChoices, LeastConnections, ConsistentHash,
-		ToLeader)
+		EWMA, ToLeader)
+	e := &p.Balance.Ejection
+	v.atLeast0(where, "balance.ejection", float64(e.Failures), float64(e.For))
+	v.share(where, "balance.ejection.max", e.Max)
 	v.check(where, "balance.discovery", p.Balance.Discovery.validate())
 }
 

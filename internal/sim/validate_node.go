@@ -72,6 +72,8 @@ func (v *validation) store(s *Store) {
 	v.share(where, "error", s.Error)
 	v.check(where, "keys", s.Keys.validate())
 	v.queue(where, s.Queue)
+	v.quorum(where, s)
+	v.atLeast0(where, "split", float64(s.Split))
 }
 
 func (v *validation) cache(c *Cache) {
