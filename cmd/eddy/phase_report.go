@@ -237,9 +237,41 @@ func (p *page) detail(d conformance.Detail) {
 			p.line("  %s", w)
 		}
 	}
+	p.acted(d)
 	if d.Left > 0 {
 		p.line("")
 		p.line("%s more; name some with --subject.", wording.Plural(d.Left, "subject"))
+	}
+}
+
+// acted prints who acted on another belief than the phase in force, and which jobs
+// were done again.
+func (p *page) acted(d conformance.Detail) {
+	for i, m := range d.Met {
+		if i == 0 {
+			p.line("")
+			p.line("Acted on another belief than the phase in force")
+		}
+		believed := m.Believed
+		if believed == "?" {
+			believed = "unknown"
+		}
+		p.line("  %s: %s believed %s and did %s in %s %.0f times, %.0f of them did not fit (%s to %s)",
+			m.Contract, m.Role, believed, m.Action, m.Actual, m.N, m.Misfits, wording.Percent(m.Low), wording.Percent(m.High))
+	}
+	for i, j := range d.Duplicates {
+		if i == 0 {
+			p.line("")
+			p.line("Jobs that were done again: look at what they have done twice")
+		}
+		var by []string
+		for _, c := range j.Commits {
+			by = append(by, fmt.Sprintf("%s at %s", c.By, clockTime(c.Time)))
+		}
+		p.line("  %s: %s", j.Job, strings.Join(by, ", "))
+	}
+	if d.LeftDuplicates > 0 {
+		p.line("  and %s more", wording.Plural(d.LeftDuplicates, "job"))
 	}
 }
 

@@ -177,7 +177,7 @@ func (t *timeline) mismatch(e uint64, at time.Time) {
 // rollout of several pods whose routers all learn of it within the bound may well be
 // above the target with it, and nothing is wrong. It holds when the lower end of the
 // 95 % interval is above the target, so that one late request of ten is not enough.
-func (m *Monitor) misrouted(w telemetry.Window, all []Indicators) []Finding {
+func (m *Monitor) misrouted(w telemetry.Window) []Finding {
 	var found []Finding
 	named := make(map[string]bool)
 	for key, t := range m.subjects {
@@ -186,13 +186,13 @@ func (m *Monitor) misrouted(w telemetry.Window, all []Indicators) []Finding {
 			named[key.contract] = true
 		}
 	}
-	for _, i := range all {
-		if i.Origin != Announced || named[i.Contract] {
+	for _, id := range m.known() {
+		if named[id] {
 			continue
 		}
-		if f, ok := m.misroutedByCounters(i.Contract, w); ok {
+		if f, ok := m.misroutedByCounters(id, w); ok {
 			found = append(found, f)
-		} else if f, ok := m.aboveTarget(i.Contract, w); ok {
+		} else if f, ok := m.aboveTarget(id, w); ok {
 			found = append(found, f)
 		}
 	}

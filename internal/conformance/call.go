@@ -226,6 +226,7 @@ func (m *Monitor) inferredFindings(w telemetry.Window) []Finding {
 			Missing: []string{"a token on each write (eddy.fence.token) would say which of them the store accepted in which order"},
 		}
 		f.witness(o.Writes)
+		f.duplicates(m.twice(telemetry.Window{Start: o.From, End: o.To.Add(time.Nanosecond)}))
 		found = append(found, f)
 	}
 	return found

@@ -14,13 +14,17 @@ import (
 type Detail struct {
 	// Timelines have the phases of each subject, Splits the times in which its
 	// consumers did not agree, Propagation how long news took, Overlaps what was
-	// written while two led.
+	// written while two led, Duplicates the jobs that were done again, Met who acted on
+	// which belief where it was not the phase in force.
 	Timelines   []Timeline    `json:"timelines"`
 	Splits      []Split       `json:"splits"`
 	Propagation []Propagation `json:"propagation"`
 	Overlaps    []Overlap     `json:"overlaps"`
-	// Left is how many subjects are not shown.
-	Left int `json:"left,omitempty"`
+	Duplicates  []Duplicate   `json:"duplicates"`
+	Met         []Met         `json:"met"`
+	// Left is how many subjects are not shown, LeftDuplicates how many jobs.
+	Left           int `json:"left,omitempty"`
+	LeftDuplicates int `json:"left_duplicates,omitempty"`
 }
 
 // A Timeline is which phases a subject was in.
@@ -76,7 +80,7 @@ type Late struct {
 	Broken int `json:"broken,omitempty"`
 }
 
-// mostShown bounds the subjects of a Detail.
+// mostShown bounds the subjects of a Detail, and its jobs.
 const mostShown = 200
 
 // Detailed is Report with the detail of subjects whose key is the one given, or
@@ -87,7 +91,10 @@ func (m *Monitor) Detailed(length time.Duration, now time.Time, subject string) 
 	defer m.mu.Unlock()
 	r := m.report(length, now)
 	w := telemetry.Window{Start: now.Add(-min(length, keep)), End: now}
-	d := &Detail{Timelines: []Timeline{}, Splits: []Split{}, Overlaps: []Overlap{}, Propagation: m.propagation(w)}
+	d := &Detail{Timelines: []Timeline{}, Splits: []Split{}, Overlaps: []Overlap{}, Propagation: m.propagation(w), Duplicates: m.twice(w), Met: m.met(w)}
+	if n := len(d.Duplicates); n > mostShown {
+		d.LeftDuplicates, d.Duplicates = n-mostShown, d.Duplicates[:mostShown]
+	}
 	urgent := make(map[string]bool)
 	for _, f := range r.Findings {
 		urgent[f.Subject] = true

@@ -90,9 +90,9 @@ type Finding struct {
 }
 
 // findings gathers all findings of a window that ends at now, in a fixed order.
-func (m *Monitor) findings(w telemetry.Window, all []Indicators) []Finding {
+func (m *Monitor) findings(w telemetry.Window) []Finding {
 	found := slices.Concat(
-		m.misrouted(w, all), m.leaders(w), m.mismatchedSchemas(w), m.flappers(w.End),
+		m.misrouted(w), m.leaders(w), m.mismatchedSchemas(w), m.flappers(w.End),
 		m.unannounced(w), m.gaps(w), m.expired(w), m.unannotated(w), m.stuck(w), m.inferredFindings(w),
 	)
 	for i := range found {

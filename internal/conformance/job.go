@@ -1,32 +1,52 @@
 package conformance
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"example.test/eddy/attr"
 	"example.test/eddy/internal/telemetry"
 )
 
+// A Commit is that a job was done: by whom, in which attempt, and when.
+type Commit struct {
+	Time    time.Time `json:"time"`
+	By      string    `json:"by"`
+	Attempt string    `json:"attempt,omitempty"`
+}
+
 // job is how often a job was done.
 type job struct {
-	commits map[string]time.Time // the first of each: who did it, and which attempt
+	commits []Commit // by time, one of each instance and attempt
 	seen    time.Time
 	saves   int // attempts that a fence refused
 }
 
+// maxCommits bounds the commits of one job that are kept.
+const maxCommits = 20
+
+// commit notes that the job was done; the same instance and attempt counts once.
+func (j *job) commit(c Commit) {
+	if i := slices.IndexFunc(j.commits, func(k Commit) bool { return k.By == c.By && k.Attempt == c.Attempt }); i >= 0 {
+		if !c.Time.Before(j.commits[i].Time) {
+			return
+		}
+		j.commits = slices.Delete(j.commits, i, i+1)
+	}
+	at, _ := slices.BinarySearchFunc(j.commits, c, func(a, b Commit) int { return a.Time.Compare(b.Time) })
+	if j.commits = slices.Insert(j.commits, at, c); len(j.commits) > maxCommits {
+		j.commits = j.commits[:maxCommits]
+	}
+}
+
 // first is when it was first committed, or else when it was first seen.
 func (j *job) first() time.Time {
-	first := time.Time{}
-	for _, at := range j.commits {
-		if first.IsZero() || at.Before(first) {
-			first = at
-		}
-	}
-	if first.IsZero() {
+	if len(j.commits) == 0 {
 		return j.seen
 	}
-	return first
+	return j.commits[0].Time
 }
 
 // second is when it was committed again; zero if it was not.
@@ -34,12 +54,7 @@ func (j *job) second() time.Time {
 	if len(j.commits) < 2 {
 		return time.Time{}
 	}
-	var at []time.Time
-	for _, t := range j.commits {
-		at = append(at, t)
-	}
-	slices.SortFunc(at, time.Time.Compare)
-	return at[1]
+	return j.commits[1].Time
 }
 
 // job takes a span of a job that was done.
@@ -63,20 +78,18 @@ func (m *Monitor) job(s *telemetry.Span) {
 			m.dropped++
 			return
 		}
-		j = &job{commits: make(map[string]time.Time), seen: s.End}
+		j = &job{seen: s.End}
 		m.jobs[id] = j
 	}
 	if outcome == attr.JobRejected {
 		j.saves++
 		return
 	}
-	who := s.Attributes.First(attr.JobAttempt)
+	c := Commit{Time: s.End, Attempt: s.Attributes.First(attr.JobAttempt)}
 	if s.Resource != nil {
-		who = s.Resource.Service + "/" + s.Resource.Instance + "#" + who
+		c.By = strings.Trim(s.Resource.Service+"/"+s.Resource.Instance, "/")
 	}
-	if at, ok := j.commits[who]; !ok || s.End.Before(at) {
-		j.commits[who] = s.End
-	}
+	j.commit(c)
 }
 
 // duplicates is, of the jobs whose first commit is in the window,
@@ -100,4 +113,25 @@ func (m *Monitor) duplicates(w telemetry.Window) (s Share, again int) {
 	}
 	s.Coverage, s.Known = 1, s.Of > 0
 	return s, again
+}
+
+// A Duplicate is a job that was committed more than once: what has to be put right
+// by hand.
+type Duplicate struct {
+	Job     string   `json:"job"`
+	Commits []Commit `json:"commits"`
+}
+
+// twice are the jobs whose second commit is in a window, by time.
+func (m *Monitor) twice(w telemetry.Window) []Duplicate {
+	list := []Duplicate{}
+	for id, j := range m.jobs {
+		if w.Contains(j.second()) {
+			list = append(list, Duplicate{id, slices.Clone(j.commits)})
+		}
+	}
+	slices.SortFunc(list, func(a, b Duplicate) int {
+		return cmp.Or(a.Commits[1].Time.Compare(b.Commits[1].Time), cmp.Compare(a.Job, b.Job))
+	})
+	return list
 }

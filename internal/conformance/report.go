@@ -73,7 +73,15 @@ func (m *Monitor) Report(length time.Duration, now time.Time) Report {
 
 // Findings are those of the last five minutes. Call it now and then, as each step of
 // the analysis does: pages to come are judged by when findings held.
-func (m *Monitor) Findings(now time.Time) []Finding { return m.Report(5*time.Minute, now).Findings }
+func (m *Monitor) Findings(now time.Time) []Finding {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settle(now)
+	m.forget(now)
+	found := m.findings(telemetry.Window{Start: now.Add(-5 * time.Minute), End: now})
+	m.note(found)
+	return found
+}
 
 func (m *Monitor) report(length time.Duration, now time.Time) Report {
 	m.settle(now)
@@ -92,7 +100,7 @@ func (m *Monitor) report(length time.Duration, now time.Time) Report {
 	r.Indicators = append(r.Indicators, m.endpointIndicators(w)...)
 	r.M3, r.Again = m.duplicates(w)
 	r.M4, r.Explained, r.Pairs = m.schemas(w)
-	r.Findings = append([]Finding{}, m.findings(w, r.Indicators)...)
+	r.Findings = append([]Finding{}, m.findings(w)...)
 	m.note(r.Findings)
 	r.M8 = m.pagesOf(now)
 	r.M9 = m.budget(now)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.test/eddy/attr"
@@ -181,6 +182,7 @@ func (m *Monitor) leaders(w telemetry.Window) []Finding {
 			Text: fmt.Sprintf("leader overlap: writes with token %d were accepted until %s, and with the later token %d from %s on", o.Older, clock(o.To), o.Younger, clock(o.From)),
 		}
 		f.witness(o.Writes)
+		f.duplicates(m.twice(telemetry.Window{Start: o.From, End: o.To.Add(time.Nanosecond)}))
 		found = append(found, f)
 	}
 	for _, subject := range slices.Sorted(maps.Keys(m.tenures)) {
@@ -217,6 +219,19 @@ func (f *Finding) witness(writes []Write) {
 	if n := len(writes) - most; n > 0 {
 		f.For = append(f.For, fmt.Sprintf("and %d writes more", n))
 	}
+}
+
+// duplicates adds the jobs that were done again meanwhile.
+func (f *Finding) duplicates(list []Duplicate) {
+	const most = 5
+	if len(list) == 0 {
+		return
+	}
+	var names []string
+	for _, d := range list[:min(most, len(list))] {
+		names = append(names, d.Job)
+	}
+	f.For = append(f.For, fmt.Sprintf("jobs that were committed again in that time: %d, such as %s", len(list), strings.Join(names, ", ")))
 }
 
 // String is a line for people.

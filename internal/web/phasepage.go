@@ -54,6 +54,8 @@ type phasesView struct {
 	Timelines  []timelineView
 	Splits     []splitView
 	Overlaps   []overlapView
+	Met        []string
+	Twice      []string
 	More       string
 	Queries    []copyable
 }
@@ -194,6 +196,17 @@ func (v *phasesView) detail(d conformance.Detail, now time.Time) {
 			x.Lines = append(x.Lines, w.String()+traceNote(w.Trace))
 		}
 		v.Overlaps = append(v.Overlaps, x)
+	}
+	for _, m := range d.Met {
+		v.Met = append(v.Met, fmt.Sprintf("%s: %s believed %s and did %s in %s %.0f times, %.0f of them did not fit (%s to %s)",
+			m.Contract, m.Role, m.Believed, m.Action, m.Actual, m.N, m.Misfits, wording.Percent(m.Low), wording.Percent(m.High)))
+	}
+	for _, j := range d.Duplicates {
+		var by []string
+		for _, c := range j.Commits {
+			by = append(by, c.By+" at "+moment(c.Time, now))
+		}
+		v.Twice = append(v.Twice, j.Job+": "+strings.Join(by, ", "))
 	}
 	if d.Left > 0 {
 		v.More = wording.Plural(d.Left, "subject") + " more: name one in the address with ?subject="
