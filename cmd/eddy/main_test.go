@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,7 +17,15 @@ func TestMain(m *testing.M) {
 }
 
 func TestScript(t *testing.T) {
+	manifests, err := filepath.Abs("../../examples/kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("MANIFESTS", manifests)
+			return nil
+		},
 		Dir:                 "testdata/script",
 		UpdateScripts:       eddytest.Updating(),
 		RequireExplicitExec: true,

@@ -24,6 +24,8 @@ type phaseCmd struct {
 	List   phaseListCmd   `cmd:"" help:"List the contracts that come with Eddy, or print one of them."`
 	Schema phaseSchemaCmd `cmd:"" help:"Print the JSON schema of contract files."`
 
+	Manifest phaseManifestCmd `cmd:"" help:"Say what is wrong with the preStop hooks and readiness gates of Kubernetes manifests."`
+
 	phaseServerCmds
 }
 
