@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.test/eddy/internal/interaction"
@@ -21,6 +22,10 @@ type explainCmd struct {
 	Failed   string `placeholder:"COLUMN[=VALUE]" help:"Column that is true (or 1, or yes) in rows that failed, or the value that it has in them."`
 	Count    string `placeholder:"COLUMN" help:"For rows that stand for many: column with their number."`
 	Failures string `placeholder:"COLUMN" help:"For rows that stand for many: column with the number of them that failed."`
+
+	Slow     string  `placeholder:"COLUMN[>LIMIT]" help:"Instead of failures, explain rows that took long: column with how long each took, and how long it may."`
+	Quantile float64 `placeholder:"SHARE" help:"With --slow and no LIMIT: how much of the rows, of those of the same --entry, was not slow; default 0.95."`
+	Entry    string  `placeholder:"COLUMN" help:"Column that says where a row came in, such as an endpoint: rows are then compared within each."`
 
 	Time   string        `placeholder:"COLUMN" help:"Column of timestamps: rows are then compared with others of the same time."`
 	Bucket time.Duration `placeholder:"DURATION" help:"How long the same time is; by default a sixtieth of the time covered."`
@@ -46,6 +51,8 @@ func (explainCmd) Help() string {
 
   eddy explain orders.csv --failed error
   eddy explain builds.csv --failed Build=KO --ignore row
+  eddy explain requests.csv --slow duration_ms --entry route
+  eddy explain requests.csv --slow 'duration_ms>250' --time at
   eddy explain traffic.parquet --count cnt --failures value --time min
   eddy explain traffic.parquet --count cnt --failures value --time min --since 2026-03-01T12:04:00Z
   zcat requests.jsonl.gz | eddy explain - --failed status=500 --json`
@@ -54,6 +61,10 @@ func (explainCmd) Help() string {
 // An explanation is what --json prints: docs/explain.md is its contract.
 type explanation struct {
 	interaction.Result
+	// Outcome is what failed stands for: "failed" or "slow".
+	Outcome string `json:"outcome"`
+	// Slow says from when a row was slow; nil for failures.
+	Slow *duckdb.TableSlow `json:"slow,omitempty"`
 	// Sentence says the first finding, or that there is none, for people.
 	Sentence string `json:"sentence"`
 	// Searched is how many observations were searched, where that is a sample;
@@ -61,6 +72,8 @@ type explanation struct {
 	Searched int `json:"searched,omitempty"`
 	// Columns are what became of each column that was offered.
 	Columns []duckdb.TableColumn `json:"columns"`
+
+	entry string // column
 }
 
 // Run reads the table, mines it and prints what was found. That nothing explains
@@ -68,21 +81,20 @@ type explanation struct {
 func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	options := interaction.Options{
 		MaxOrder: c.MaxOrder, Top: c.Top, Alpha: c.Alpha, Seed: c.Seed,
-		Location: []string{}, // any column may be a cause
-		Noun:     "rows",
+		Noun: "rows",
 	}
 	if c.MaxOrder < 1 || c.Top < 1 || c.Alpha <= 0 {
 		return fmt.Errorf("--max-order %d, --top %d, --alpha %v: want each above 0", c.MaxOrder, c.Top, c.Alpha)
 	}
+	var since time.Time
 	if c.Since != "" {
-		since, err := moment(c.Since)
-		if err != nil {
+		var err error
+		if since, err = moment(c.Since); err != nil {
 			return fmt.Errorf("--since: %w", err)
 		}
 		if c.Time == "" {
 			return errors.New("--since: want --time as well, the column that says when a row was")
 		}
-		options.Since = since
 	}
 	if err := options.Validate(); err != nil {
 		return err
@@ -91,7 +103,8 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	result, reading, err := duckdb.Explain(ctx, duckdb.TableSource{
 		Files: c.Files, Stdin: std.in, Format: c.Format,
 		Failed: c.Failed, Count: c.Count, Failures: c.Failures,
-		Time: c.Time, Bucket: c.Bucket,
+		Slow: c.Slow, Quantile: c.Quantile, Entry: c.Entry,
+		Time: c.Time, Bucket: c.Bucket, Since: since,
 		Only: c.Only, Ignore: c.Ignore,
 		Memory: c.Memory, Seed: c.Seed, Progress: say,
 	}, options)
@@ -100,6 +113,7 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	e := explain(reading, result)
+	e.entry = c.Entry
 	if c.JSON {
 		out := json.NewEncoder(std.out)
 		out.SetIndent("", "  ")
@@ -125,7 +139,10 @@ func moment(text string) (time.Time, error) {
 
 // explain puts together what reading and mining found.
 func explain(reading duckdb.TableReading, result interaction.Result) explanation {
-	e := explanation{Result: result, Columns: reading.Columns}
+	e := explanation{Result: result, Outcome: "failed", Slow: reading.Slow, Columns: reading.Columns}
+	if e.Slow != nil {
+		e.Outcome = "slow"
+	}
 	e.Rows, e.Failed = reading.Rows, reading.Failed // where the table is a sample
 	if reading.Sampled {
 		e.Searched = reading.Searched
@@ -138,6 +155,9 @@ func explain(reading duckdb.TableReading, result interaction.Result) explanation
 	if len(e.Findings) > 0 {
 		first = e.Findings[0]
 	}
-	e.Sentence = interaction.Sentence(first, "", "failed")
+	e.Sentence = interaction.Sentence(first, "", e.Outcome)
+	if e.Slow != nil { // what a table has are rows
+		e.Sentence = strings.Replace(e.Sentence, "slow requests", "slow rows", 1)
+	}
 	return e
 }

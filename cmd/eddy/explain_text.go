@@ -7,9 +7,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/store/duckdb"
 	"example.test/eddy/internal/wording"
 )
 
@@ -19,6 +22,8 @@ type page struct {
 	width int
 	bold  bool
 	noun  string // what a cell counts
+	did   string // what the bad ones are: "failed" or "slow"
+	bad   string // what they are called
 }
 
 // newPage returns a page for w: as wide as the environment says the terminal
@@ -37,8 +42,15 @@ func newPage(w io.Writer) *page {
 // finding what happened with its conditions and without, and the evidence.
 func printExplanation(w io.Writer, e explanation) error {
 	p := newPage(w)
+	p.did, p.bad = e.Outcome, "failures"
+	if e.Slow != nil {
+		p.bad = "slow rows"
+	}
 	p.headline(e.Sentence)
-	p.line("%s rows, %s failed (%s).", wording.Count(e.Rows), wording.Count(e.Failed), wording.Percent(float64(e.Failed)/float64(e.Rows)))
+	p.line("%s rows, %s %s (%s).", wording.Count(e.Rows), wording.Count(e.Failed), e.Outcome, wording.Percent(float64(e.Failed)/float64(e.Rows)))
+	if e.Slow != nil {
+		p.wrap("", slowRule(e.Slow, e.entry))
+	}
 	for i, f := range e.Findings {
 		p.finding(f, i > 0)
 	}
@@ -46,21 +58,13 @@ func printExplanation(w io.Writer, e explanation) error {
 		p.line("")
 		p.line("Close behind the first, should it turn out to be wrong")
 		for _, r := range e.Rivals {
-			var names []string
-			for _, c := range r.Conditions {
-				names = append(names, c.String())
-			}
-			p.wrap("  - ", fmt.Sprintf("%s: %s of %s failed, where %s would have had nothing changed", strings.Join(names, ", "),
-				wording.Count(r.Failed), wording.Count(r.Total), wording.Count(int(r.Expected+0.5))))
+			p.wrap("  - ", fmt.Sprintf("%s: %s of %s %s, where %s would have had nothing changed", listed(r.Conditions),
+				wording.Count(r.Failed), wording.Count(r.Total), p.did, wording.Count(int(r.Expected+0.5))))
 		}
 	}
 	if len(e.Coincident) > 0 {
-		var names []string
-		for _, c := range e.Coincident {
-			names = append(names, c.String())
-		}
 		p.line("")
-		p.wrap("In force at the time, without more to be said: ", strings.Join(names, ", "))
+		p.wrap("In force at the time, without more to be said: ", listed(e.Coincident))
 	}
 	if len(e.Missing) > 0 {
 		p.line("")
@@ -73,6 +77,43 @@ func printExplanation(w io.Writer, e explanation) error {
 	return err
 }
 
+// listed names conditions.
+func listed(conditions []condition.Condition) string {
+	names := make([]string, len(conditions))
+	for i, c := range conditions {
+		names[i] = c.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// slowRule says from when a row is slow. The evidence, which is worded for
+// failures, says failed for it.
+func slowRule(s *duckdb.TableSlow, entry string) string {
+	before := ""
+	if !s.Before.IsZero() {
+		before = " before " + s.Before.Format(time.RFC3339)
+	}
+	rule := fmt.Sprintf("Slow is %s > %s", s.Column, s.Text(s.Limit))
+	switch {
+	case s.Quantile == 0:
+	case len(s.Entries) == 0:
+		rule += fmt.Sprintf(", which %s of the rows%s did not exceed", wording.Percent(s.Quantile), before)
+	default:
+		low, high := s.Entries[0], s.Entries[0]
+		for _, l := range s.Entries {
+			if l.Limit < low.Limit {
+				low = l
+			}
+			if l.Limit > high.Limit {
+				high = l
+			}
+		}
+		rule = fmt.Sprintf("Slow is a %s that %s of the rows%s of the same %s did not exceed: from %s (%s) to %s (%s)", s.Column,
+			wording.Percent(s.Quantile), before, entry, s.Text(low.Limit), low.Entry, s.Text(high.Limit), high.Entry)
+	}
+	return rule + ". In the evidence, failed stands for slow."
+}
+
 // finding prints one finding; the sentence too, unless it has been said.
 func (p *page) finding(f interaction.Finding, say bool) {
 	p.line("")
@@ -82,13 +123,16 @@ func (p *page) finding(f interaction.Finding, say bool) {
 	}
 	p.line("%d. %s", f.Rank, kind)
 	if say {
-		p.wrap("   ", interaction.Sentence(f, "", "failed"))
+		p.wrap("   ", interaction.Sentence(f, "", p.did))
 	}
 	p.line("")
+	if len(f.Where) > 0 {
+		p.wrap("   ", "At "+listed(f.Where)+", where nearly all of it happened:")
+	}
 	p.cells(f)
 	p.line("")
-	p.wrap("   ", fmt.Sprintf("Covers %s of the failures, %s of them more than expected; %s.",
-		wording.Percent(f.Coverage), wording.Count(int(f.Excess+0.5)), chance(f.P)))
+	p.wrap("   ", fmt.Sprintf("Covers %s of the %s, %s of them more than expected; %s.",
+		wording.Percent(f.Coverage), p.bad, wording.Count(int(f.Excess+0.5)), chance(f.P)))
 	for _, a := range f.Aliases {
 		p.wrap("   = ", fmt.Sprintf("%s cannot be told from %s here: %s rows have one without the other.",
 			a.Condition, a.Of, wording.Count(a.Discordant)))
@@ -106,7 +150,7 @@ func (p *page) finding(f interaction.Finding, say bool) {
 // cells prints the table of a finding's cells, with the numbers aligned. What
 // does not fit is continued below.
 func (p *page) cells(f interaction.Finding) {
-	head := []string{"in force", p.noun, "failed", "share", "95% interval"}
+	head := []string{"in force", p.noun, p.did, "share", "95% interval"}
 	rows := [][]string{head}
 	for _, c := range f.Cells {
 		interval, risk := "unknown", "-"

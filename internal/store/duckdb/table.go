@@ -24,6 +24,13 @@ var ErrNothingFailed = errors.New("no row failed")
 // failed: nothing that did not fail is there to compare with.
 var ErrEverythingFailed = errors.New("every row failed")
 
+// ErrNothingSlow and ErrEverythingSlow are the same of a table that is asked about
+// slow rows.
+var (
+	ErrNothingSlow    = errors.New("no row was slow")
+	ErrEverythingSlow = errors.New("every row was slow")
+)
+
 // A TableSource says which files are one table, what its columns mean, and how
 // much may be used to read it. Files and one way to tell failures are required.
 type TableSource struct {
@@ -45,6 +52,22 @@ type TableSource struct {
 	// many observations: how many, and how many of them failed. They are given
 	// together, and instead of Failed.
 	Count, Failures string
+
+	// Slow, instead of Failed, asks about rows that took long: "COLUMN", for one
+	// that says how long, or "COLUMN>LIMIT". Durations are numbers, in any unit, or
+	// name their units, as in "120ms" or "1m30s". A row that took longer than LIMIT
+	// counts as failed, or than the share Quantile of the rows of its Entry did: of
+	// those before Since, if it is given, else of all. An entry with fewer than 100
+	// of them is held to the quantile of all entries.
+	Slow string
+	// Quantile is above 0 and below 1; 0 means 0.95.
+	Quantile float64
+	// Entry is a column that says where a row came in, such as an endpoint. Rows
+	// are compared within it, and it is no condition. Empty means that there is none.
+	Entry string
+	// Since is from when failures are to be explained, as interaction.Options has
+	// it. The zero time means that nothing is known to have changed.
+	Since time.Time
 
 	// Time is a column of timestamps: ISO 8601 text (UTC if it names no zone),
 	// or seconds, milliseconds, microseconds or nanoseconds since 1970, told
@@ -85,6 +108,8 @@ type TableReading struct {
 	Bucket time.Duration
 	// Columns says what became of each column, in the order of the file.
 	Columns []TableColumn
+	// Slow is from when a row counted as failed, if TableSource.Slow was given.
+	Slow *TableSlow
 	// Notes say, in sentences, what was left out and why, and what looks wrong.
 	Notes []string
 }
@@ -142,8 +167,14 @@ func (src *TableSource) validate() error {
 	switch {
 	case len(src.Files) == 0:
 		return errors.New("table: no file given")
-	case src.Failed == "" && src.Count == "" && src.Failures == "":
-		return errors.New("failures: say which rows failed, with --failed COLUMN, --failed COLUMN=VALUE, or --count COLUMN --failures COLUMN")
+	case src.Slow != "" && (src.Failed != "" || src.Count != "" || src.Failures != ""):
+		return errors.New("slow: --slow asks about rows that were slow, --failed, --count and --failures about failures; give one of the two")
+	case src.Slow == "" && src.Quantile != 0:
+		return errors.New("quantile: it says from when a row is slow; give --slow COLUMN as well")
+	case src.Quantile < 0 || src.Quantile >= 1 || src.Quantile != src.Quantile:
+		return fmt.Errorf("quantile %v: want above 0 and below 1", src.Quantile)
+	case src.Slow == "" && src.Failed == "" && src.Count == "" && src.Failures == "":
+		return errors.New("failures: say which rows failed, with --failed COLUMN, --failed COLUMN=VALUE or --count COLUMN --failures COLUMN, or which were slow, with --slow COLUMN")
 	case src.Failed != "" && (src.Count != "" || src.Failures != ""):
 		return errors.New("failures: --failed says it row by row, --count and --failures say it in numbers; give one of the two")
 	case (src.Count == "") != (src.Failures == ""):
@@ -206,7 +237,12 @@ type tableReader struct {
 	files   []tableFile
 	outcome tableOutcome
 	columns []candidate
-	total   tableTotal
+	// entryColumn is the index of the column of entries, if there is one.
+	entryColumn int
+	slow        *TableSlow // nil unless slow rows are what failed
+	limited     bool       // slow has its limits
+	limitsEmpty bool       // the first of its entries are the empty cells
+	total       tableTotal
 	// complete says that all rows count, so that it need not be asked of each.
 	complete bool
 	notes    []string
@@ -223,6 +259,7 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 		r.openFiles,  // which files, formats, columns
 		r.findRoles,  // which columns tell failures and time, and which are offered
 		r.load,       // where their rows can be asked for again and again
+		r.findLimits, // from when a row is slow, if that is asked
 		r.measure,    // how many rows there are, and how many failed
 		r.takeSample, // which columns are numbers, which number the rows
 		r.draw,       // the sample, of a table too large to look at each cell
@@ -237,7 +274,7 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 	r.say("reading the rows to search")
 	reading := TableReading{
 		Rows: int(r.total.rows), Failed: int(r.total.failed), Bucket: r.bucket(),
-		Sampled: r.sampled(), Notes: r.notes,
+		Sampled: r.sampled(), Notes: r.notes, Slow: r.slow,
 	}
 	counted := 1.0
 	if r.drawn {

@@ -32,7 +32,8 @@ type choice struct {
 	dropped int            // findings that did not fit
 
 	meanings []meaning
-	buckets  int
+	groups   int         // buckets of time, in each entry
+	entry    int         // column of the entries, which are counted besides; -1 if none
 	of       map[int]int // how many of them there are by column
 }
 
@@ -44,7 +45,10 @@ func (r *tableReader) chosen(reading *TableReading, found interaction.Result) ch
 	for i, c := range reading.Table.Conditions {
 		ids[c] = condition.ID(i)
 	}
-	c := choice{meanings: r.meanings, buckets: r.buckets(reading.Bucket), of: make(map[int]int)}
+	c := choice{meanings: r.meanings, groups: r.buckets(reading.Bucket), entry: -1, of: make(map[int]int)}
+	if e := r.entry(); e != nil {
+		c.groups, c.entry = c.groups*e.codes(), r.entryColumn
+	}
 	sets := make([][]condition.ID, len(found.Findings))
 	for i, f := range found.Findings {
 		for _, x := range f.Conditions {
@@ -73,12 +77,12 @@ func (r *tableReader) chosen(reading *TableReading, found interaction.Result) ch
 func (c *choice) add(set ...condition.ID) bool {
 	of, had := maps.Clone(c.of), len(c.ids)
 	for _, id := range set {
-		if !slices.Contains(c.ids, id) {
+		if c.meanings[id].column != c.entry && !slices.Contains(c.ids, id) {
 			c.ids = append(c.ids, id)
 			c.of[c.meanings[id].column]++
 		}
 	}
-	kinds := float64(c.buckets)
+	kinds := float64(c.groups)
 	for _, n := range c.of {
 		kinds *= float64(n + 1)
 	}

@@ -6,7 +6,8 @@ import "fmt"
 type TableColumn struct {
 	Name string `json:"name"`
 	// Kind is "values" if each value is a condition, "ranges" if they are
-	// ranges of numbers, "left out" if it is not offered.
+	// ranges of numbers, "entry" if rows are compared within each, "left out" if it
+	// is not offered.
 	Kind string `json:"kind"`
 	// Values is the number of different values, where they were counted. Numbers
 	// that become ranges are counted after rounding.
@@ -21,6 +22,8 @@ func (c *candidate) report() TableColumn {
 	switch {
 	case c.left != "":
 		t.Kind = "left out"
+	case c.entry:
+		t.Kind = "entry"
 	case c.number:
 		t.Kind = "ranges"
 	}
@@ -45,7 +48,7 @@ func (c *candidate) note(t tableTotal, counted float64) string {
 // failed rows alone or in others alone. The values that are known must have at
 // least the share counted of the rows: all, or nearly all where that is estimated.
 func (c *candidate) tellsOutcome(t tableTotal, counted float64) bool {
-	if c.number {
+	if c.number || c.entry {
 		return false
 	}
 	var failed, all int64

@@ -120,11 +120,17 @@ func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
 		r.notes = append(r.notes, fmt.Sprintf("%s of %s rows are left out: %s is empty in them.", wording.Count(left), wording.Count(t.lines), empty))
 	}
 	where := r.files[0].name
+	said := "what failed"
+	if o.slow {
+		said = "how long it took"
+	}
 	switch {
 	case t.lines == 0:
 		return fmt.Errorf("%s: no rows below the header", where)
 	case t.rows == 0:
-		return fmt.Errorf("%s: %s rows, and in none of them is it said what failed", where, wording.Count(t.lines))
+		return fmt.Errorf("%s: %s rows, and in none of them is it said %s", where, wording.Count(t.lines), said)
+	case o.slow:
+		return r.checkSlow(ctx)
 	case t.failed == 0 && o.exact:
 		values, err := r.outcomeValues(ctx, "true")
 		if err != nil {
@@ -143,7 +149,15 @@ func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
 func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
 	where := r.files[0].name
 	o := r.outcome
-	if o.column != "" && !o.exact {
+	if o.slow {
+		values, err := r.outcomeValues(ctx, "bad AND took IS NULL AND told <> ''")
+		if err != nil {
+			return err
+		}
+		if values != "" {
+			return fmt.Errorf("--slow %s: no duration: %s; want numbers, or durations such as 120ms; a row that has none may leave it empty", o.column, values)
+		}
+	} else if o.column != "" && !o.exact {
 		values, err := r.outcomeValues(ctx, "bad AND NOT list_contains("+trueWords+", lower(trim(told))) AND NOT list_contains("+falseWords+", lower(trim(told)))")
 		if err != nil {
 			return err

@@ -11,7 +11,8 @@ import (
 )
 
 // Explain reads the files of src, as ReadTable does, and finds the conditions
-// that explain the failures in them. The bucket of o is that of the reading.
+// that explain the failures in them. The bucket of o is that of the reading, its
+// time of change and its location are those of src.
 //
 // A table within src.MaxRows is mined whole. Of a larger one a sample is, and
 // all rows are then counted once more for what was found there: every number of
@@ -31,7 +32,10 @@ func Explain(ctx context.Context, src TableSource, o interaction.Options) (inter
 		if reading, err = r.read(ctx); err != nil {
 			return err
 		}
-		o.Bucket = reading.Bucket
+		o.Bucket, o.Since, o.Location = reading.Bucket, src.Since, []string{}
+		if src.Entry != "" {
+			o.Location = []string{src.Entry}
+		}
 		result, err = r.explain(ctx, &reading, o)
 		return err
 	})
@@ -101,6 +105,9 @@ func (r *tableReader) unlisted(listed []meaning) []interaction.Unlisted {
 	var list []interaction.Unlisted
 	for _, i := range r.offered() {
 		c := &r.columns[i]
+		if c.entry {
+			continue // where a row came in is no cause
+		}
 		c.possible(func(m meaning, total int64) {
 			m.column = i
 			if !slices.Contains(in[i], m) {

@@ -90,6 +90,7 @@ func TestASampleGivesTheAnswerOfTheWholeTable(t *testing.T) {
 		"single":    {rows: 20_000, risk: 0.2, harm: func(r *planned) bool { return r.zone == "z2" }},
 		"timed":     {rows: 20_000, risk: 0.2, harm: pair},
 		"threshold": {rows: 20_000, risk: 0.3, harm: func(r *planned) bool { return pair(r) && r.load > 840 }},
+		"entry":     {rows: 20_000, risk: 0.2, harm: pair},
 		"late":      {rows: 20_000, risk: 0.2, harm: pair, since: 16_000},
 		"nothing":   {rows: 20_000},
 	} {
@@ -97,6 +98,9 @@ func TestASampleGivesTheAnswerOfTheWholeTable(t *testing.T) {
 			src := duckdb.TableSource{Files: []string{tableFile(t, "f.csv", p.csv(3))}, Failed: "failed", Ignore: []string{"at"}, Seed: 1}
 			if name == "timed" || name == "late" {
 				src.Time = "at"
+			}
+			if name == "entry" {
+				src.Time, src.Entry = "at", "zone"
 			}
 			whole, _ := explain(t, src)
 			src.MaxRows = 6_000
@@ -191,6 +195,9 @@ func TestParquetIsReadAsItsTextWouldBe(t *testing.T) {
 		{Failed: "name=", Only: []string{"i"}},
 		{Count: "load", Failures: "gap", Time: "at", Only: []string{"even", "small"}},
 		{Failed: "failed", Time: "day", MaxRows: 1000},
+		{Slow: "load", Entry: "small", Only: []string{"even", "name"}},
+		{Slow: "ratio", Entry: "even", Time: "at", MaxRows: 1000},
+		{Slow: "price>1.5", Entry: "gap"},
 	} {
 		src.Files = []string{text}
 		want, wantReading, wantErr := duckdb.Explain(t.Context(), src, interaction.Options{Location: []string{}})

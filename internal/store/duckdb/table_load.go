@@ -29,19 +29,33 @@ func (r *tableReader) inPlace() bool {
 // however many threads there are.
 func (r *tableReader) load(ctx context.Context) error {
 	if r.inPlace() {
-		return r.exec(ctx, "CREATE OR REPLACE TEMP VIEW lines AS "+r.recordsSQL(r.offered(), true))
+		return r.view(ctx)
 	}
 	var size int64
 	for i := range r.files {
 		size += r.files[i].size
 	}
 	r.say(fmt.Sprintf("reading %d MB of text", size>>20))
-	path := quoteText(filepath.Join(r.dir, "lines.parquet"))
 	if err := r.exec(ctx, "COPY (SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered(), false)+
-		")) TO "+path+" (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"); err != nil {
+		")) TO "+r.copied()+" (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"); err != nil {
 		return err
 	}
-	return r.exec(ctx, fmt.Sprintf("CREATE TEMP VIEW lines AS SELECT * RENAME (%s AS n) FROM read_parquet(%s, %[1]s=true)", numberedRow, path))
+	return r.view(ctx)
+}
+
+// copied is the file that text is parsed into, as an SQL string.
+func (r *tableReader) copied() string { return quoteText(filepath.Join(r.dir, "lines.parquet")) }
+
+// view makes the view lines, by what is known by now.
+func (r *tableReader) view(ctx context.Context) error {
+	from := fmt.Sprintf("SELECT * RENAME (%s AS n) FROM read_parquet(%s, %[1]s=true)", numberedRow, r.copied())
+	if r.inPlace() {
+		from = r.recordsSQL(r.offered(), true)
+	}
+	if r.limited {
+		from = "SELECT * REPLACE (" + r.slowSQL() + " AS failed) FROM (" + from + ")"
+	}
+	return r.exec(ctx, "CREATE OR REPLACE TEMP VIEW lines AS "+from)
 }
 
 // tableTotal is what is known of a table before its columns are.
@@ -98,7 +112,7 @@ func (r *tableReader) measure(ctx context.Context) error {
 	}
 	if whole == t.lines && r.inPlace() {
 		r.complete = true
-		return r.load(ctx)
+		return r.view(ctx)
 	}
 	return nil
 }

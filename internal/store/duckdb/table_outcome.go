@@ -12,6 +12,7 @@ type tableOutcome struct {
 	column string // what --failed names; empty for counts
 	value  string // what it is in rows that failed, if exact
 	exact  bool
+	slow   bool // it is how long a row took
 }
 
 // The words that a column of true and false is written in, in lower case, as
@@ -28,7 +29,7 @@ func (r *tableReader) findRoles(context.Context) error {
 	names := r.files[0].columns
 	taken := make(map[string]string) // column to its role
 	for _, role := range []struct{ flag, column string }{
-		{"--count", r.src.Count}, {"--failures", r.src.Failures}, {"--time", r.src.Time},
+		{"--count", r.src.Count}, {"--failures", r.src.Failures}, {"--time", r.src.Time}, {"--entry", r.src.Entry},
 	} {
 		if role.column == "" {
 			continue
@@ -41,15 +42,19 @@ func (r *tableReader) findRoles(context.Context) error {
 		}
 		taken[role.column] = role.flag
 	}
-	if r.src.Failed != "" {
+	if flag, arg := "--failed", r.src.Failed; arg != "" || r.src.Slow != "" {
+		parse := r.parseFailed
+		if r.src.Slow != "" {
+			flag, arg, parse = "--slow", r.src.Slow, r.parseSlow
+		}
 		var err error
-		if r.outcome, err = r.parseFailed(r.src.Failed); err != nil {
+		if r.outcome, err = parse(arg); err != nil {
 			return err
 		}
 		if other := taken[r.outcome.column]; other != "" {
-			return fmt.Errorf("--failed: column %q is already %s", r.outcome.column, other)
+			return fmt.Errorf("%s: column %q is already %s", flag, r.outcome.column, other)
 		}
-		taken[r.outcome.column] = "--failed"
+		taken[r.outcome.column] = flag
 	}
 	for _, choice := range []struct {
 		flag    string
@@ -62,20 +67,24 @@ func (r *tableReader) findRoles(context.Context) error {
 		}
 	}
 	for _, name := range names {
+		entry := name == r.src.Entry
 		switch {
-		case taken[name] != "":
-		case len(r.src.Only) > 0 && !slices.Contains(r.src.Only, name):
-		case slices.Contains(r.src.Ignore, name):
+		case taken[name] != "" && !entry:
+		case !entry && len(r.src.Only) > 0 && !slices.Contains(r.src.Only, name):
+		case !entry && slices.Contains(r.src.Ignore, name):
 		default:
-			c := candidate{name: name, named: slices.Contains(r.src.Only, name)}
+			c := candidate{name: name, named: slices.Contains(r.src.Only, name), entry: entry}
 			if r.inPlace() {
 				c.stored = r.typeOf(name)
+			}
+			if entry {
+				r.entryColumn = len(r.columns)
 			}
 			r.columns = append(r.columns, c)
 		}
 	}
 	switch n := len(r.columns); {
-	case n == 0:
+	case n == 0 || n == 1 && r.entry() != nil:
 		return fmt.Errorf("%s: no column is left to explain the failures with (columns: %s)", r.files[0].name, listNames(names))
 	case n > maxColumns:
 		return fmt.Errorf("%s: %d columns; want at most %d, choose with --only or --ignore", r.files[0].name, n, maxColumns)

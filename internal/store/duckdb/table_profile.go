@@ -39,6 +39,7 @@ const sampleLines = 12_000
 type candidate struct {
 	name   string
 	named  bool       // by --only
+	entry  bool       // it says where a row came in, and is no condition
 	stored columnType // of its cells in lines
 
 	number bool // its values become ranges
@@ -111,6 +112,9 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 			return err
 		}
 		c := &r.columns[i]
+		if c.entry {
+			continue
+		}
 		c.number = numbers > MaxNumbers && values-numbers <= maxWords
 		c.many = c.number && numbers > manyNumbers
 		c.digits = digitsFor(least, most)
@@ -218,12 +222,15 @@ func (r *tableReader) choose(ctx context.Context) error {
 		}
 		c := &r.columns[i]
 		c.values = values
-		if !c.number && numbers > MaxNumbers && words <= maxWords {
+		if !c.number && !c.entry && numbers > MaxNumbers && words <= maxWords {
 			c.number, c.digits = true, digitsFor(least, most)
 		}
 		switch {
 		case values == 1:
 			c.left = sameValue
+		case c.entry && values > MaxValues:
+			return r.tooManyEntries(values)
+		case c.entry:
 		case words > MaxValues || !c.number && values > MaxValues:
 			c.left = fmt.Sprintf("it has %s different values", wording.Count(values))
 		case !c.number && !c.named && values > fewValues && values > r.total.lines/2:

@@ -19,6 +19,8 @@ func (r *tableReader) totalSQL(t columnType) string {
 
 func (r *tableReader) failedSQL(t columnType) string {
 	switch {
+	case r.outcome.slow:
+		return "CASE WHEN took IS NOT NULL THEN 0 END" // until there is a limit
 	case r.outcome.column == "":
 		return t.wholeSQL("told")
 	case r.outcome.exact && r.outcome.value == "":
@@ -81,7 +83,8 @@ const plainTimeSQL = "CASE WHEN told_time LIKE '____-__-_____:__:__' OR told_tim
 
 // recordsSQL selects, for each row of the files, the columns as c<index>, NULL
 // if empty, and then total, failed, moment, bad and the cells that these were
-// read from. A row that does not count has a total and a failed of 0. It is bad,
+// read from; and, if that is asked, took, how long the row took, and whether it
+// names its unit. A row that does not count has a total and a failed of 0. It is bad,
 // and no mere gap, if a count is not a whole number, if more failed than there
 // were, or if the outcome or the time cannot be read.
 //
@@ -120,6 +123,10 @@ func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
 		}
 		reads = append(reads, told.column)
 		renamed = append(renamed, quoteName(told.column)+" AS "+told.name)
+	}
+	if r.outcome.slow {
+		t := typeOf(toldColumn)
+		keep = append(keep, t.durationSQL("told")+" AS took", t.unitSQL("told")+" AS unit")
 	}
 	timeType := typeOf(r.src.Time)
 	keep = append(keep, r.totalSQL(typeOf(r.src.Count))+" AS total", r.failedSQL(typeOf(toldColumn))+" AS failed",

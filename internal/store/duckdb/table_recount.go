@@ -20,16 +20,24 @@ func (r *tableReader) recount(ctx context.Context, from interaction.Table, c cho
 		t.Conditions = append(t.Conditions, from.Conditions[id])
 		bits = append(bits, fmt.Sprintf("(CAST(%s AS BIGINT) << %d)", r.holdsSQL(r.meanings[id]), i))
 	}
-	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s AS bucket, %s AS held, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
-		FROM lines WHERE total > 0 GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(bits, " | ")))
+	place := noWord
+	if e := r.entry(); e != nil && e.left == "" {
+		place = e.codeSQL(r.entryColumn)
+		for i := range e.states {
+			t.Conditions = append(t.Conditions, condition.Condition{Dimension: e.name, Value: e.states[i].name()})
+		}
+	}
+	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s AS bucket, %s AS held, %s AS place, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
+		FROM lines WHERE total > 0 GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(bits, " | "), place))
 	if err != nil {
 		return t, r.inFile(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var at, held int64
+		var place uint64
 		var row interaction.Row
-		if err := rows.Scan(&at, &held, &row.Total, &row.Failed); err != nil {
+		if err := rows.Scan(&at, &held, &place, &row.Total, &row.Failed); err != nil {
 			return t, err
 		}
 		if bucket > 0 {
@@ -39,6 +47,9 @@ func (r *tableReader) recount(ctx context.Context, from interaction.Table, c cho
 			if held>>i&1 == 1 {
 				row.Conditions = append(row.Conditions, condition.ID(i))
 			}
+		}
+		if place > 0 { // codes of states are numbered from 1, conditions after the others
+			row.Conditions = append(row.Conditions, condition.ID(len(c.ids)+int(place)-1))
 		}
 		t.Rows = append(t.Rows, row)
 	}
