@@ -11,8 +11,9 @@ import (
 	"example.test/eddy/internal/wording"
 )
 
-// argue writes the evidence of a finding.
-func (m *miner) argue(f *Finding, j judgement, t *cross) {
+// argue writes the evidence of a finding, which by shows to be an interaction if it
+// is one.
+func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 	whole := t.cells[t.whole()]
 	p := whole.risk(m.ledger.typical)
 	low, high := p.interval()
@@ -31,6 +32,11 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
 				wording.Count(int(c.failed)), wording.Count(int(c.total())), percent(r.risk)))
 		}
+	}
+	if by != nil {
+		low, high := by.interval(normal95)
+		much := fmt.Sprintf("%s (%s to %s)", percent(by.estimate()), percent(low), percent(high))
+		f.For = append(f.For, f.beyond(much)+"; by chance: "+probability(by.p())+".")
 	}
 	for _, w := range j.worse {
 		f.For = append(f.For, fmt.Sprintf("With %s as well it is worse: %s; without, the harm stays.",
@@ -54,6 +60,17 @@ func (m *miner) argue(f *Finding, j judgement, t *cross) {
 	}
 	m.doubt(f, t)
 	m.halves(f, j.set) // the table is no longer good
+}
+
+// beyond says what the risk of an interaction exceeds by so much.
+func (f *Finding) beyond(much string) string {
+	switch f.Grade {
+	case onlyTogether:
+		return "Only together: " + much + " above the risks of the parts and of the rest"
+	case superAdditive:
+		return "More than they add one by one: " + much + " above the sum of that"
+	}
+	return "More together: " + much + " above the risks of the parts"
 }
 
 // others names what a set is compared with.

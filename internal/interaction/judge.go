@@ -93,37 +93,45 @@ func (m *miner) holds(j judgement) bool {
 	return j.p <= m.options.Alpha && len(j.unneeded) == 0 && j.excess > 0 && j.score > 0
 }
 
-// verdict says what kind of explanation the set is, and how strong.
+// verdict says what kind of explanation the set is, and how strong; for an
+// interaction also the contrast that shows it.
 //
 // The contrast is that of sufficient causes: the risk of the whole set less
 // the risks with one element missing. Above zero it proves that some requests
 // fail under all of the elements that fail under no fewer (VanderWeele and
 // Robins 2008); above the background too, that they fail only together. Its
 // excess over the sum of the parts' excesses makes it super-additive at least.
-func (m *miner) verdict(j judgement, t *cross) (v Verdict, grade string) {
+func (m *miner) verdict(j judgement, t *cross) (v Verdict, grade string, by contrast) {
 	k := len(j.set)
 	if k == 1 {
-		return SingleCause, ""
+		return SingleCause, "", nil
 	}
 	if len(j.thin) > 0 {
-		return Joint, ""
+		return Joint, "", nil
 	}
 	whole := t.whole()
 	value := func(cell int) proportion { return t.cells[cell].risk(m.ledger.typical) }
-	parts := []part{{1, value(whole)}}
+	parts := contrast{{1, value(whole)}}
 	for i := range k {
 		parts = append(parts, part{-1, value(whole &^ (1 << i))})
 	}
 	for _, g := range []struct {
 		background float64
 		grade      string
-	}{{-1, "only together"}, {0, "interaction"}, {float64(k - 1), "super-additive"}} {
-		if _, low := contrast(append(parts, part{g.background, value(0)})...); low > 0 {
-			return Interact, g.grade
+	}{{-1, onlyTogether}, {0, "interaction"}, {float64(k - 1), superAdditive}} {
+		by := append(parts[:k+1:k+1], part{g.background, value(0)})
+		if low, _ := by.interval(normal95); low > 0 {
+			return Interact, g.grade, by
 		}
 	}
-	return Joint, ""
+	return Joint, "", nil
 }
+
+// Grades of an interaction.
+const (
+	onlyTogether  = "only together"
+	superAdditive = "super-additive"
+)
 
 // difference is the risk of the whole set less the highest with an element
 // missing, or for a single cause less that of the rest.

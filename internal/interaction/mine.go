@@ -298,6 +298,10 @@ func (m *miner) contradictory() bool {
 	return false
 }
 
+// completing is the part of Alpha at which a set that always fails takes the place
+// of the set that it completes: what sometimes passed may have by chance.
+const completing = 0.1
+
 // completes reports whether full has all elements of part, always fails, and
 // is not just the part of it that happened to: of all the ways to extend part
 // by as many conditions, none would be expected to differ as much from the rest.
@@ -320,5 +324,5 @@ func (m *miner) completes(full, part judgement) bool {
 	}
 	t := m.exact.compare(m.exact.outcomes(full.set), func(c int) bool { return c == whole },
 		func(c int) bool { return c&mask == mask })
-	return t.p()*m.tests[len(full.set)-len(part.set)] <= m.options.Alpha
+	return t.p()*m.tests[len(full.set)-len(part.set)] <= completing*m.options.Alpha
 }

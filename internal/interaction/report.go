@@ -63,10 +63,11 @@ func (m *miner) finding(j judgement) Finding {
 	f.Cells = m.cells(set, t)
 	m.exemplify(&f, set, at)
 	f.Difference = round(m.difference(t))
-	f.Verdict, f.Grade = m.verdict(j, t)
+	var by contrast
+	f.Verdict, f.Grade, by = m.verdict(j, t)
 	whole, with := m.among(set, true)
 	m.aliases(&f, set, whole, with)
-	m.argue(&f, j, t)
+	m.argue(&f, j, t, by)
 	m.untested(&f, set, whole, with)
 	f.Missing = append(f.Missing, m.inForce(j.during)...)
 	return f

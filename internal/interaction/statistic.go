@@ -98,14 +98,21 @@ func risk(failed, w, w2, typical float64) proportion {
 	return proportion{r, 1 / (r * (1 - r) * (1/failed + w2/(w*w)))}
 }
 
+// normal95 is the deviate that leaves 2.5 % on either side.
+const normal95 = 1.959964
+
 // interval is the 95 % interval of the risk.
-func (p proportion) interval() (low, high float64) { return Wilson(p.risk*p.n, p.n) }
+func (p proportion) interval() (low, high float64) { return p.score(normal95) }
+
+// score is the interval of so many standard deviations.
+func (p proportion) score(z float64) (low, high float64) { return score(p.risk*p.n, p.n, z) }
 
 // Wilson returns the 95 % score interval (Wilson 1927) of a risk of which
 // failed of n observations were seen; 0 to 1 if there were none. Both may be
 // fractions, as when observations are weighted.
-func Wilson(failed, n float64) (low, high float64) {
-	const z = 1.959964
+func Wilson(failed, n float64) (low, high float64) { return score(failed, n, normal95) }
+
+func score(failed, n, z float64) (low, high float64) {
 	if n <= 0 {
 		return 0, 1
 	}
@@ -121,29 +128,6 @@ func Wilson(failed, n float64) (low, high float64) {
 		high = 1
 	}
 	return low, high
-}
-
-// A part is a risk with its coefficient in a contrast.
-type part struct {
-	of    float64
-	value proportion
-}
-
-// contrast returns the sum of the parts and the lower end of its 95 % interval,
-// recovered from the intervals of the parts (MOVER: Zou and Donner 2008).
-func contrast(parts ...part) (estimate, low float64) {
-	var sq float64
-	for _, p := range parts {
-		l, h := p.value.interval()
-		bound := l
-		if p.of < 0 {
-			bound = h
-		}
-		estimate += p.of * p.value.risk
-		d := p.of * (p.value.risk - bound)
-		sq += d * d
-	}
-	return estimate, estimate - math.Sqrt(sq)
 }
 
 // combinations returns, for each order up to most, how many sets there are
