@@ -95,6 +95,9 @@ func New(ctx context.Context, o Options, log *slog.Logger) (_ *App, err error) {
 	if err := a.restore(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.loadLedger(ctx); err != nil {
+		return nil, err
+	}
 	return a, a.serve(ctx, tokens)
 }
 
@@ -182,6 +185,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.keeper.run(work) })
 	group.Go(func() error { return a.analyse(running) })
 	group.Go(func() error { return a.retain(running) })
+	group.Go(func() error { return a.keepLedger(running) })
 	group.Go(func() error { return a.tellPhases(running) })
 	group.Go(func() error { return a.mediate(running) })
 	group.Go(func() error { return a.watchKubernetes(running) })
@@ -219,7 +223,7 @@ func (a *App) Run(ctx context.Context) error {
 	if _, stepErr := a.pipeline.Step(last, time.Now()); stepErr != nil {
 		err = errors.Join(err, stepErr)
 	}
-	return errors.Join(err, a.close())
+	return errors.Join(err, a.saveLedger(), a.close())
 }
 
 // take hands what was received to the pipeline and the keeper until the

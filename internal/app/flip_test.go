@@ -236,3 +236,43 @@ func TestTwoLeadersThatWriteAtOnceAreFoundWithEveryWrite(t *testing.T) {
 		t.Errorf("the writes of the overlap are %q, want %q", verdicts, want)
 	}
 }
+
+// What a month of budget is made of must not depend on how often the server is
+// started anew; and a file that is damaged is no reason not to start.
+func TestTheBudgetOfPhasesOutlivesTheServer(t *testing.T) {
+	o := options(t.TempDir())
+	server, stop := run(t, o)
+	sdk := newTelemetrySDK(t, server, "cart", "7f")
+	for range 3 {
+		_, span := sdk.traces.Tracer("test").Start(t.Context(), "GET /", trace.WithSpanKind(trace.SpanKindServer))
+		span.End()
+	}
+	sdk.flush(t)
+	waitRequests(t, server, 3)
+	stop()
+	server, stop = run(t, o)
+	if got := phaseReport(t, server).M9; got.Requests != 3 || !got.Known {
+		t.Errorf("after a restart M9 is %+v, want three requests", got)
+	}
+	stop()
+	if err := os.WriteFile(filepath.Join(o.Data, "phases.json.gz"), []byte("no gzip"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server, _ = run(t, o)
+	if got := phaseReport(t, server).M9; got.Requests != 0 {
+		t.Errorf("from a damaged file M9 is %+v", got)
+	}
+	if _, err := os.Stat(filepath.Join(o.Data, "phases.json.gz.damaged")); err != nil {
+		t.Errorf("the damaged file was not kept: %v", err)
+	}
+}
+
+// waitRequests waits until a number of requests was counted.
+func waitRequests(t *testing.T, server *app.App, n float64) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); phaseReport(t, server).M9.Requests != n; <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("M9 is %+v, want %v requests", phaseReport(t, server).M9, n)
+		}
+	}
+}

@@ -174,6 +174,9 @@ const fast = 3
 //	burn = ((D+J)/N) / (1-objective), over 5 min and over 1 h
 func (m *Monitor) budget(now time.Time) Budget {
 	b := Budget{Since: m.began, Objective: m.objective}
+	if !m.counting.IsZero() && m.counting.Before(b.Since) {
+		b.Since = m.counting
+	}
 	if earliest := now.Add(-month); b.Since.Before(earliest) {
 		b.Since = earliest
 	}

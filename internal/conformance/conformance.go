@@ -21,7 +21,7 @@
 //
 // A Monitor never asks what time it is, and is safe for concurrent use. It keeps
 // one hour of counts in buckets of ten seconds, one day of jobs, and 31 days of
-// pages and of the budget. Its bounds are the constants below. What is beyond is
+// pages and of the budget; Save writes what of that must outlive the process. Its bounds are the constants below. What is beyond is
 // not counted, and Report.Dropped says how much that was.
 package conformance
 
@@ -68,6 +68,7 @@ type Monitor struct {
 
 	mu        sync.Mutex
 	began     time.Time // the first Add
+	counting  time.Time // since when the ledger counts, if that was before
 	contracts map[string]*contract.Contract
 	emitters  map[string]emitted // the last point of each cumulative series
 	buckets   map[int64]map[series]float64

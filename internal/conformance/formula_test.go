@@ -1,12 +1,14 @@
 package conformance_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -392,6 +394,44 @@ func TestTwoWindowsAddUpToOne(t *testing.T) {
 	} {
 		if parts, all := sum(pick, before, after), sum(pick, whole); parts != all || all == 0 {
 			t.Errorf("%s: %v in two windows, %v in one", name, parts, all)
+		}
+	}
+}
+
+func TestBudgetPagesAndJobsOutliveTheProcess(t *testing.T) {
+	c := drain(t)
+	w := told(1, c, 0, false)
+	w.m.Paged(conformance.Page{Incident: "1", Start: w.until})
+	before := w.m.Report(time.Hour, w.until)
+	if before.M8.Trailing != 1 || before.M9.Flipped == 0 || before.M3.Part == 0 {
+		t.Fatalf("M8 %+v, M9 %+v, M3 %+v: want something of each", before.M8, before.M9, before.M3)
+	}
+	var file bytes.Buffer
+	if err := w.m.Save(&file); err != nil {
+		t.Fatal(err)
+	}
+	saved := file.String()
+	m := conformance.New(conformance.Config{})
+	if err := m.Load(&file); err != nil {
+		t.Fatal(err)
+	}
+	m.Add(w.until, telemetry.Batch{})
+	after := m.Report(time.Hour, w.until)
+	for name, same := range map[string]bool{
+		"M8": after.M8 == before.M8, "M3": after.M3 == before.M3 && after.Again == before.Again,
+		"M9": after.M9.Requests == before.M9.Requests && after.M9.Failed == before.M9.Failed && after.M9.Low == before.M9.Low && after.M9.High == before.M9.High && after.M9.Since.Equal(before.M9.Since),
+	} {
+		if !same {
+			t.Errorf("%s has changed: M3 %+v, M8 %+v, M9 %+v, and before %+v, %+v, %+v", name, after.M3, after.M8, after.M9, before.M3, before.M8, before.M9)
+		}
+	}
+	file.Reset()
+	if err := m.Save(&file); err != nil || len(file.String()) != len(saved) {
+		t.Errorf("saved again it is %d bytes, %v, want the same %d", file.Len(), err, len(saved))
+	}
+	for _, text := range []string{"", "{", `{"version":9}`} {
+		if err := conformance.New(conformance.Config{}).Load(strings.NewReader(text)); err == nil {
+			t.Errorf("Load(%q) is no error", text)
 		}
 	}
 }

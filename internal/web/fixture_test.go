@@ -377,8 +377,12 @@ func phases() *conformance.Monitor {
 	for k, pair := range [][]string{{"ACTIVE", "ACTIVE", "ok"}, {"DRAIN", "ACTIVE", "tolerated"}, {"SHUTDOWN", "?", "refused"}} {
 		m.Add(at(0), telemetry.Batch{
 			Points: []*telemetry.Point{{Time: at(70), Name: attr.MetricPhaseInteractions, Value: float64(100 - 40*k), Attributes: telemetry.NewAttributes([]telemetry.Attribute{
-				{Key: attr.PhaseContract, Value: "rolling-drain@1"}, {Key: attr.PhaseRole, Value: "router"}, {Key: attr.PhaseAction, Value: "new_request"},
-				{Key: attr.PhaseActual, Value: pair[0]}, {Key: attr.PhaseBelieved, Value: pair[1]}, {Key: attr.PhaseVerdict, Value: pair[2]},
+				{Key: attr.PhaseContract, Value: "rolling-drain@1"},
+				{Key: attr.PhaseRole, Value: "router"},
+				{Key: attr.PhaseAction, Value: "new_request"},
+				{Key: attr.PhaseActual, Value: pair[0]},
+				{Key: attr.PhaseBelieved, Value: pair[1]},
+				{Key: attr.PhaseVerdict, Value: pair[2]},
 			})}},
 			Spans: []*telemetry.Span{{End: at(80 + k), Resource: &telemetry.Resource{Service: "billing", Instance: strconv.Itoa(k % 2)}, Attributes: telemetry.NewAttributes([]telemetry.Attribute{
 				{Key: attr.JobID, Value: "invoice-17"}, {Key: attr.JobAttempt, Value: "1"}, {Key: attr.JobOutcome, Value: attr.JobCommitted},
