@@ -19,13 +19,14 @@ import (
 
 // simCmd are the verbs of the simulator.
 type simCmd struct {
-	Run    simRunCmd    `cmd:"" help:"Carry out a scenario: one run to look at, or the experiment in it."`
-	Import simImportCmd `cmd:"" help:"Learn a scenario from recorded traces."`
-	Corpus simCorpusCmd `cmd:"" help:"Hold what is found against what was planted, over the scenarios that come with Eddy."`
-	List   simListCmd   `cmd:"" help:"List the scenarios that come with Eddy."`
-	Schema simSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files, or of truth files."`
-	Verify simVerifyCmd `cmd:"" help:"Measure the simulator against closed forms and published experiments."`
-	Bench  simBenchCmd  `cmd:"" help:"Measure how fast the simulator is."`
+	Run      simRunCmd      `cmd:"" help:"Carry out a scenario: one run to look at, or the experiment in it."`
+	Import   simImportCmd   `cmd:"" help:"Learn a scenario from recorded traces."`
+	Defences simDefencesCmd `cmd:"" help:"Try the defences of scenarios against the harm in them."`
+	Corpus   simCorpusCmd   `cmd:"" help:"Hold what is found against what was planted, over the scenarios that come with Eddy."`
+	List     simListCmd     `cmd:"" help:"List the scenarios that come with Eddy."`
+	Schema   simSchemaCmd   `cmd:"" help:"Print the JSON schema of scenario files, or of truth files."`
+	Verify   simVerifyCmd   `cmd:"" help:"Measure the simulator against closed forms and published experiments."`
+	Bench    simBenchCmd    `cmd:"" help:"Measure how fast the simulator is."`
 }
 
 // simRunCmd carries out a scenario.

@@ -80,6 +80,7 @@ type truthEntry struct {
 	MinimalPairs [][]string
 	MinimalSets  [][]string
 	SeenAs       map[string]string
+	Defences     words
 }
 
 // Parse reads a scenario. The error is Problems, each with file, line and field.
@@ -237,7 +238,7 @@ func (d *decoder) valid(m *sim.Model) {
 func (t truthEntry) truth() Truth {
 	return Truth{
 		Patterns: t.Pattern, Trigger: t.Trigger, Sustaining: t.Sustaining,
-		Sets: slices.Concat(t.MinimalPairs, t.MinimalSets), SeenAs: t.SeenAs,
+		Sets: slices.Concat(t.MinimalPairs, t.MinimalSets), SeenAs: t.SeenAs, Defences: t.Defences,
 	}
 }
 
@@ -249,6 +250,11 @@ func (d *decoder) truth(s *Scenario) {
 	for id, seen := range s.Truth.SeenAs {
 		if s.condition(id) == nil || !strings.Contains(seen, "=") {
 			d.about("", "truth.seen_as", "%s: %q: want a condition of the file, and what telemetry has, as \"tenant=acme\"", id, seen)
+		}
+	}
+	for _, id := range s.Truth.Defences {
+		if c := s.condition(id); c == nil || c.Default {
+			d.about("", "truth.defences", "%q: want a condition that is off by default, some of %s", id, list(s.ids()))
 		}
 	}
 	for _, set := range s.Truth.Sets {

@@ -57,6 +57,8 @@ type Truth struct {
 	// SeenAs says how a condition that no change event tells of shows in
 	// telemetry, as "tenant=acme".
 	SeenAs map[string]string `json:"seen_as,omitempty"`
+	// Defences are conditions that are off by default and meant to prevent the harm.
+	Defences []string `json:"defences,omitempty"`
 }
 
 // Load reads a file.

@@ -62,15 +62,7 @@ func asPlanted(r *experiment.Result, planted [][]string) bool {
 
 // trial carries out one run and takes its responses.
 func (s *Scenario) trial(ctx context.Context, seed uint64, on map[string]bool) (experiment.Outcome, error) {
-	run, err := s.Run(ctx, seed, on)
-	if err != nil {
-		return experiment.Outcome{}, err
-	}
-	out := experiment.Outcome{Harm: s.value(s.Question.Harm.Response, run) >= s.Question.Harm.AtLeast}
-	for _, m := range s.Question.Options.Measures {
-		out.Values = append(out.Values, s.value(m, run))
-	}
-	return out, nil
+	return s.measured(ctx, seed, on, s.Question.Options.Measures)
 }
 
 // found are the sets that were shown to do harm, alone or together.
