@@ -35,7 +35,7 @@ type announceModel struct {
 	faults    uint8
 	reorder   bool
 	duplicate bool
-	crash     bool
+	crash     map[contract.Party]bool
 
 	flight  uint8   // ticks that a request takes at most
 	ttl     []uint8 // by consumer: ticks that a belief lasts; for those that do not acknowledge, ticks that news takes
@@ -47,6 +47,11 @@ type announceModel struct {
 	others bool
 	rules  []stepRules
 	start  uint8
+
+	// graces are the ticks for which an action is tolerated after a phase came into
+	// force, by consumer, phase and action; noGrace where there is no end to it.
+	graces [][][]uint8
+	graced uint8 // ticks in force beyond which grace is over everywhere; 0 without any
 
 	denies      [][]bool // by phase and action
 	does        [][]uint32
@@ -68,6 +73,7 @@ type stepRules struct {
 // An announceState is a state, unpacked.
 type announceState struct {
 	actual, mode, step, since, epoch, faults uint8
+	held                                     uint8 // ticks since the phase came into force, if there is grace
 	history                                  [maxEpochs + 1]uint8
 	ages                                     [maxEpochs + 1]uint8 // ticks since each epoch was committed, until all who do not acknowledge know of it
 	consumers                                [maxConsumers]consumerState
@@ -102,6 +108,7 @@ const (
 	restartedNot      = iota
 	restartedUnacked  // its registration has not ended, and it has not acknowledged the present epoch
 	restartedHadAcked // it had
+	restartedUnknown  // the mediator has restarted since, and forgotten the registration
 )
 
 // The parts of a packed state: what is before the history, one byte of history for
@@ -116,6 +123,9 @@ func (m *announceModel) size() int {
 	if m.silent {
 		n += int(m.epochs)
 	}
+	if m.graced > 0 {
+		n++
+	}
 	return n
 }
 
@@ -124,6 +134,10 @@ func (m *announceModel) pack(s *announceState, to []byte) {
 	n := bytesBeforeHistory + copy(to[bytesBeforeHistory:], s.history[1:m.epochs+1])
 	if m.silent {
 		n += copy(to[n:], s.ages[1:m.epochs+1])
+	}
+	if m.graced > 0 {
+		to[n] = s.held
+		n++
 	}
 	for i := range m.roles {
 		c := &s.consumers[i]
@@ -140,6 +154,10 @@ func (m *announceModel) unpack(from []byte, s *announceState) {
 	n := bytesBeforeHistory + copy(s.history[1:], from[bytesBeforeHistory:bytesBeforeHistory+int(m.epochs)])
 	if m.silent {
 		n += copy(s.ages[1:], from[n:n+int(m.epochs)])
+	}
+	if m.graced > 0 {
+		s.held = from[n]
+		n++
 	}
 	for i := range m.roles {
 		c := &s.consumers[i]
@@ -159,12 +177,44 @@ func newAnnounceModel(c *contract.Contract, roles []contract.Consumer, tick time
 	m.epochs = uint8(min(o.epochs(c), maxEpochs))
 	m.faults = uint8(o.faults(c))
 	m.reorder, m.duplicate = c.Model.Reorder, c.Model.Duplicate
-	m.crash = slices.Contains(c.Model.Crash, contract.PartyConsumer)
+	m.crash = make(map[contract.Party]bool)
+	for _, party := range c.Model.Crash {
+		m.crash[party] = true
+	}
 	m.start = m.phase(c.Initial)
 	m.silent = slices.ContainsFunc(roles, func(r contract.Consumer) bool { return !r.Acknowledges() })
 	m.others = !slices.ContainsFunc(roles, contract.Consumer.Acknowledges) && slices.ContainsFunc(c.Roles.Consumers, contract.Consumer.Acknowledges)
 	m.permissions()
+	m.grace()
 	return m, m.times(o)
+}
+
+// noGrace is more ticks than a state has room for.
+const noGrace = math.MaxUint8
+
+// grace makes tables of how long late actions are tolerated. Time is rounded down.
+func (m *announceModel) grace() {
+	for _, r := range m.roles {
+		byPhase := make([][]uint8, len(m.contract.Phases))
+		for p, phase := range m.contract.Phases {
+			byPhase[p] = make([]uint8, len(m.actions))
+			for x, action := range m.actions {
+				byPhase[p][x] = noGrace
+				if m.contract.Permits(phase.Name, action) == contract.Grace && (len(r.Does[action]) > 0 || r.DoesUnknown(action)) {
+					byPhase[p][x] = m.down(m.contract.GraceFor(r.Name, phase.Name))
+					m.graced = max(m.graced, byPhase[p][x]+1)
+				}
+			}
+		}
+		m.graces = append(m.graces, byPhase)
+	}
+}
+
+// overstays reports whether the action on its way was sent under another phase
+// than the one in force, and the time of grace is over.
+func (m *announceModel) overstays(s *announceState, i uint8) bool {
+	c := &s.consumers[i]
+	return s.held > m.graces[i][s.actual][c.flight-1] && (c.late != 0 || s.history[c.under] != s.actual)
 }
 
 func (m *announceModel) phase(name contract.PhaseName) uint8 {
@@ -236,7 +286,7 @@ func (m *announceModel) times(o Options) error {
 				wait = min(wait, m.longestBelief())
 			}
 			// Applied counts as quiesced, which comes no later than applied and a flight.
-			r.wait = protocol.ProducerRules{AtMost: max(ticks(wait), 1), Quiesced: c.Shortcut(t) && !m.breaks[RuleAcks]}
+			r.wait = protocol.ProducerRules{AtMost: max(ticks(wait), 1), Quiesced: c.Shortcut(t)}
 			m.longest = max(m.longest, wait+1)
 		}
 		m.rules = append(m.rules, r)

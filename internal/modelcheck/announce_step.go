@@ -1,6 +1,9 @@
 package modelcheck
 
-import "example.test/eddy/phase/protocol"
+import (
+	"example.test/eddy/phase/contract"
+	"example.test/eddy/phase/protocol"
+)
 
 // A label says which step was made: its kind, a consumer, and an epoch, an action
 // or a transition.
@@ -32,6 +35,8 @@ const (
 	stepCrash
 	stepUnregister
 	stepLearn
+	stepProducerCrash
+	stepMediatorCrash
 )
 
 // A walk emits the steps out of one state.
@@ -67,6 +72,7 @@ func (m *announceModel) steps(state []byte, e *emitter) {
 	w := walk{m: m, e: e}
 	m.unpack(state, &w.before)
 	w.producer()
+	w.restarts()
 	for i, r := range m.roles {
 		if r.Acknowledges() {
 			w.confirms(uint8(i))
@@ -87,7 +93,7 @@ func (w *walk) emit(s *announceState, kind stepKind, consumer, what uint8, broke
 
 // acks are what the mediator knows of the present epoch.
 func (w *walk) acks() protocol.Acks {
-	if w.m.others {
+	if w.m.others || w.m.breaks[RuleAcks] {
 		return protocol.Acks{Registered: 1, Quiesced: 1}
 	}
 	var a protocol.Acks
@@ -97,7 +103,7 @@ func (w *walk) acks() protocol.Acks {
 		}
 		a.Registered++
 		c := &w.before.consumers[i]
-		if c.restarted == restartedHadAcked || c.acked == 1 && c.restarted == restartedNot {
+		if c.restarted == restartedUnknown || c.restarted == restartedHadAcked || c.acked == 1 && c.restarted == restartedNot {
 			a.Quiesced++
 		}
 	}
@@ -113,7 +119,7 @@ func (w *walk) producer() {
 		p := protocol.Producer{Stage: protocol.StageWaiting, Epoch: protocol.Epoch(s.epoch), Committed: -ticks(s.since)}
 		if _, out := p.Step(r.wait, protocol.ProducerInput{Acks: acks}); out.Enforce {
 			after := *s
-			after.actual, after.mode, after.step = r.to, modeStable, 0
+			after.actual, after.mode, after.step, after.held = r.to, modeStable, 0, 0
 			w.emit(&after, stepEnforce, 0, 0, "")
 		}
 		return
@@ -137,9 +143,9 @@ func (w *walk) producer() {
 		case under:
 			after.mode, after.step = modeStable, 0
 		case r.atomic:
-			after.actual = r.to
+			after.actual, after.held = r.to, 0
 		case !r.announceFirst:
-			after.actual, after.mode, after.step = r.to, modeActed, uint8(i+1)
+			after.actual, after.mode, after.step, after.held = r.to, modeActed, uint8(i+1), 0
 			w.emit(&after, stepAct, 0, uint8(i), "")
 			continue
 		default:
@@ -147,6 +153,49 @@ func (w *walk) producer() {
 		}
 		m.commit(&after, uint8(next.Epoch), r.to)
 		w.emit(&after, stepCommit, 0, uint8(i), "")
+	}
+}
+
+// restarts lets the producer or the mediator crash.
+//
+// A producer that had made something goes on from what is announced, and what it
+// had made is not in force. One that waits begins to wait anew, which it may do
+// anyway. A mediator knows who is registered, and is told again what they have
+// acknowledged. What it was about to answer or to push may be lost anyway, and a
+// commit is one transaction.
+func (w *walk) restarts() {
+	m := w.m
+	if w.before.faults == 0 {
+		return
+	}
+	if m.crash[contract.PartyProducer] && w.before.mode == modeActed {
+		after := w.before
+		after.actual, after.mode, after.step, after.held = after.history[after.epoch], modeStable, 0, 0
+		after.faults--
+		w.emit(&after, stepProducerCrash, 0, 0, "")
+	}
+	if !m.crash[contract.PartyMediator] {
+		return
+	}
+	after, changed := w.before, false
+	for i, r := range m.roles {
+		c := &after.consumers[i]
+		if !r.Acknowledges() {
+			continue
+		}
+		changed = changed || c.acked == 1 || c.restarted == restartedHadAcked
+		c.acked = 0
+		if c.restarted == restartedHadAcked {
+			c.restarted = restartedUnacked
+		}
+		if m.breaks[RuleRoll] {
+			changed = changed || c.restarted != restartedUnknown
+			c.restarted = restartedUnknown
+		}
+	}
+	if changed {
+		after.faults--
+		w.emit(&after, stepMediatorCrash, 0, 0, "")
 	}
 }
 
@@ -176,6 +225,9 @@ func (w *walk) confirms(i uint8) {
 		w.emit(&after, stepAsk, i, 0, "")
 	case confirmSent:
 		c.confirm, c.confirmed = confirmAnswered, after.epoch
+		if c.restarted == restartedUnknown {
+			c.restarted = restartedNot
+		}
 		w.emit(&after, stepAnswer, i, 0, "")
 	case confirmAnswered:
 		broken := w.hear(&after, i, c.confirmed, stepConfirm)
@@ -214,15 +266,18 @@ func (w *walk) pushes(i uint8) {
 // crashes restarts a consumer. What it has sent stays on its way, and its former
 // registration stays for as long.
 func (w *walk) crashes(i uint8) {
-	if w.m.crash && w.before.faults > 0 {
+	if w.m.crash[contract.PartyConsumer] && w.before.faults > 0 {
 		after := w.before
 		c := &after.consumers[i]
 		restarted := uint8(restartedUnacked)
 		if c.acked == 1 && c.restarted == restartedNot || c.restarted == restartedHadAcked {
 			restarted = restartedHadAcked
 		}
-		if w.m.breaks[RuleRestart] {
+		switch {
+		case w.m.breaks[RuleRestart]:
 			restarted = restartedNot
+		case c.restarted == restartedUnknown:
+			restarted = restartedUnknown
 		}
 		*c = consumerState{flight: c.flight, flying: c.flying, restarted: restarted}
 		if c.flight > 0 {
@@ -288,8 +343,11 @@ func (w *walk) requests(i uint8) {
 			broken = w.believe(&after, i, in)
 		}
 		a.flight, a.flying, a.under, a.late = 0, 0, 0, 0
-		if m.denies[s.actual][c.flight-1] {
+		switch {
+		case m.denies[s.actual][c.flight-1]:
 			broken = PropertyPermitted
+		case m.overstays(s, i):
+			broken = PropertyGrace
 		}
 		w.emit(&after, stepArrive, i, c.flight-1, broken)
 		return
@@ -315,6 +373,8 @@ func (w *walk) requests(i uint8) {
 		a.flight, a.flying = uint8(x+1), 0
 		if m.roles[i].Acknowledges() {
 			w.believe(&after, i, protocol.BeliefInput{Event: protocol.BeliefBegin})
+		} else if m.graced > 0 {
+			a.under = c.believed - 1
 		}
 		w.emit(&after, stepSend, i, uint8(x), broken)
 	}
@@ -335,6 +395,7 @@ func (w *walk) tick() {
 	if after.epoch > 0 {
 		after.since = min(after.since+1, m.longest)
 	}
+	after.held = min(after.held+1, m.graced)
 	if m.silent {
 		for e := uint8(1); e <= after.epoch; e++ {
 			after.ages[e] = min(after.ages[e]+1, m.longest)

@@ -18,9 +18,8 @@
 //
 // Guards are taken to hold or not at any time, unless they cannot hold at all;
 // a dwell counts as far as it makes a difference. Both only add behaviour. What is
-// not in the model: a crash of the mediator, whose commit is one transaction;
-// panic mode, which acts without a belief on purpose; and unknown.does of a role
-// that does not observe eddy.
+// not in the model: two producers of one subject; panic mode, which acts without a
+// belief on purpose; and unknown.does of a role that does not observe eddy.
 //
 // [Follow] asks of a run of the real programs whether it is one of the model. It is
 // what says that the model is about them.

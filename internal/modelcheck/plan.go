@@ -83,7 +83,7 @@ func planAnnounce(c *contract.Contract, roles []contract.Consumer, o Options) (p
 	}
 	p := plannedRun{
 		name: strings.Join(names, "+"), model: m, tick: tick, teller: m,
-		safety:   []Property{PropertyPermitted, PropertyFresh, PropertyOrder, PropertyPairing},
+		safety:   []Property{PropertyPermitted, PropertyFresh, PropertyOrder, PropertyPairing, PropertyGrace},
 		liveness: PropertyAgreement,
 	}
 	p.assumptions = m.assumptions()
@@ -151,11 +151,13 @@ func (m *announceModel) faultsInWords() string {
 	if m.duplicate {
 		kinds = append(kinds, "doubled")
 	}
-	words := fmt.Sprintf("up to %d of: a push %s", m.faults, strings.Join(kinds, " or "))
-	if m.crash {
-		words += ", a consumer restarted"
+	words := []string{fmt.Sprintf("up to %d of: a push %s", m.faults, strings.Join(kinds, " or "))}
+	for _, party := range []contract.Party{contract.PartyConsumer, contract.PartyProducer, contract.PartyMediator} {
+		if m.crash[party] {
+			words = append(words, fmt.Sprintf("a %s restarted", party))
+		}
 	}
-	return words
+	return strings.Join(words, ", ")
 }
 
 // guarded are the guards that the model does not know the truth of.

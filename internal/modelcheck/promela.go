@@ -84,6 +84,9 @@ func (m *announceModel) promela(title string) string {
 	if m.silent {
 		p.line("byte ages[%d];", m.epochs+1)
 	}
+	if m.graced > 0 {
+		p.line("byte held;")
+	}
 	for i, r := range m.roles {
 		believed := 0
 		if !r.Acknowledges() {
@@ -95,6 +98,7 @@ func (m *announceModel) promela(title string) string {
 	p.line("\thistory[0] = %d;", m.start)
 	p.line("\tdo")
 	m.promelaProducer(p)
+	m.promelaRestarts(p)
 	for i, r := range m.roles {
 		if r.Acknowledges() {
 			m.promelaConfirms(p, i)
@@ -116,11 +120,11 @@ func (m *announceModel) promelaAcked() string {
 	var all []string
 	for i, r := range m.roles {
 		if r.Acknowledges() {
-			all = append(all, fmt.Sprintf("(restarted%d == %d || acked%d == 1 && restarted%d == 0)", i, restartedHadAcked, i, i))
+			all = append(all, fmt.Sprintf("(restarted%d >= %d || acked%d == 1 && restarted%d == 0)", i, restartedHadAcked, i, i))
 		}
 	}
 	switch {
-	case m.others:
+	case m.others || m.breaks[RuleAcks]:
 		return "true"
 	case len(all) == 0:
 		return "false"
@@ -140,7 +144,7 @@ func (m *announceModel) promelaProducer(p *promela) {
 					ready = fmt.Sprintf("(%s || %s)", ready, acked)
 				}
 			}
-			p.option("enforce "+name, fmt.Sprintf("mode == %d && step == %d && %s", modeAnnounced, i+1, ready), fmt.Sprintf("actual = %d", r.to), "mode = 0", "step = 0")
+			p.option("enforce "+name, fmt.Sprintf("mode == %d && step == %d && %s", modeAnnounced, i+1, ready), m.promelaInForce(r.to), "mode = 0", "step = 0")
 		}
 		settled := "true"
 		if !r.skipSettle {
@@ -154,11 +158,47 @@ func (m *announceModel) promelaProducer(p *promela) {
 		case r.announceFirst:
 			p.option("commit "+name, start, append(commit, fmt.Sprintf("mode = %d", modeAnnounced), fmt.Sprintf("step = %d", i+1))...)
 		case r.atomic:
-			p.option("commit "+name, start, append(commit, fmt.Sprintf("actual = %d", r.to))...)
+			p.option("commit "+name, start, append(commit, m.promelaInForce(r.to))...)
 		default:
-			p.option("make "+name, start, fmt.Sprintf("actual = %d", r.to), fmt.Sprintf("mode = %d", modeActed), fmt.Sprintf("step = %d", i+1))
+			p.option("make "+name, start, m.promelaInForce(r.to), fmt.Sprintf("mode = %d", modeActed), fmt.Sprintf("step = %d", i+1))
 			p.option("commit "+name, fmt.Sprintf("mode == %d && step == %d && %s", modeActed, i+1, may), append(commit, "mode = 0", "step = 0")...)
 		}
+	}
+}
+
+// promelaInForce puts a phase in force.
+func (m *announceModel) promelaInForce(phase any) string {
+	if m.graced == 0 {
+		return fmt.Sprintf("actual = %v", phase)
+	}
+	return fmt.Sprintf("actual = %v; held = 0", phase)
+}
+
+// promelaRestarts lets the producer or the mediator crash.
+func (m *announceModel) promelaRestarts(p *promela) {
+	if m.crash[contract.PartyProducer] {
+		p.option("the producer crashes", fmt.Sprintf("mode == %d && faults > 0", modeActed), m.promelaInForce("history[epoch]"), "mode = 0", "step = 0", "faults--")
+	}
+	if !m.crash[contract.PartyMediator] {
+		return
+	}
+	var changes, does []string
+	for i, r := range m.roles {
+		if !r.Acknowledges() {
+			continue
+		}
+		v := numbered(i)
+		does = append(does, v("acked# = 0"))
+		if m.breaks[RuleRoll] {
+			changes = append(changes, fmt.Sprintf(v("acked# == 1 || restarted# != %d"), restartedUnknown))
+			does = append(does, fmt.Sprintf(v("restarted# = %d"), restartedUnknown))
+			continue
+		}
+		changes = append(changes, fmt.Sprintf(v("acked# == 1 || restarted# == %d"), restartedHadAcked))
+		does = append(does, when(fmt.Sprintf(v("restarted# == %d"), restartedHadAcked), fmt.Sprintf(v("restarted# = %d"), restartedUnacked)))
+	}
+	if len(changes) > 0 {
+		p.option("the mediator crashes", fmt.Sprintf("faults > 0 && (%s)", strings.Join(changes, " || ")), append(does, "faults--")...)
 	}
 }
 
@@ -201,7 +241,11 @@ func promelaAdopt(i int, e string) []string {
 func (m *announceModel) promelaConfirms(p *promela, i int) {
 	v := numbered(i)
 	p.option(v("# asks"), v("confirm# == 0"), v("confirm# = 1"), v("asked# = 0"))
-	p.option(v("# is answered"), v("confirm# == 1"), v("confirm# = 2"), v("confirmed# = epoch"))
+	answer := []string{v("confirm# = 2"), v("confirmed# = epoch")}
+	if m.breaks[RuleRoll] {
+		answer = append(answer, when(fmt.Sprintf(v("restarted# == %d"), restartedUnknown), v("restarted# = 0")))
+	}
+	p.option(v("# is answered"), v("confirm# == 1"), answer...)
 	asked := v("asked#")
 	if m.breaks[RuleSending] {
 		asked = "0"
@@ -236,11 +280,14 @@ func (m *announceModel) promelaPushes(p *promela, i int) {
 
 func (m *announceModel) promelaCrashes(p *promela, i int) {
 	v := numbered(i)
-	if m.crash {
+	if m.crash[contract.PartyConsumer] {
 		restarted := when(v("acked# == 1 && restarted# == 0 || restarted# == 2"), v("restarted# = 2")) // else below
 		restarted = strings.Replace(restarted, ":: else fi", v(":: else -> restarted# = 1 fi"), 1)
-		if m.breaks[RuleRestart] {
+		switch {
+		case m.breaks[RuleRestart]:
 			restarted = v("restarted# = 0")
+		case m.breaks[RuleRoll]:
+			restarted = fmt.Sprintf(v("if :: restarted# == %d -> skip :: else -> %s fi"), restartedUnknown, restarted)
 		}
 		p.option(v("# crashes"), "faults > 0", restarted, v("believed# = 0"), v("floor# = 0"), v("age# = 0"), v("confirm# = 0"), v("confirmed# = 0"), v("asked# = 0"),
 			v("pushed# = 0"), v("acked# = 0"), v("under# = 0"), v("if :: flight# > 0 -> late# = 2 :: else -> late# = 0 fi"), "faults--")
@@ -284,6 +331,11 @@ func (m *announceModel) promelaRequests(p *promela, i int) {
 			}
 		}
 		does := []string{fmt.Sprintf("assert(!%s)", anyOf("actual", denied))}
+		for phase := range m.contract.Phases {
+			if grace := m.graces[i][phase][x]; grace != noGrace {
+				does = append(does, fmt.Sprintf(v("assert(!(actual == %d && held > %d && (late# != 0 || history[under#] != %d)))"), phase, grace, phase))
+			}
+		}
 		if acknowledges {
 			// A request of a former life is none of this one's.
 			done := []string{v("flight# = 0"), v("late# = 0")}
@@ -318,6 +370,9 @@ func (m *announceModel) promelaSend(p *promela, i, x int) {
 			}
 		}
 		held := append(asserts, does...)
+		if !acknowledges && m.graced > 0 {
+			held = append(held, v("under# = believed# - 1"))
+		}
 		if acknowledges {
 			held = append(held, m.promelaBelieve(i, v("late# = 0"), v("under# = believed# - 1"))...)
 		}
@@ -351,6 +406,9 @@ func (m *announceModel) promelaTick(p *promela) {
 		does = append(does, when(v("believed# > 0"), m.promelaBelieve(i, older...)...))
 	}
 	does = append([]string{when(fmt.Sprintf("epoch > 0 && since < %d", m.longest), "since++")}, does...)
+	if m.graced > 0 {
+		does = append(does, when(fmt.Sprintf("held < %d", m.graced), "held++"))
+	}
 	if m.silent {
 		for e := 1; e <= int(m.epochs); e++ {
 			does = append(does, when(fmt.Sprintf("%d <= epoch && ages[%d] < %d", e, e, m.longest), fmt.Sprintf("ages[%d]++", e)))

@@ -15,6 +15,9 @@ const (
 	PropertyOrder Property = "P4"
 	// PropertyPairing says that nobody acts in a pairing that the contract forbids.
 	PropertyPairing Property = "P7"
+	// PropertyGrace says that what is still sent under an earlier phase arrives
+	// within the time of grace.
+	PropertyGrace Property = "P8"
 	// PropertyAgreement says that everyone can always come to agree again.
 	PropertyAgreement Property = "AG EF agreement"
 	// PropertyWrites says that no write is taken after one with a larger token.
@@ -40,6 +43,8 @@ func (p Property) Says() string {
 		return "no process goes back to an earlier epoch"
 	case PropertyPairing:
 		return "nobody acts in a pairing that the contract forbids"
+	case PropertyGrace:
+		return "what is still sent under an earlier phase arrives within the time of grace"
 	case PropertyAgreement:
 		return "from every state, everyone can come to agree again"
 	case PropertyWrites:
@@ -70,6 +75,7 @@ const (
 	RuleFlight  Rule = "await-flight"
 	RuleSettle  Rule = "settle"
 	RuleRestart Rule = "restart-is-another"
+	RuleRoll    Rule = "roll-outlives-mediator"
 	RuleSeal    Rule = "seal"
 	RuleFence   Rule = "fence"
 	RuleRenewal Rule = "deadline-from-sending"
@@ -90,11 +96,12 @@ func Rules() []struct {
 		{RuleFloor, "the highest epoch seen outlives the belief"},
 		{RuleOrder, "older news than the newest seen is dropped"},
 		{RuleQuiesce, "news is acknowledged when nothing begun before is open"},
-		{RuleAcks, "acknowledgements end a wait early (without it there is nothing wrong, only slow)"},
+		{RuleAcks, "acknowledgements end a wait only when everyone's are in"},
 		{RuleAwait, "the producer waits between the commit and the act"},
 		{RuleFlight, "the wait includes the flight of what was sent last"},
 		{RuleSettle, "nothing new is announced or done before the last announcement has settled"},
 		{RuleRestart, "a consumer that restarts is another one, and its old registration has to end"},
+		{RuleRoll, "who may believe something stays registered when the mediator restarts"},
 		{RuleSeal, "a new leader writes its token to the resource before it acts"},
 		{RuleFence, "the resource checks tokens"},
 		{RuleRenewal, "a holder's deadline counts from when its renewal was sent"},

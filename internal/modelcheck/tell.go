@@ -2,6 +2,7 @@ package modelcheck
 
 import (
 	"fmt"
+	"time"
 
 	"example.test/eddy/phase/contract"
 )
@@ -86,6 +87,10 @@ func (m *announceModel) tell(before []byte, l uint32) (lane int, text string) {
 		return laneMediator, fmt.Sprintf("the former registration of %s ends", m.consumerName(i))
 	case stepLearn:
 		return consumer, "believes " + m.epochName(&s, what)
+	case stepProducerCrash:
+		return laneSubject, fmt.Sprintf("crashes; what it made is not in force, %s is", m.phaseName(s.history[s.epoch]))
+	case stepMediatorCrash:
+		return laneMediator, "crashes and restarts"
 	default:
 		panic(fmt.Sprintf("BUG: step %d is none of this model", kind))
 	}
@@ -146,6 +151,11 @@ func (m *announceModel) explain(p Property, before []byte, l uint32) (says, fix 
 		return fmt.Sprintf("%s goes back from %s", name, m.beliefName(&s, i)), m.withRules("drop news that is older than the newest seen")
 	case PropertyPairing:
 		return fmt.Sprintf("%s acts while it believes %s and %s is in force, which the contract forbids", name, m.beliefName(&s, i), m.phaseName(s.actual)), "drop the pairing, or put a phase between"
+	case PropertyGrace:
+		role := m.roles[i]
+		actual := m.phaseName(s.actual)
+		return fmt.Sprintf("%s of %s arrives %v after %s came into force, which tolerates it for %v", m.actions[what], name, time.Duration(s.held)*m.tick, actual, m.contract.GraceFor(role.Name, actual)),
+			m.withRules(fmt.Sprintf("tolerate it longer, by a pairing with for, or propagation.bound: %s believes for up to %v, and a request takes up to %v", role.Name, m.contract.BeliefBound(role), m.contract.Propagation.MaxFlight))
 	default:
 		return "from here on they cannot agree any more", "let a consumer learn the last announcement"
 	}

@@ -325,7 +325,7 @@ type Model struct {
 	Loss      int  `json:"loss,omitempty"`
 	Reorder   bool `json:"reorder,omitempty"`
 	Duplicate bool `json:"duplicate,omitempty"`
-	// Crash is who may restart: consumer, producer or both. Pause is whether
+	// Crash is who may restart: consumer, producer, mediator. Pause is whether
 	// candidates for a lease may stand still, without a bound.
 	Crash []Party `json:"crash,omitempty"`
 	Pause bool    `json:"pause,omitempty"`

@@ -178,6 +178,21 @@ func (c *Contract) pairing(i Interaction) (Pairing, bool) {
 	return c.Pairings[at], true
 }
 
+// GraceFor is for how long after a phase came into force what a role still sends
+// under another one is tolerated: that of its pairings which tolerates longest.
+func (c *Contract) GraceFor(role string, actual PhaseName) time.Duration {
+	longest, any := time.Duration(0), false
+	for _, p := range c.Pairings {
+		if p.Role == role && p.Actual == actual && p.Verdict == Tolerate {
+			longest, any = max(longest, c.grace(p, true)), true
+		}
+	}
+	if any {
+		return longest
+	}
+	return c.Propagation.Bound
+}
+
 // grace is for how long after a phase began a late action is tolerated.
 func (c *Contract) grace(p Pairing, listed bool) time.Duration {
 	if listed && p.For > 0 {

@@ -50,7 +50,7 @@ func (c *Contract) fillModel() {
 	m.Duplicate = m.Duplicate || !c.written("spec.model.duplicate")
 	m.Pause = m.Pause || !c.written("spec.model.pause")
 	if !c.written("spec.model.crash") {
-		m.Crash = []Party{PartyConsumer, PartyProducer}
+		m.Crash = []Party{PartyConsumer, PartyProducer, PartyMediator}
 	}
 	if m.Candidates == 0 {
 		m.Candidates = 2

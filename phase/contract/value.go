@@ -120,6 +120,7 @@ type Party string
 const (
 	PartyConsumer Party = "consumer"
 	PartyProducer Party = "producer"
+	PartyMediator Party = "mediator"
 )
 
 // UnmarshalText accepts the constants of this type.
@@ -178,7 +179,9 @@ func (Breach) names() []string { return names([]Breach{BreachHold, BreachPage}, 
 // UnmarshalText accepts the constants of this type.
 func (p *Party) UnmarshalText(text []byte) error { return oneOf(p, text, p.names()) }
 
-func (Party) names() []string { return names([]Party{PartyConsumer, PartyProducer}, asText) }
+func (Party) names() []string {
+	return names([]Party{PartyConsumer, PartyProducer, PartyMediator}, asText)
+}
 
 // A named value is one of few, for the schema.
 type named interface{ names() []string }
