@@ -3,9 +3,12 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"example.test/eddy/internal/ingest"
 	"example.test/eddy/internal/kubernetes"
 	"example.test/eddy/internal/mediator"
+	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/phase/wire"
 )
 
@@ -30,7 +33,7 @@ func (a *App) openKubernetes(ctx context.Context) error {
 	}
 	config := kubernetes.Config{
 		Kubeconfig: o.Kubeconfig, Namespaces: o.Namespaces,
-		Report: a.ingest.Report, Log: a.log, Registerer: a.registry,
+		Report: a.reportCluster, Log: a.log, Registerer: a.registry,
 	}
 	if a.phases != nil {
 		config.Phases = announced{a.phases.mediator}
@@ -47,6 +50,15 @@ func (a *App) openKubernetes(ctx context.Context) error {
 	}
 	a.cluster = w
 	return nil
+}
+
+// reportCluster takes a change of the cluster in.
+func (a *App) reportCluster(c *telemetry.Change) error {
+	err := a.ingest.Report(c)
+	if _, invalid := errors.AsType[*ingest.ChangeError](err); invalid {
+		return fmt.Errorf("%w: %w", kubernetes.ErrInvalid, err)
+	}
+	return err
 }
 
 // announced is the mediator as readiness gates need it.

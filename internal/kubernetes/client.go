@@ -25,7 +25,8 @@ import (
 )
 
 // A client speaks to the API server. It knows the few groups that are needed: the
-// generated clientset has all of them, and linking that costs several times as much.
+// generated clientset has all of them, and a program that does the same with it is
+// 39 MB instead of 26.
 type client struct {
 	host   string
 	groups map[string]rest.Interface // by name, "" for the core

@@ -234,6 +234,10 @@ func (c *cluster) review(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.denied["authenticate"] {
+		write(w, http.StatusUnauthorized, metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: metav1.StatusReasonUnauthorized, Code: http.StatusUnauthorized, Message: "Unauthorized"})
+		return
+	}
 	asked := review.Spec.ResourceAttributes
 	review.Status.Allowed = !c.denied[asked.Verb+" "+asked.Resource]
 	review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectAccessReview"

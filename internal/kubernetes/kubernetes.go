@@ -46,6 +46,9 @@ const (
 	lastSend  = 5 * time.Second
 )
 
+// ErrInvalid says that a change will not be taken however often it is sent.
+var ErrInvalid = errors.New("change is not valid")
+
 // Config is what a Watcher needs. Report is required.
 type Config struct {
 	// Kubeconfig is a file that says which cluster, and as whom. Without one, it is
@@ -53,7 +56,8 @@ type Config struct {
 	Kubeconfig string
 	// Namespaces are watched; none means all.
 	Namespaces []string
-	// Report takes a change in. An error means that it should be sent again.
+	// Report takes a change in. An error means that it should be sent again, unless it
+	// is ErrInvalid.
 	Report func(*telemetry.Change) error
 	// Phases is the mediator; nil means that gates are not for this process to set.
 	Phases Phases

@@ -71,8 +71,8 @@ func (w *Watcher) setLease(l *coordinationv1.Lease, first bool, now time.Time) {
 		next.duration = time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second
 	}
 	since := now
-	if l.Spec.AcquireTime != nil {
-		since = l.Spec.AcquireTime.Time
+	if a := l.Spec.AcquireTime; a != nil && a.Time.Before(now) {
+		since = a.Time // by the clock of the holder, which may be ahead
 	}
 	if l.Spec.RenewTime != nil {
 		next.renewed = l.Spec.RenewTime.Time

@@ -66,6 +66,9 @@ func (w *Watcher) Check(ctx context.Context) error {
 	for _, p := range Permissions(w.gate != nil) {
 		for _, namespace := range w.config.Namespaces {
 			ok, err := w.client.allowed(ctx, p, namespace)
+			if apierrors.IsUnauthorized(err) {
+				return &Denied{Host: w.client.host}
+			}
 			if err != nil {
 				return fmt.Errorf("kubernetes at %s: %w", w.client.host, err)
 			}
@@ -78,20 +81,25 @@ func (w *Watcher) Check(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return &Denied{User: w.client.user(ctx), Missing: missing}
+	return &Denied{Host: w.client.host, User: w.client.user(ctx), Missing: missing}
 }
 
 // grantWith says what to do about a permission that is missing.
 const grantWith = "grant it as examples/kubernetes/rbac.yaml does (docs/kubernetes.md)"
 
-// A Denied says what the API server does not allow.
+// A Denied says what the API server does not allow. If nothing is missing, it does not
+// even know who asks.
 type Denied struct {
+	Host    string
 	User    string // who asked, "" if that is not known
 	Missing []Permission
 }
 
 // Error names everything that is missing, and what to do.
 func (d *Denied) Error() string {
+	if len(d.Missing) == 0 {
+		return fmt.Sprintf("kubernetes: the API server at %s does not accept the credentials: they may have expired, or be of another cluster", d.Host)
+	}
 	var names, places []string
 	for _, p := range d.Missing {
 		name, place := p.String(), "namespace "+p.Namespace

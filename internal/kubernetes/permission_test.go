@@ -26,6 +26,11 @@ func TestWhatTheClusterDoesNotAllowIsNamed(t *testing.T) {
 	if _, denied := errors.AsType[*kubernetes.Denied](err); !denied || err.Error() != want {
 		t.Errorf("the check says\n  %v\nwant\n  %s", err, want)
 	}
+	c.deny("authenticate", true)
+	err = w.Check(t.Context())
+	if _, denied := errors.AsType[*kubernetes.Denied](err); !denied || !strings.Contains(err.Error(), c.server.URL+" does not accept the credentials") {
+		t.Errorf("with other credentials: %v", err)
+	}
 	c.server.Close()
 	if err := w.Check(t.Context()); err == nil || !strings.Contains(err.Error(), c.server.URL) {
 		t.Errorf("a cluster that does not answer: %v; want an error that names it", err)

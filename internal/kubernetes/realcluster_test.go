@@ -74,7 +74,10 @@ func TestARealCluster(t *testing.T) {
 	t.Run("a rollout drains every pod and becomes changes", func(t *testing.T) { e.rolledOut(t, k) })
 	t.Run("a lease is held until it is not renewed", func(t *testing.T) {
 		now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00")
-		c.apply(fmt.Sprintf("apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: scheduler, namespace: shop}\nspec: {holderIdentity: a, leaseDurationSeconds: 2, acquireTime: %q, renewTime: %q}", now, now))
+		// That of a holder without a clock is left out, and holds up nothing.
+		for name, acquired := range map[string]string{"clockless": "1970-01-01T00:00:00.000000Z", "scheduler": now} {
+			c.apply(fmt.Sprintf("apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: %s, namespace: shop}\nspec: {holderIdentity: a, leaseDurationSeconds: 2, acquireTime: %q, renewTime: %q}", name, acquired, now))
+		}
 		e.expect(t, "phase scheduler: lease=a", "phase scheduler: lease ends")
 	})
 	t.Run("an API server that was killed is watched again", func(t *testing.T) {
@@ -147,6 +150,12 @@ func (e *eddy) start() {
 func (e *eddy) refused(t *testing.T) {
 	c := e.cluster
 	defer c.apply(c.example("rbac.yaml"))
+	known := e.kubeconfig
+	e.kubeconfig = c.kubeconfig("nobody", "nobodys-token")
+	if output, err := exec.CommandContext(t.Context(), e.binary, e.args()...).CombinedOutput(); err == nil || !strings.Contains(string(output), "does not accept the credentials") {
+		t.Errorf("eddy serve with a token of nobody: %v\n%s", err, output)
+	}
+	e.kubeconfig = known
 	role := regexp.MustCompile(`(?s)  - apiGroups: \[coordination.k8s.io\].*?\[list, watch\]\n`).ReplaceAllString(c.example("rbac.yaml"), "")
 	role = strings.Replace(role, "verbs: [patch]", "verbs: [get]", 1)
 	c.apply(role)

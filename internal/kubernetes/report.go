@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -31,24 +32,35 @@ func newReporter(report func(*telemetry.Change) error, log *slog.Logger, m *metr
 	return &reporter{report: report, log: log, metrics: m, queue: make(chan *telemetry.Change, queueSize), known: make(map[state]string), owed: make(map[state]telemetry.Change)}
 }
 
-// run reports what is queued until ctx ends, and tries again what was not taken.
+// run reports what is queued until ctx ends.
 func (r *reporter) run(ctx context.Context) {
 	for {
 		select {
 		case c := <-r.queue:
-			for wait := firstTry; ; wait = min(2*wait, lastSend) {
-				err := r.report(c)
-				if err == nil {
-					r.metrics.changes.WithLabelValues(string(c.Kind)).Inc()
-					break
-				}
-				r.log.WarnContext(ctx, "a change of the cluster was not taken; it is sent again", "entity", c.Entity, "dimension", c.Dimension, "error", err)
-				select {
-				case <-time.After(wait):
-				case <-ctx.Done():
-					return
-				}
-			}
+			r.deliver(ctx, c)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// deliver reports a change, and tries again until it is taken or ctx ends. One that
+// never will be holds up nothing.
+func (r *reporter) deliver(ctx context.Context, c *telemetry.Change) {
+	for wait := firstTry; ; wait = min(2*wait, lastSend) {
+		err := r.report(c)
+		switch {
+		case err == nil:
+			r.metrics.changes.WithLabelValues(string(c.Kind)).Inc()
+			return
+		case errors.Is(err, ErrInvalid):
+			r.metrics.dropped.Inc()
+			r.log.WarnContext(ctx, "a change of the cluster is left out", "entity", c.Entity, "dimension", c.Dimension, "error", err)
+			return
+		}
+		r.log.WarnContext(ctx, "a change of the cluster was not taken; it is sent again", "entity", c.Entity, "dimension", c.Dimension, "error", err)
+		select {
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}

@@ -212,13 +212,18 @@ func TestWhatIsNotTakenIsSentAgain(t *testing.T) {
 	c.put("pods", p)
 	var tries atomic.Int64
 	taken := make(chan *telemetry.Change, 100)
-	begin(t, c, kubernetes.Config{Report: func(change *telemetry.Change) error {
+	w := begin(t, c, kubernetes.Config{Report: func(change *telemetry.Change) error {
+		if change.Dimension == telemetry.DimensionLease {
+			return fmt.Errorf("%w: it is from before the year 2000", kubernetes.ErrInvalid)
+		}
 		if tries.Add(1) < 3 {
 			return errors.New("the queue is full")
 		}
 		taken <- change
 		return nil
 	}})
+	c.put("leases", newLease("a", time.Unix(0, 0), time.Now())) // it will not be taken ever
+	eventually(t, "the lease is left out", func() bool { return strings.Contains(w.log.String(), "a change of the cluster is left out") })
 	c.put("endpointslices", newSlice("s1", "checkout", endpoint(p, "")))
 	c.put("endpointslices", newSlice("s1", "checkout", endpoint(p, "rs")))
 	for _, want := range []string{telemetry.EndpointNotReady, telemetry.EndpointReady} {
