@@ -177,9 +177,9 @@ func budget(b conformance.Budget) string {
 
 // phaseFinding prints a phase failure with its evidence.
 func (p *page) phaseFinding(f conformance.Finding) {
-	head := fmt.Sprintf("%s  %s", f.Code, f.Text)
+	head := fmt.Sprintf("%s %s", f.Code, f.Text)
 	if where := strings.TrimSpace(f.Contract + " " + f.Subject); where != "" {
-		head = fmt.Sprintf("%s  %s: %s", f.Code, where, f.Text)
+		head = fmt.Sprintf("%s %s: %s", f.Code, where, f.Text)
 	}
 	if f.Origin == conformance.Inferred {
 		head += " (inferred)"

@@ -10,7 +10,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/eddytest"
+	"example.test/eddy/internal/incident"
 )
 
 // What docs/phases.md says that "eddy phase report" prints of the files in
@@ -73,5 +75,27 @@ func TestAReportThatCannotBeMadeSaysWhy(t *testing.T) {
 		if status != 2 || !strings.Contains(out.String(), tt.says) {
 			t.Errorf("eddy phase report %s: status %d, want 2 and %q:\n%s", tt.args, status, tt.says, out.String())
 		}
+	}
+}
+
+func TestAnIncidentIsPrintedWithThePhaseFailuresOfItsTime(t *testing.T) {
+	var out bytes.Buffer
+	err := printIncident(&out, incident.Incident{
+		Title: "GET / fails.", Phases: []conformance.Finding{{
+			Code: conformance.DrainMisrouting, Name: "drain misrouting", Origin: conformance.Inferred, Severity: conformance.High, Subject: "cart/cart-7f",
+			Text: "drain misrouting: 4 calls broke", For: []string{"12 of 64 say so"}, Against: []string{"52 do not"}, Missing: []string{"beliefs"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `Phases that did not agree at the time
+F1 cart/cart-7f: drain misrouting: 4 calls broke (inferred)
+  + 12 of 64 say so
+  - 52 do not
+  ? beliefs
+`
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("printed\n%s\nwant in it\n%s", out.String(), want)
 	}
 }

@@ -1,6 +1,7 @@
 // Package pipeline carries one window through the stages above: spans become
 // requests, requests are stamped with the conditions in force, conditions are
-// mined for what explains failures, and explanations become incidents.
+// mined for what explains failures, phases are compared with what was announced, and
+// explanations become incidents.
 //
 // Step is the whole of it. The server calls it on a clock, "eddy replay" on the
 // clock of the past, tests on theirs: a Pipeline never asks what time it is,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"example.test/eddy/internal/conformance"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
@@ -38,6 +39,8 @@ type frontView struct {
 	MoreEntries               string
 	Services                  []serviceLine
 	Missing                   []string
+	Phases                    []phaseView // failures that do harm
+	MorePhases                string
 	Receivers                 Receivers
 }
 
@@ -96,8 +99,33 @@ func (s *Server) frontView(ctx context.Context) (frontView, error) {
 	v.list(found, totals, window, now)
 	v.watch(totals, window)
 	v.cover(s.coverage())
+	v.phases(s.config.PhaseReports, now)
 	v.Heard = len(totals) > 0 || len(found) > 0 || len(v.Services) > 0
 	return v, nil
+}
+
+// mostPhases is how many phase failures the front page names.
+const mostPhases = 5
+
+// phases lists the phase failures that do harm: some fail no request, so that no
+// incident tells of them.
+func (v *frontView) phases(reports PhaseReports, now time.Time) {
+	if reports == nil {
+		return
+	}
+	left := 0
+	for _, f := range reports.Report(reportWindow, now).Findings {
+		switch {
+		case f.Severity == conformance.Low:
+		case len(v.Phases) == mostPhases:
+			left++
+		default:
+			v.Phases = append(v.Phases, viewPhase(f, incident.Incident{}))
+		}
+	}
+	if left > 0 {
+		v.MorePhases = wording.Plural(left, "more failure")
+	}
 }
 
 // list puts each incident under its state: one line per cause, the one that

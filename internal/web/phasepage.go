@@ -24,7 +24,7 @@ type phaseView struct {
 func viewPhase(f conformance.Finding, i incident.Incident) phaseView {
 	v := phaseView{
 		Code: string(f.Code), Name: f.Name, Origin: string(f.Origin), OriginTitle: originTitle(f.Origin),
-		Where: strings.TrimSpace(f.Contract + " " + f.Subject), Text: f.Text, For: f.For, Against: f.Against, Missing: f.Missing,
+		Where: strings.TrimSpace(f.Contract + " " + f.Subject), Text: strings.TrimPrefix(f.Text, f.Name+": "), For: f.For, Against: f.Against, Missing: f.Missing,
 	}
 	for _, t := range f.Traces {
 		link := traceLink{t.String()[:8], "/traces/" + t.String()}
