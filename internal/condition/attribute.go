@@ -48,7 +48,7 @@ func (s *Stamper) attributes(spans []*telemetry.Span) {
 		target := ""
 		for _, a := range span.Attributes {
 			k := s.key(a.Key)
-			if k.role != RoleCondition || (k.measured && fraction(a.Value)) {
+			if k.role != RoleMeasure && (k.role != RoleCondition || k.measured && fraction(a.Value)) {
 				continue
 			}
 			entity := span.Resource.Service
@@ -63,7 +63,11 @@ func (s *Stamper) attributes(spans []*telemetry.Span) {
 			case k.ofRequest:
 				entity = ""
 			}
-			s.put(entity, k.name, a.Value)
+			if k.role == RoleMeasure {
+				s.measured(entity, k.name, a.Value)
+			} else {
+				s.put(entity, k.name, a.Value)
+			}
 		}
 	}
 }

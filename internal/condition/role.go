@@ -12,7 +12,8 @@ import (
 // A Role says what an attribute is for the analysis.
 type Role uint8
 
-// The roles. An attribute that is ignored follows from where the telemetry was
+// The roles. Of an attribute that measures something, a size or an age, ranges of
+// numbers are conditions. One that is ignored follows from where the telemetry was
 // made and not from a state of the system (a port, a thread, a duration), or
 // is told by another condition. An identity names one of very many (a user, a
 // message). A symptom follows from a failure. Neither is ever a condition.
@@ -21,9 +22,10 @@ const (
 	RoleCondition
 	RoleSymptom
 	RoleIdentity
+	RoleMeasure
 )
 
-// String returns "ignored", "condition", "symptom" or "identity".
+// String returns "ignored", "condition", "symptom", "identity" or "measure".
 func (r Role) String() string {
 	switch r {
 	case RoleCondition:
@@ -32,6 +34,8 @@ func (r Role) String() string {
 		return "symptom"
 	case RoleIdentity:
 		return "identity"
+	case RoleMeasure:
+		return "measure"
 	case RoleIgnored:
 	}
 	return "ignored"
@@ -42,13 +46,13 @@ func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText reads what MarshalText writes.
 func (r *Role) UnmarshalText(text []byte) error {
-	for x := RoleIgnored; x <= RoleIdentity; x++ {
+	for x := RoleIgnored; x <= RoleMeasure; x++ {
 		if x.String() == string(text) {
 			*r = x
 			return nil
 		}
 	}
-	return fmt.Errorf("role %q: want condition, symptom, identity or ignored", text)
+	return fmt.Errorf("role %q: want condition, measure, symptom, identity or ignored", text)
 }
 
 // A RoleRule gives a role to the attributes that its pattern matches: one name
@@ -166,6 +170,10 @@ func builtinRoles() []RoleRule {
 		attr.FeatureFlagContextID, "http.request.header.*", "aws.request_id", "aws.log.*", "gen_ai.conversation.id",
 		"tls.client.*", "tls.server.*", "geo.location.*", "geo.postal_code", "geo.locality.name",
 	)
+	add(RoleMeasure,
+		"http.request.body.size", "http.request.size", "messaging.message.body.size", "messaging.message.envelope.size",
+		"messaging.batch.message_count", "db.operation.batch.size", "gen_ai.usage.input_tokens",
+	)
 	add(RoleIgnored,
 		attr.ServiceName, attr.ServiceNamespace, attr.DeploymentStatus, "service.criticality", "telemetry.*", "otel.*",
 		attr.HTTPRequestMethod, "http.request.*", attr.HTTPRoute, attr.URLTemplate, attr.URLScheme, "url.*",
@@ -201,6 +209,11 @@ func guess(name string) Role {
 		}
 	}
 	switch words[len(words)-1] {
+	case "bytes", "size", "length", "count", "items", "depth", "load", "amount", "price", "cost", "quantity", "weight", "age":
+		if slices.ContainsFunc(words, func(w string) bool { return w == "response" || w == "result" || w == "reply" }) {
+			return RoleIgnored // what came back follows from what happened
+		}
+		return RoleMeasure
 	case "status", "outcome", "result", "reason", "cause", "response":
 		return RoleSymptom
 	case "url", "uri", "path", "query", "sql", "statement", "address", "ip", "email", "mail", "phone", "message", "msg",
@@ -208,9 +221,8 @@ func guess(name string) Role {
 		"secret", "password", "username", "fullname", "payload", "header", "headers", "cookie":
 		return RoleIdentity
 	case "time", "timestamp", "ts", "date", "duration", "latency", "elapsed", "ms", "us", "ns", "seconds", "millis",
-		"bytes", "size", "length", "count", "total", "sum", "offset", "position", "index", "sequence", "seq", "number",
-		"port", "pid", "tid", "line", "lineno", "amount", "price", "cost", "quantity", "weight", "score", "lag", "age",
-		"progress", "percent", "rate", "ratio":
+		"total", "sum", "offset", "position", "index", "sequence", "seq", "number",
+		"port", "pid", "tid", "line", "lineno", "score", "lag", "progress", "percent", "rate", "ratio":
 		return RoleIgnored
 	}
 	return RoleCondition

@@ -22,7 +22,8 @@ func TestRolesAreKnownByName(t *testing.T) {
 		condition.RoleIdentity: "url.full http.url http.target db.statement user.id enduser.id session.id messaging.message.id app.job.uuid " +
 			"messaging.kafka.offset host.id container.id user_agent.original app.email http.request.header.accept",
 		condition.RoleIgnored: "telemetry.sdk.language process.pid thread.id code.lineno net.peer.port http.request.method http.route " +
-			"server.address service.name k8s.pod.uid k8s.pod.start_time app.duration cart.items.count otel.scope.name host.description",
+			"server.address service.name k8s.pod.uid k8s.pod.start_time app.duration app.response.bytes otel.scope.name host.description",
+		condition.RoleMeasure: "http.request.body.size messaging.message.body.size cart.items.count order.bytes auth.token.age app.queue.depth",
 	} {
 		for key := range strings.FieldsSeq(keys) {
 			if got := roles.Of(key); got != role {
@@ -62,7 +63,7 @@ func TestRulesThatMatchNothingAreRefused(t *testing.T) {
 }
 
 func TestRolesSurviveText(t *testing.T) {
-	for r := condition.RoleIgnored; r <= condition.RoleIdentity; r++ {
+	for r := condition.RoleIgnored; r <= condition.RoleMeasure; r++ {
 		text, _ := r.MarshalText()
 		var back condition.Role
 		if err := back.UnmarshalText(text); err != nil || back != r {
@@ -84,7 +85,7 @@ func FuzzRoles(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, key string) {
-		if r := roles.Of(key); r > condition.RoleIdentity {
+		if r := roles.Of(key); r > condition.RoleMeasure {
 			t.Errorf("Of(%q) = %d", key, r)
 		}
 	})

@@ -41,7 +41,9 @@ type StamperConfig struct {
 //     have them, so a path is told by what is on it, never by what is not;
 //   - the flags that were evaluated, by span attributes, span events, or log
 //     events of the trace: "pricing flag rounding=banker";
-//   - the attributes of spans that are conditions by their role;
+//   - the attributes of spans that are conditions by their role, and for those that
+//     measure something the ranges that their numbers lie in, between quantiles of
+//     what was seen before: "order payload.bytes > 65000";
 //   - the states of the timeline that were in force when the request began, of
 //     everything on the path, and of no entity in particular. Where a span says
 //     what a state was for this request, the span is believed.
@@ -56,6 +58,7 @@ type Stamper struct {
 	ledger    ledger
 	keys      map[string]key
 	resources map[*telemetry.Resource][]stamped
+	measures  map[name]*measure
 	flags     evaluations
 	stats     StamperStats
 
@@ -102,6 +105,7 @@ func NewStamper(c StamperConfig, dict *Dictionary, timeline *Timeline) *Stamper 
 		timeline:  timeline,
 		keys:      make(map[string]key),
 		resources: make(map[*telemetry.Resource][]stamped),
+		measures:  make(map[name]*measure),
 		flags:     newEvaluations(c.MaxEvaluations, c.MaxWait),
 	}
 	s.ledger = ledger{dictionary: dict, dimensions: make(map[name]*dimension), limit: c.MaxDimensions, stats: &s.stats}
@@ -125,6 +129,7 @@ func (s *Stamper) Stats() StamperStats { return s.stats }
 func (s *Stamper) Logs(now time.Time, logs []*telemetry.Log) {
 	if s.ledger.age(now) {
 		clear(s.resources)
+		s.ageMeasures()
 	}
 	s.flags.forget(now)
 	for _, l := range logs {
