@@ -157,13 +157,13 @@ func (c *candidate) codeSQL(i int) string {
 	if len(c.states) > 0 && c.states[0].empty {
 		empty, words = first, first+1
 	}
-	fmt.Fprintf(&b, " WHEN c%d IS NULL THEN %d", i, empty)
+	fmt.Fprintf(&b, " WHEN %s THEN %d", c.emptySQL(i), empty)
 	if c.number {
 		x := fmt.Sprintf("x%d", i)
 		fmt.Fprintf(&b, " WHEN isfinite(%s) THEN %s", x, partSQL(x, c.cuts, 1))
 	}
 	if words < first+len(c.states) {
-		fmt.Fprintf(&b, " ELSE coalesce(enum_code(try_cast(%s AS w%d)) + %d, 0)", c.textSQL(i), i, words)
+		fmt.Fprintf(&b, " ELSE coalesce(enum_code(try_cast(%s AS w%d)) + %d, 0)", c.cellSQL(i), i, words)
 	} else {
 		b.WriteString(" ELSE 0")
 	}

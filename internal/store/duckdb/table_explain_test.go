@@ -216,6 +216,21 @@ func TestParquetIsReadAsItsTextWouldBe(t *testing.T) {
 	}
 }
 
+func TestEmptyTextAndNullOfParquetAreOneState(t *testing.T) {
+	path := tableFile(t, "f.parquet", parquetFile(t, `SELECT CASE i % 4 WHEN 0 THEN '' WHEN 1 THEN NULL ELSE 'y' END AS said, i % 5 AS x,
+		i % 4 < 2 AND i % 3 > 0 AS failed FROM range(60_000) r(i)`))
+	for _, most := range []int{0, 10_000, 580} { // whole, sampled, and the values counted in the sample
+		src := duckdb.TableSource{Files: []string{path}, Failed: "failed", MaxRows: most}
+		result, reading := explain(t, src)
+		if got := sets(result); !slices.Equal(got, []string{"single cause: said=(empty)"}) || result.Findings[0].Cells[0].Total != 30_000 {
+			t.Fatalf("got %q, want said=(empty), of 30,000 rows: %+v", got, result.Findings)
+		}
+		if reading.Columns[0].Values != 2 {
+			t.Errorf("got %d different values, want 2", reading.Columns[0].Values)
+		}
+	}
+}
+
 func TestRowsOfSeveralParquetFilesAreDrawnOnce(t *testing.T) {
 	var files []string
 	for i := range 3 {

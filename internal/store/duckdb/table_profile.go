@@ -41,6 +41,7 @@ type candidate struct {
 	named  bool       // by --only
 	entry  bool       // it says where a row came in, and is no condition
 	stored columnType // of its cells in lines
+	raw    bool       // which are text, empty where others are NULL
 
 	number bool // its values become ranges
 	many   bool // of which there are too many to count each by itself
@@ -71,9 +72,24 @@ type valueCount struct {
 const numberPattern = `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?`
 
 // textSQL is the text of the column's cell in lines, numberSQL the number that
-// it is, if it is one.
-func (c *candidate) textSQL(i int) string   { return c.stored.textSQL(fmt.Sprintf("c%d", i)) }
+// it is, if it is one, and emptySQL whether there is nothing in it.
+func (c *candidate) textSQL(i int) string {
+	if c.raw {
+		return fmt.Sprintf("nullif(c%d, '')", i)
+	}
+	return c.cellSQL(i)
+}
+
+// cellSQL is the same of a cell that is known not to be empty.
+func (c *candidate) cellSQL(i int) string { return c.stored.textSQL(fmt.Sprintf("c%d", i)) }
+
 func (c *candidate) numberSQL(i int) string { return c.stored.numberSQL(fmt.Sprintf("c%d", i)) }
+func (c *candidate) emptySQL(i int) string {
+	if c.raw {
+		return fmt.Sprintf("(c%d IS NULL OR c%[1]d = '')", i)
+	}
+	return fmt.Sprintf("(c%d IS NULL)", i)
+}
 
 // takeSample guesses from the first lines which columns are numbers, and leaves
 // out those that number the rows and those that already have too many values.
@@ -191,14 +207,20 @@ func (r *tableReader) profile(ctx context.Context) error {
 		c := &r.columns[i]
 		word, number := c.keysSQL(i)
 		value := "word"
-		if c.stored != typeText && !c.many {
+		switch {
+		case c.stored != typeText && !c.many:
 			value = "CAST(word AS VARCHAR)"
+		case c.raw:
+			value = "nullif(word, '')"
 		}
 		parts = append(parts, fmt.Sprintf(`SELECT %d AS col, coalesce(CAST(number AS VARCHAR), %s) AS value, lines, total, failed FROM (
-			SELECT %s AS word, %s AS number, CAST(%s AS BIGINT) AS lines, CAST(%s AS BIGINT) AS total, CAST(%s AS BIGINT) AS failed FROM %s GROUP BY ALL)`,
+			SELECT %s AS word, %s AS number, %s AS lines, %s AS total, %s AS failed FROM %s GROUP BY ALL)`,
 			i, value, word, number, lines, total, failed, from))
 	}
-	return r.exec(ctx, "CREATE TEMP TABLE profile AS "+strings.Join(parts, " UNION ALL "))
+	// Empty and NULL have been counted apart.
+	return r.exec(ctx, `CREATE TEMP TABLE profile AS
+		SELECT col, value, sum(lines)::BIGINT AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed
+		FROM (`+strings.Join(parts, " UNION ALL ")+") GROUP BY col, value")
 }
 
 // choose decides what becomes of each column, from how often its values occur.

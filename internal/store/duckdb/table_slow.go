@@ -136,9 +136,9 @@ func (r *tableReader) slowSQL() string {
 			limits = append(limits, doubleSQL(l.Limit))
 		}
 		if len(limits) > 0 {
-			limit = fmt.Sprintf("coalesce(list_extract([%s], enum_code(try_cast(%s AS took_entry)) + 1), %s)", strings.Join(limits, ", "), e.textSQL(i), limit)
+			limit = fmt.Sprintf("coalesce(list_extract([%s], enum_code(try_cast(%s AS took_entry)) + 1), %s)", strings.Join(limits, ", "), e.cellSQL(i), limit)
 		}
-		limit = fmt.Sprintf("CASE WHEN c%d IS NULL THEN %s ELSE %s END", i, empty, limit)
+		limit = fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", e.emptySQL(i), empty, limit)
 	}
 	return "CAST(total > 0 AND took > " + limit + " AS BIGINT)"
 }

@@ -60,14 +60,19 @@ func (t columnType) someSQL(cell string) string {
 	return "(" + cell + " IS NOT NULL)"
 }
 
-// isSQL reports whether the text of the cell is value. Where each value is
-// written in one way, the value is turned into the cell's type, once, instead of
-// each cell into text.
+// isSQL reports whether the text of the cell is value.
 func (t columnType) isSQL(cell, value string) string {
+	return "coalesce(" + t.equalSQL(cell, value) + ", false)"
+}
+
+// equalSQL is the same, and NULL if there is nothing in the cell. Where each value
+// is written in one way, the value is turned into the cell's type, once, instead of
+// each cell into text.
+func (t columnType) equalSQL(cell, value string) string {
 	n, err := strconv.ParseInt(value, 10, 64)
 	whole := t == typeWhole && err == nil && strconv.FormatInt(n, 10) == value
 	if whole || t == typeBoolean && (value == "true" || value == "false") {
-		return fmt.Sprintf("coalesce(%s = %s, false)", cell, value)
+		return fmt.Sprintf("(%s = %s)", cell, value)
 	}
-	return fmt.Sprintf("coalesce(%s = %s, false)", t.textSQL(cell), quoteText(value))
+	return fmt.Sprintf("(%s = %s)", t.textSQL(cell), quoteText(value))
 }
