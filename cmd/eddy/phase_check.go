@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.test/eddy/examples/contracts"
 	"example.test/eddy/internal/modelcheck"
 	"example.test/eddy/internal/wording"
 	"example.test/eddy/phase/contract"
@@ -67,6 +68,9 @@ func (c *phaseCheckCmd) Run(ctx context.Context, std stdio) error {
 	}
 	all, err := findContracts(c.Contracts)
 	if err != nil {
+		return err
+	}
+	if o.Contracts, err = withShipped(all); err != nil {
 		return err
 	}
 	if c.Promela != "" {
@@ -136,12 +140,26 @@ func (c *phaseCheckCmd) options() (modelcheck.Options, error) {
 	return o, nil
 }
 
+// withShipped returns contracts by their names, and those that come with Eddy where
+// none of a name is given.
+func withShipped(given []*contract.Contract) (map[string]*contract.Contract, error) {
+	byName := make(map[string]*contract.Contract)
+	shipped, err := findContracts(contracts.Names())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range append(shipped, given...) {
+		byName[c.Name] = c
+	}
+	return byName, nil
+}
+
 // possible tells the checker which guards can hold in a phase.
-func possible() func(guard string, in contract.PhaseName) bool {
+func possible() func(guard string, in contract.PhaseName, deps map[string]contract.PhaseName) bool {
 	var cache cel.Cache
-	return func(guard string, in contract.PhaseName) bool {
+	return func(guard string, in contract.PhaseName, deps map[string]contract.PhaseName) bool {
 		g, err := cache.Guard(guard)
-		return err != nil || g.Possible(in) // L07 has said what is wrong
+		return err != nil || g.Possible(in, deps) // L07 has said what is wrong
 	}
 }
 

@@ -278,7 +278,7 @@ func (m *announceModel) times(o Options) error {
 			from: m.phase(t.From), to: m.phase(t.To),
 			announceFirst: t.Discipline == contract.AnnounceFirst, atomic: t.Discipline == contract.Atomic,
 			skipSettle: t.Settle == contract.SettleSkip || m.breaks[RuleSettle],
-			possible:   o.Possible == nil || o.Possible(t.Guard, t.From),
+			possible:   o.Possible == nil || o.Possible(t.Guard, t.From, nil),
 		}
 		if r.announceFirst && !m.breaks[RuleAwait] && (t.Await.AtMost > 0 || t.Await.Acks != contract.AckNone) {
 			wait := m.wait(t)

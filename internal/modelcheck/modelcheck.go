@@ -63,8 +63,13 @@ type Options struct {
 	Without []Rule
 	// SafetyOnly leaves the properties alone that begin with AG EF.
 	SafetyOnly bool
-	// Possible reports whether a guard can hold in a phase; nil takes all to.
-	Possible func(guard string, in contract.PhaseName) bool
+	// Possible reports whether a guard can hold in a phase, while the subjects that
+	// it reads are in the phases deps; nil deps may be anything. A nil Possible takes
+	// all guards to.
+	Possible func(guard string, in contract.PhaseName, deps map[string]contract.PhaseName) bool
+	// Contracts are those that deps may name, by their names. A contract whose deps
+	// are all among them, also those of deps, is checked with them.
+	Contracts map[string]*contract.Contract
 	// Progress is called now and then, from one goroutine.
 	Progress func(Progress)
 }
@@ -221,6 +226,11 @@ func (p plannedRun) run(ctx context.Context, o Options) (Run, error) {
 	switch {
 	case s.broken != nil:
 		run.Counterexample = p.counterexample(s, s.broken.property, append(s.path(s.broken.from), noID), s.broken.label)
+	case s.exhausted == "" && p.deps != nil:
+		run.Properties = append(run.Properties, p.liveness)
+		if err := p.ends(ctx, s, &run); err != nil {
+			return Run{}, err
+		}
 	case s.exhausted == "" && !o.SafetyOnly:
 		run.Properties = append(run.Properties, p.liveness)
 		stuck, found, err := s.stuck(ctx)

@@ -19,6 +19,7 @@ type plannedRun struct {
 	liveness    Property
 	assumptions []string
 	teller      teller
+	deps        *depsModel // if that is the model
 	// finer plans the same with another tick, and reports whether a state has room
 	// for as many. It is nil where rounding cannot make a violation, or where the
 	// tick was asked for.
@@ -46,6 +47,9 @@ func plan(c *contract.Contract, o Options) ([]plannedRun, error) {
 		if err != nil {
 			return nil, err
 		}
+		plans = append(plans, p)
+	}
+	if p, ok := planDeps(c, o); ok {
 		plans = append(plans, p)
 	}
 	return plans, nil

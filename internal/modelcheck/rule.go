@@ -20,6 +20,9 @@ const (
 	PropertyGrace Property = "P8"
 	// PropertyAgreement says that everyone can always come to agree again.
 	PropertyAgreement Property = "AG EF agreement"
+	// PropertyEnd says that there is a way on which a subject and those that its
+	// guards read come to their last phases.
+	PropertyEnd Property = "EF end"
 	// PropertyWrites says that no write is taken after one with a larger token.
 	PropertyWrites Property = "P2w"
 	// PropertyDeposed says that no write is taken from who has been deposed, once
@@ -47,6 +50,8 @@ func (p Property) Says() string {
 		return "what is still sent under an earlier phase arrives within the time of grace"
 	case PropertyAgreement:
 		return "from every state, everyone can come to agree again"
+	case PropertyEnd:
+		return "there is a way on which all subjects come to their last phases"
 	case PropertyWrites:
 		return "no write is taken after one with a larger token"
 	case PropertyDeposed:

@@ -99,6 +99,8 @@ func comparisons(t testing.TB) []comparison {
 		{"txn", edited(t, "leader-lease", "mode: seal", "mode: txn"), modelcheck.Options{Tick: 3 * time.Second, Faults: none()}, true},
 		{"unknown", edited(t, "pipeline-format", "does: {read_v1: [FORMAT_V1, BOTH, DRAIN_V1]}\n        unknown: {does: []}", "does: {read_v1: [FORMAT_V1, BOTH, DRAIN_V1]}\n        unknown: {does: [read_v1]}"), modelcheck.Options{Epochs: 3}, true},
 	}
+	one, two := waiting(t, "one", "two", "deps['it'] == 'A'"), waiting(t, "two", "", "true")
+	all = append(all, comparison{"deps", one, modelcheck.Options{Epochs: 1, Faults: none(), Possible: possible, Contracts: map[string]*contract.Contract{"one": one, "two": two}}, true})
 	for _, r := range rules {
 		all = append(all, comparison{"without_" + string(r.rule), edited(t, r.c), modelcheck.Options{Without: []modelcheck.Rule{r.rule}, Epochs: 3}, r.rule != modelcheck.RuleAwait})
 	}

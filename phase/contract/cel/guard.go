@@ -152,15 +152,24 @@ func (g *Guard) Holds(f Facts) (bool, error) {
 }
 
 // Possible reports whether the guard can hold in a phase, whatever else may be
-// the case.
-func (g *Guard) Possible(in contract.PhaseName) bool {
+// the case. deps are the phases of the subjects that it reads, nil if those may be
+// anything.
+func (g *Guard) Possible(in contract.PhaseName, deps map[string]contract.PhaseName) bool {
+	known := map[string]any{"phase": string(in)}
+	if deps != nil {
+		phases := make(map[string]string, len(deps))
+		for name, phase := range deps {
+			phases[name] = string(phase)
+		}
+		known["deps"] = phases
+	}
 	var unknown []*cel.AttributePatternType
 	for _, name := range variables() {
-		if name != "phase" {
+		if _, ok := known[name]; !ok {
 			unknown = append(unknown, cel.AttributePattern(name))
 		}
 	}
-	vars, err := cel.PartialVars(map[string]any{"phase": string(in)}, unknown...)
+	vars, err := cel.PartialVars(known, unknown...)
 	if err != nil {
 		return true // nothing was ruled out
 	}

@@ -128,7 +128,7 @@ func TestWhatCanHoldIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := g.Possible("DRAIN"); got != want {
+		if got := g.Possible("DRAIN", nil); got != want {
 			t.Errorf("%s in DRAIN: got %v, want %v", guard, got, want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestShippedGuardsCompileAndCanHold(t *testing.T) {
 			t.Error(p)
 		}
 		for _, step := range c.Transitions {
-			if g, err := cel.Compile(step.Guard); err == nil && !g.Possible(step.From) {
+			if g, err := cel.Compile(step.Guard); err == nil && !g.Possible(step.From, nil) {
 				t.Errorf("%s: %s to %s: %s can never hold", name, step.From, step.To, step.Guard)
 			}
 		}
@@ -165,8 +165,32 @@ func FuzzCompile(f *testing.F) {
 		if holds && err != nil {
 			t.Errorf("%q holds although %v", text, err)
 		}
-		if holds && !g.Possible("A") {
+		if holds && !g.Possible("A", nil) {
 			t.Errorf("%q holds although it cannot", text)
 		}
 	})
+}
+
+// What a guard reads of other subjects may be known, or anything.
+func TestAGuardMayRestOnOtherSubjects(t *testing.T) {
+	for _, tt := range []struct {
+		guard string
+		deps  map[string]contract.PhaseName
+		want  bool
+	}{
+		{"deps['b'] == 'ON'", nil, true},
+		{"deps['b'] == 'ON'", map[string]contract.PhaseName{"b": "ON"}, true},
+		{"deps['b'] == 'ON'", map[string]contract.PhaseName{"b": "OFF"}, false},
+		{"deps['b'] == 'ON' && request.reviewed", map[string]contract.PhaseName{"b": "ON"}, true},
+		{"deps.all(d, deps[d] == 'ON')", map[string]contract.PhaseName{"b": "ON", "c": "OFF"}, false},
+		{"deps.all(d, deps[d] == 'ON')", map[string]contract.PhaseName{}, true},
+	} {
+		g, err := cel.Compile(tt.guard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Possible("A", tt.deps); got != tt.want {
+			t.Errorf("%s with %v: %v, want %v", tt.guard, tt.deps, got, tt.want)
+		}
+	}
 }
