@@ -249,11 +249,12 @@ func (s *Sim) edgeOf(from, to string) *edge {
 
 func (s *Sim) addWorkload(base Workload) {
 	d := s.edgeOf(base.ID, base.Entry)
-	if d.base.Timeout == 0 {
+	timed := d.base.Timeout > 0
+	if !timed {
 		d.base.Timeout = base.Patience
 	}
 	w := &workload{
-		sim: s, id: int32(len(s.workloads)), base: base, edge: d, key: hashText(mix(s.seed), base.ID),
+		sim: s, id: int32(len(s.workloads)), base: base, edge: d, timed: timed, key: hashText(mix(s.seed), base.ID),
 		arrival: newDraws(s.seed, base.ID, "arrival"), bursts: newDraws(s.seed, base.ID, "burst"),
 	}
 	d.pinned = base.Schedule.Each

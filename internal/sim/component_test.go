@@ -245,6 +245,19 @@ func TestCoDelKeepsTheWaitShortUnderOverload(t *testing.T) {
 	within(t, "work done a second", done.Work/90, 1, 0.1)
 }
 
+func TestTheTimeoutOfAPolicyGoesBeforePatience(t *testing.T) {
+	m := one(10, sim.Service{Servers: 1000, ServiceTime: sim.ConstDist(time.Second)})
+	m.Horizon = 20 * time.Second
+	m.Workloads[0].Patience = 5 * time.Second
+	if u := mustRun(t, m, 1).Total(0, m.Horizon); u.Failed > 0 {
+		t.Errorf("%d failed within a patience of 5 s, want 0", u.Failed)
+	}
+	m.Policies = []sim.Policy{{From: "u", To: "s", Timeout: 100 * time.Millisecond}}
+	if u := mustRun(t, m, 1).Total(0, m.Horizon); u.Good > 0 {
+		t.Errorf("%d were good after a timeout of 100 ms, want 0", u.Good)
+	}
+}
+
 func TestCancellationSavesTheWorkNobodyWaitsFor(t *testing.T) {
 	m := one(200, sim.Service{Servers: 10, ServiceTime: sim.ExpDist(100 * time.Millisecond)})
 	m.Horizon = time.Minute

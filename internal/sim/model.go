@@ -199,10 +199,10 @@ type Flush struct {
 type Workload struct {
 	ID         string
 	Rate       Rate
-	Entry      string // the service
-	Op         string // name of the operation, such as "POST /checkout"
-	Patience   time.Duration
-	Priority   int // 0 to 4, 0 is served first
+	Entry      string        // the service
+	Op         string        // name of the operation, such as "POST /checkout"
+	Patience   time.Duration // the timeout of its edge, unless the policy of that has one
+	Priority   int           // 0 to 4, 0 is served first
 	Attributes []Attribute
 	Speaks     string   // the format of its requests
 	Background bool     // nobody waits for it: it is not counted among what users saw

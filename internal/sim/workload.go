@@ -18,6 +18,7 @@ type workload struct {
 	base    Workload
 	spec    Workload
 	edge    *edge
+	timed   bool // by its policy, and not by patience
 	arrival draws
 	bursts  draws
 	key     uint64
@@ -90,7 +91,7 @@ func (w *workload) apply(over func(instance int, set setter)) {
 	before := w.spec
 	w.spec = spec
 	w.think = newSampler(spec.Think)
-	if spec.Patience != before.Patience {
+	if spec.Patience != before.Patience && !w.timed {
 		p := w.edge.spec
 		p.Timeout = spec.Patience
 		w.edge.base.Timeout = spec.Patience
