@@ -116,6 +116,24 @@ func TestTheExampleRolesAllowWhatIsDoneAndNoMore(t *testing.T) {
 	}
 }
 
+// The tokens file of a server that everyone can read ends its start.
+func TestTheExampleServerKeepsItsSecretsFromOthers(t *testing.T) {
+	pod := find[*appsv1.Deployment](t, "server.yaml").Spec.Template.Spec
+	secrets := 0
+	for _, v := range pod.Volumes {
+		if v.Secret == nil {
+			continue
+		}
+		secrets++
+		if mode := v.Secret.DefaultMode; mode == nil || *mode != 0o440 {
+			t.Errorf("the mode of volume %s is not 0440", v.Name)
+		}
+	}
+	if secrets != 2 || pod.SecurityContext.FSGroup == nil || *pod.SecurityContext.FSGroup != *pod.SecurityContext.RunAsUser {
+		t.Errorf("%d volumes are secrets, want 2, for the group of user %v", secrets, pod.SecurityContext.RunAsUser)
+	}
+}
+
 func TestTheExampleWorkloadDrainsWithinItsGrace(t *testing.T) {
 	workload := find[*appsv1.Deployment](t, "checkout.yaml")
 	pod := workload.Spec.Template

@@ -62,8 +62,9 @@ func TestARealCluster(t *testing.T) {
 	defer func() { stop(); running.Wait() }()
 	c.apply(c.example("checkout.yaml"))
 
+	c.eventually("three endpoints are ready", time.Minute, func() bool { return len(e.endpoints("ready")) == 3 })
+
 	t.Run("pods are ready when their phase allows it", func(t *testing.T) {
-		c.eventually("three endpoints are ready", time.Minute, func() bool { return len(e.endpoints("ready")) == 3 })
 		for _, p := range e.pods() {
 			if got := gateOf(&p); got != "True PhaseAllows" {
 				t.Errorf("the gate of %s is %q", p.Name, got)
