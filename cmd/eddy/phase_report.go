@@ -286,7 +286,7 @@ func clockTime(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.UTC().Format("15:04:05.000")
+	return t.UTC().Format("15:04:05.000Z")
 }
 
 func held(h conformance.Held) string {
@@ -308,7 +308,7 @@ func held(h conformance.Held) string {
 	if h.Misfits > 0 {
 		facts = append(facts, wording.Plural(h.Misfits, "arrival")+" that it does not take")
 	}
-	return strings.TrimRight(fmt.Sprintf("%-12s  %-10s  %s", clockTime(h.Announced), h.Phase, strings.Join(facts, ", ")), " ")
+	return strings.TrimRight(fmt.Sprintf("%-13s  %-10s  %s", clockTime(h.Announced), h.Phase, strings.Join(facts, ", ")), " ")
 }
 
 func late(c conformance.Late) string {

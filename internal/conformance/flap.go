@@ -129,4 +129,4 @@ func flapEvidence(steps []step, since time.Time) []string {
 }
 
 // clock writes a time of day, in UTC.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000Z") }
