@@ -122,7 +122,7 @@ func TestConfigurationErrorsNameFileLineAndOption(t *testing.T) {
 		{"data: [here]\n", `:1: data: want one value`},
 		{"hosts: eddy.internal\n", `:1: hosts: want a list`},
 		{"tls: cert.pem\n", `:1: tls: want options`},
-		{"analysis:\n  roles:\n    - pattern: app.x\n      role: symptm\n", `:4: analysis.roles[0].role: role "symptm": want condition, symptom, identity or ignored`},
+		{"analysis:\n  roles:\n    - pattern: app.x\n      role: symptm\n", `:4: analysis.roles[0].role: role "symptm": want condition, measure, symptom, identity or ignored`},
 		{"step: 1s\nstep: 2s\n", `mapping key "step" already defined`},
 		{"tls: [\n", `: [1:6]`},
 		{"step: 1s\n---\nstep: 2s\n", `:3: a second document: want one`},
