@@ -109,9 +109,7 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 	parts := make([]string, len(r.columns))
 	for i := range r.columns {
 		parts[i] = fmt.Sprintf(`SELECT %[1]d AS col, count(value), count(value) FILTER (number),
-			coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0),
-			(SELECT count(*) >= 20 AND count(*) = count(x) AND count(DISTINCT x - n) = 1
-				FROM (SELECT try_cast(c%[1]d AS BIGINT) AS x, n FROM sample))
+			coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0), (SELECT count(*) FROM sample)
 			FROM (SELECT c%[1]d AS value, regexp_full_match(c%[1]d, %[2]s) AS number, try_cast(c%[1]d AS DOUBLE) AS x
 				FROM sample GROUP BY ALL)`, i, quoteText(numberPattern))
 	}
@@ -120,11 +118,11 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 		return r.inFile(err)
 	}
 	defer rows.Close()
+	var unique []int
 	for rows.Next() {
-		var i, values, numbers int
+		var i, values, numbers, lines int
 		var least, most float64
-		var counts bool
-		if err := rows.Scan(&i, &values, &numbers, &least, &most, &counts); err != nil {
+		if err := rows.Scan(&i, &values, &numbers, &least, &most, &lines); err != nil {
 			return err
 		}
 		c := &r.columns[i]
@@ -134,14 +132,33 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 		c.number = numbers > MaxNumbers && values-numbers <= maxWords
 		c.many = c.number && numbers > manyNumbers
 		c.digits = digitsFor(least, most)
-		switch {
-		case counts && !c.named:
-			c.left = "it numbers the rows"
-		case values > MaxValues && !c.number:
+		if values == lines && lines >= 20 && !c.named {
+			unique = append(unique, i)
+		}
+		if values > MaxValues && !c.number {
 			c.left = fmt.Sprintf("it has more than %s different values", wording.Count(MaxValues))
 		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return r.findCounters(ctx, unique)
+}
+
+// findCounters leaves out the columns that number the rows, of those that have a
+// value of its own in each row of the sample.
+func (r *tableReader) findCounters(ctx context.Context, unique []int) error {
+	for _, i := range unique {
+		var counts bool
+		if err := r.db.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) = count(x) AND count(DISTINCT x - n) = 1
+			FROM (SELECT try_cast(c%d AS BIGINT) AS x, n FROM sample)`, i)).Scan(&counts); err != nil {
+			return r.inFile(err)
+		}
+		if counts {
+			r.columns[i].left = "it numbers the rows"
+		}
+	}
+	return nil
 }
 
 // digitsFor returns how many significant digits tell a thousand numbers apart

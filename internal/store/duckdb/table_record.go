@@ -73,12 +73,10 @@ func (r *tableReader) timeSQL(t columnType) string {
 		"CASE WHEN " + number + " IS NULL THEN " + zoned + " ELSE " + digits + " END)"
 }
 
-// plainTimeSQL is the time of a text that is written in full and names no zone
-// but Z. DuckDB reads such a text ten times as fast as one with a zone; and one
-// without, as of the zone that a text before it may have named.
-const plainTimeSQL = "CASE WHEN told_time LIKE '____-__-_____:__:__' OR told_time LIKE '____-__-_____:__:__Z'" +
-	" OR told_time LIKE '____-__-_____:__' OR told_time LIKE '____-__-__'" +
-	" OR told_time LIKE '____-__-_____:__:__.%' AND regexp_full_match(told_time[20:], '[.][0-9]+Z?')" +
+// plainTimeSQL is the time of a text that names no zone, or Z. DuckDB reads such a
+// text three times as fast as one with a zone; and one without, as of the zone that
+// a text before it may have named. What is no such time is NULL.
+const plainTimeSQL = "CASE WHEN told_time LIKE '____-%' AND told_time NOT LIKE '%+%' AND told_time NOT LIKE '%-%-%-%'" +
 	" THEN epoch_us(try_cast(told_time AS TIMESTAMP)) END"
 
 // recordsSQL selects, for each row of the files, the columns as c<index>, and then
