@@ -242,6 +242,12 @@ func printReproduction(w io.Writer, f interaction.Finding, r scenario.Reproducti
 			fmt.Fprintf(out, "missing: %s\n", m)
 		}
 	}
+	if len(r.Tornado) > 0 {
+		fmt.Fprintf(out, "\nOf what is not known, this moves the harm most with all of the conditions on; find out the first ones:\n")
+		for _, swing := range r.Tornado {
+			fmt.Fprintf(out, "  %s\n", swing)
+		}
+	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }

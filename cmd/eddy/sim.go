@@ -36,6 +36,7 @@ type simRunCmd struct {
 	On         []string `help:"Conditions to switch on in the run that is drawn; an experiment switches its factors itself." placeholder:"ID"`
 	Off        []string `help:"Conditions to switch off in it." placeholder:"ID"`
 	Seed       *uint64  `help:"Seed of the run, and the first of the experiment (default: that of the file)."`
+	Apart      bool     `help:"Give each arm of the experiment seeds of its own."`
 	Workers    int      `help:"How many runs go on at the same time (default: one a core)."`
 	Telemetry  string   `help:"Write the telemetry of the run to this file, for eddy replay." type:"path" placeholder:"FILE"`
 	OTLP       string   `name:"otlp" help:"Send the telemetry of the run to a server, dated so that the run ends now." placeholder:"http://HOST:4318|grpc://HOST:4317"`
@@ -135,7 +136,7 @@ func (c *simRunCmd) send(ctx context.Context, s *scenario.Scenario, on map[strin
 // experiment carries out the experiment, with progress on a terminal.
 func (c *simRunCmd) experiment(ctx context.Context, s *scenario.Scenario, progress io.Writer) (*scenario.Study, error) {
 	study, err := s.Experiment(ctx, func(o *experiment.Options) {
-		o.Workers, o.Seed = c.Workers, s.Seed
+		o.Workers, o.Seed, o.Apart = c.Workers, s.Seed, c.Apart
 		if terminal(progress) {
 			o.Progress = func(done, most int) { fmt.Fprintf(progress, "\r\x1b[K%d of at most %d runs", done, most) }
 		}

@@ -67,8 +67,11 @@ type Options struct {
 	// Q is the share of false ones tolerated among the contrasts called
 	// significant (Benjamini and Hochberg 1995). Default 0.05.
 	Q float64
-	// Seed is the first seed; replication i runs under Seed+i.
-	Seed uint64
+	// Seed is the first seed; replication i runs under Seed+i, the same in all arms
+	// unless Apart is set. Then each arm has seeds of its own, which is better where
+	// Contrast.Sharing is below 1.
+	Seed  uint64
+	Apart bool
 	// Workers is how many trials run at the same time. Default GOMAXPROCS.
 	Workers int
 	// Progress, if set, is told how many trials have ended, and how many there

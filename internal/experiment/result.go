@@ -69,6 +69,23 @@ func (r *Result) Kappa(set, at []string) float64 {
 	return k.Value
 }
 
+// Sharing returns the geometric mean of what sharing seeds gains (see
+// Contrast.Sharing) over the effects of single factors and pairs on a response,
+// and over how many; 0 if there is none.
+func (r *Result) Sharing(response string) (ratio float64, n int) {
+	var logs float64
+	for _, c := range r.Contrasts {
+		if c.Response == response && len(c.Factors) <= 2 && c.Sharing > 0 {
+			logs += math.Log(c.Sharing)
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	return math.Exp(logs / float64(n)), n
+}
+
 // arm returns the arm with the given factors on; false if one is not a factor.
 func (r *Result) arm(on []string) (Arm, bool) {
 	var a Arm
@@ -100,7 +117,7 @@ func (r *Result) round() {
 	}
 	for i := range r.Contrasts {
 		c := &r.Contrasts[i]
-		six(&c.Effect, &c.Low, &c.High, &c.P)
+		six(&c.Effect, &c.Low, &c.High, &c.P, &c.Sharing)
 	}
 	for i := range r.Sets {
 		s := &r.Sets[i]

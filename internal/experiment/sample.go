@@ -41,7 +41,7 @@ func (s *sample) extend(ctx context.Context, arms []Arm, n int) error {
 			break
 		}
 		group.Go(func() error {
-			out, err := s.run(running, t.arm, s.options.Seed+uint64(t.seed))
+			out, err := s.run(running, t.arm, s.seed(t.arm, t.seed))
 			if err != nil {
 				return err
 			}
@@ -63,6 +63,15 @@ func (s *sample) extend(ctx context.Context, arms []Arm, n int) error {
 		s.outcomes[t.arm] = append(s.outcomes[t.arm], results[i])
 	}
 	return nil
+}
+
+// seed is that of the n-th trial of an arm.
+func (s *sample) seed(a Arm, n int) uint64 {
+	if s.options.Apart {
+		const golden = 0x9e3779b97f4a7c15 // so that seeds of arms do not meet
+		return s.options.Seed + uint64(n) + golden*uint64(a)
+	}
+	return s.options.Seed + uint64(n)
 }
 
 // run runs one trial and checks what it gives.

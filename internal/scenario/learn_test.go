@@ -135,7 +135,26 @@ func TestAFindingThatHoldsOnlyForSomeCapacitiesIsUnsettled(t *testing.T) {
 		t.Errorf("%s: %s at %s, %s at %s; want it to hold with 6 servers and not with 20",
 			r.Status, r.Points[0].Status, r.Points[0], r.Points[1].Status, r.Points[1])
 	}
+	if len(r.Tornado) != 1 || r.Tornado[0].AtLow < 0.5 || r.Tornado[0].AtHigh > 0.1 || r.Tornado[0].Difference.High > -0.4 {
+		t.Errorf("what moves it most is %v", r.Tornado)
+	}
 	if got := r.Points[1].String(); got != "pay servers=20" {
 		t.Errorf("the second point is at %s", got)
+	}
+}
+
+func TestTheNumberThatMattersMostComesFirst(t *testing.T) {
+	s := parse(t, "storm.yaml", storm)
+	s.Model.Horizon = 40 * time.Second
+	s.Uncertain = []scenario.Uncertain{{Target: "shop", Param: "servers", Low: 800, High: 1200}, {Target: "pay", Param: "servers", Low: 28, High: 200}}
+	swings, err := s.Tornado(t.Context(), nil, "failed_share", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if swings[0].Target != "pay" || swings[0].Difference.Value > -0.1 || swings[0].Difference.High > 0 || swings[0].N != 10 {
+		t.Errorf("first is %s", swings[0])
+	}
+	if shop := swings[1].Difference; shop.Low > 0 || shop.High < 0 {
+		t.Errorf("servers that are always enough move it: %s", swings[1])
 	}
 }

@@ -25,6 +25,9 @@ type Reproduction struct {
 	// Points are the experiments, one for each place in the ranges of what is not
 	// known; one if all is known.
 	Points []Point `json:"points"`
+	// Tornado says what moves the harm most of what is not known, with all factors
+	// on.
+	Tornado []Swing `json:"tornado,omitempty"`
 }
 
 // A Point is one experiment.
@@ -100,7 +103,16 @@ func (s *Scenario) Reproduce(ctx context.Context, of []condition.Condition, poin
 	if slices.ContainsFunc(out.Points, func(p Point) bool { return p.Status != out.Status }) {
 		out.Status = incident.Unsettled
 	}
-	return out, nil
+	on := make(map[string]bool, len(factors))
+	for _, f := range factors {
+		on[f] = true
+	}
+	o := experiment.Options{}
+	if change != nil {
+		change(&o)
+	}
+	out.Tornado, err = s.Tornado(ctx, on, harm.Response, o.Workers)
+	return out, err
 }
 
 // StatusOf says whether exactly the factors were shown to do the harm.

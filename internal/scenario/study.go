@@ -32,12 +32,16 @@ func (s *Scenario) Experiment(ctx context.Context, change func(*experiment.Optio
 	if change != nil {
 		change(&o)
 	}
+	// The number behind the harm is always measured: it says more than yes or no.
+	if h := s.Question.Harm.Response; h != "collapse" && !slices.Contains(o.Measures, h) {
+		o.Measures = append(slices.Clone(o.Measures), h)
+	}
 	trial := func(ctx context.Context, arm experiment.Arm, seed uint64) (experiment.Outcome, error) {
 		on := make(map[string]bool, len(o.Factors))
 		for i, f := range o.Factors {
 			on[f] = arm.On(i)
 		}
-		return s.trial(ctx, seed, on)
+		return s.measured(ctx, seed, on, o.Measures)
 	}
 	r, err := experiment.Run(ctx, o, trial)
 	if err != nil {
@@ -58,11 +62,6 @@ func asPlanted(r *experiment.Result, planted [][]string) bool {
 	}
 	shown := found(r)
 	return len(shown) == len(r.Sets) && same(shown, planted)
-}
-
-// trial carries out one run and takes its responses.
-func (s *Scenario) trial(ctx context.Context, seed uint64, on map[string]bool) (experiment.Outcome, error) {
-	return s.measured(ctx, seed, on, s.Question.Options.Measures)
 }
 
 // found are the sets that were shown to do harm, alone or together.

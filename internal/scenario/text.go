@@ -128,6 +128,7 @@ func (s Study) Write(w io.Writer) error {
 			fmt.Fprintf(out, "  broken by %s\n", strings.Join(set.Breaks, ", or by "))
 		}
 	}
+	effects(out, s.Result)
 	s.checks(out)
 	for _, m := range s.Result.Missing {
 		fmt.Fprintf(out, "missing: %s\n", m)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.test/eddy/attr"
+	"example.test/eddy/internal/telemetry"
 )
 
 // Severities of logs, as OTLP numbers them.
@@ -89,12 +90,45 @@ func (t *tap) lifecycle(st *station, up bool) {
 	t.log(logRecord{at: t.sim.engine.now, station: st.id, severity: severityInfo, body: body})
 }
 
+// listed tells that an instance of a service takes requests now, or takes none,
+// as a watch of a cluster's endpoints does.
+func (t *tap) listed(st *station) {
+	v, ok := st.owner.(*service)
+	if !ok {
+		return
+	}
+	value, before := telemetry.EndpointReady, telemetry.EndpointNotReady
+	if !st.listed {
+		value, before = before, value
+	}
+	instance := instanceName(v.base.ID, st.instance)
+	t.log(logRecord{
+		at: t.sim.engine.now, station: none, severity: severityInfo, event: attr.EventChange, body: instance + " is " + value,
+		attributes: []attribute{
+			{key: attr.ChangeID, text: t.changeID("endpoint " + instance)},
+			{key: attr.ChangeKind, text: string(telemetry.ChangePhase)},
+			{key: attr.ChangeEntity, text: v.base.ID},
+			{key: attr.ChangeInstance, text: instance},
+			{key: attr.ChangeDimension, text: telemetry.DimensionEndpoint + v.base.ID},
+			{key: attr.ChangeValue, text: value},
+			{key: attr.ChangePrevious, text: before},
+			{key: attr.ChangeSource, text: "kubernetes"},
+		},
+	})
+}
+
+// changeID returns the id of a change to what is named that happens now. It says
+// nothing about it.
+func (t *tap) changeID(what string) string {
+	return strconv.FormatUint(mix(hashText(mix(t.sim.seed), what)^uint64(t.sim.engine.now)), 16)
+}
+
 // scaled tells that an autoscaler wants another number of instances.
 func (t *tap) scaled(service string, from, to int) {
 	t.log(logRecord{
 		at: t.sim.engine.now, station: none, severity: severityInfo, event: attr.EventChange, body: "autoscaler",
 		attributes: []attribute{
-			{key: attr.ChangeID, text: fmt.Sprintf("scale-%s-%v", service, t.sim.engine.now.Duration())},
+			{key: attr.ChangeID, text: t.changeID("replicas " + service)},
 			{key: attr.ChangeKind, text: "scale"},
 			{key: attr.ChangeEntity, text: service},
 			{key: attr.ChangeDimension, text: "replicas"},
@@ -123,7 +157,7 @@ func (t *tap) changed(k *condition, on bool) {
 	c := t.sim.changeOf(&k.spec)
 	at := t.sim.engine.now
 	list := []attribute{
-		{key: attr.ChangeID, text: fmt.Sprintf("%s-%d-%v", k.spec.ID, t.sim.seed, at.Duration())},
+		{key: attr.ChangeID, text: t.changeID("condition " + k.spec.ID)},
 		{key: attr.ChangeKind, text: kind},
 		{key: attr.ChangeEntity, text: c.Entity},
 		{key: attr.ChangeDimension, text: c.Dimension},
@@ -141,7 +175,7 @@ func (t *tap) changed(k *condition, on bool) {
 	if before != "" {
 		list = append(list, attribute{key: attr.ChangePrevious, text: before})
 	}
-	r := logRecord{at: at, station: none, severity: severityInfo, event: attr.EventChange, body: k.spec.ID, attributes: list}
+	r := logRecord{at: at, station: none, severity: severityInfo, event: attr.EventChange, body: strings.TrimSpace(c.Entity + " " + c.Dimension), attributes: list}
 	if k.spec.Visibility == VisibleLate && k.spec.Late > 0 {
 		t.lateLogs = append(t.lateLogs, lateLog{at + Time(k.spec.Late), r})
 		return

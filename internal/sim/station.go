@@ -215,6 +215,9 @@ func (t *station) turn(up bool) {
 		t.changed = t.sim.engine.now
 		t.changes++
 		t.sim.rebalance(t)
+		if t.sim.tap != nil && t.sim.begun {
+			t.sim.tap.listed(t)
+		}
 	}
 	if up == t.up {
 		return
