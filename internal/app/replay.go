@@ -12,6 +12,7 @@ import (
 	"example.test/eddy/internal/ingest"
 	"example.test/eddy/internal/pipeline"
 	"example.test/eddy/internal/store"
+	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/phase/contract"
 )
 
@@ -35,7 +36,9 @@ type Replay struct {
 	// Progress, if set, is called now and then with the bytes read of a file and
 	// its size.
 	Progress func(path string, read, size int64)
-	Log      *slog.Logger
+	// Points, if set, is given the metric points that Requests comes across.
+	Points func([]*telemetry.Point)
+	Log    *slog.Logger
 }
 
 // A Replayed is what a replay found.

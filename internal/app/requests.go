@@ -36,6 +36,9 @@ func (r Replay) Requests(ctx context.Context) iter.Seq2[request.Request, error] 
 				yield(request.Request{}, err)
 				return
 			}
+			if r.Points != nil && len(batch.Points) > 0 {
+				r.Points(batch.Points)
+			}
 			if len(batch.Spans) == 0 {
 				continue
 			}

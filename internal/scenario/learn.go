@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -15,11 +16,17 @@ import (
 // servers there are beyond those that were busy, becomes a range (Uncertain).
 //
 // It keeps at most mostKept durations of each kind, evenly spread over the
-// requests it was given. The zero Learner is ready.
+// requests it was given, and of each entry at most mostBursts bursts and
+// mostSeconds seconds. The zero Learner is ready.
 type Learner struct {
+	// Hour says of which hour of the week the scenario has the rates: "busiest",
+	// "quietest", or one as "Tue 14", in UTC; the mean of all time if it is empty.
+	Hour string
+
 	services map[string]*learned
 	edges    map[[2]string]*learnedEdge
-	entries  map[request.Entry]int
+	entries  map[request.Entry]*arrivals
+	pools    map[[2]string]*seenPool
 	latency  sampled // of requests that succeeded
 	from, to time.Time
 	requests int
@@ -40,15 +47,20 @@ type learned struct {
 type learnedEdge struct {
 	calls, attempts, most int // first attempts, all, the most of one call
 	failed                []time.Duration
+	latency               sampled // of attempts that succeeded
+	lookups, hits         int     // that a cache said to be one or not
 }
 
 // Add takes a request in.
 func (l *Learner) Add(r *request.Request) {
 	if l.services == nil {
-		l.services, l.edges, l.entries = make(map[string]*learned), make(map[[2]string]*learnedEdge), make(map[request.Entry]int)
+		l.services, l.edges, l.entries = make(map[string]*learned), make(map[[2]string]*learnedEdge), make(map[request.Entry]*arrivals)
 	}
 	l.requests++
-	l.entries[r.Entry]++
+	if l.entries[r.Entry] == nil {
+		l.entries[r.Entry] = &arrivals{}
+	}
+	l.entries[r.Entry].add(r.Start)
 	if l.from.IsZero() || r.Start.Before(l.from) {
 		l.from = r.Start
 	}
@@ -94,7 +106,7 @@ func (l *Learner) call(t *trace, i int) {
 			v.system = target.System
 			v.served++
 			v.busy("", s)
-			if _, failed := request.Failure(s); !failed {
+			if _, failed := request.Failure(s); !failed && lookup(s) != missed {
 				v.self.add(s.Duration())
 			}
 		}
@@ -112,9 +124,41 @@ func (l *Learner) call(t *trace, i int) {
 		e.calls++
 	}
 	e.most = max(e.most, t.attempts[i])
-	if _, failed := request.Failure(s); failed && len(e.failed) < mostKept {
-		e.failed = append(e.failed, s.Duration())
+	found := lookup(s)
+	switch found {
+	case hit:
+		e.lookups, e.hits = e.lookups+1, e.hits+1
+	case missed:
+		e.lookups++
+	case noLookup:
 	}
+	switch _, failed := request.Failure(s); {
+	case failed && len(e.failed) < mostKept:
+		e.failed = append(e.failed, s.Duration())
+	case !failed && found != missed:
+		e.latency.add(s.Duration())
+	}
+}
+
+// A lookedUp says whether a cache had what a span asked it for. One that missed may
+// have waited for what is behind the cache, whose calls have spans of their own,
+// so its duration says nothing about the cache.
+type lookedUp uint8
+
+const (
+	noLookup lookedUp = iota
+	hit
+	missed
+)
+
+func lookup(s *telemetry.Span) lookedUp {
+	switch cmp.Or(attributeOf(s.Attributes, "cache.result"), attributeOf(s.Attributes, "cache.hit")) {
+	case "hit", "stale", "true":
+		return hit
+	case "miss", "false":
+		return missed
+	}
+	return noLookup
 }
 
 func (l *Learner) service(id string, kind graph.Kind) *learned {

@@ -158,3 +158,162 @@ func TestTheNumberThatMattersMostComesFirst(t *testing.T) {
 		t.Errorf("servers that are always enough move it: %s", swings[1])
 	}
 }
+
+// week is a Learner of a week of a shop: a request a minute at night, 4 from 8 to
+// 20 o'clock, and a report that asks 5 times within 4 seconds every 6 hours.
+func week(t *testing.T) *scenario.Learner {
+	t.Helper()
+	l := &scenario.Learner{}
+	r := rand.New(rand.NewPCG(1, 1))
+	monday := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	n := 0
+	add := func(at time.Time, operation string) {
+		q := served(n%100, r)
+		n++
+		shift := at.Sub(q.Start)
+		q.Start = at
+		q.Entry.Operation = operation
+		for _, s := range q.Spans {
+			s.Start, s.End = s.Start.Add(shift), s.End.Add(shift)
+		}
+		l.Add(&q)
+	}
+	for minute := range 7 * 24 * 60 {
+		at := monday.Add(time.Duration(minute) * time.Minute)
+		each := 1
+		if at.Hour() >= 8 && at.Hour() < 20 {
+			each = 4
+		}
+		if minute%360 == 0 {
+			for k := range 5 {
+				add(at.Add(time.Duration(k)*time.Second), "GET /report")
+			}
+		}
+		for k := range each {
+			add(at.Add(time.Duration((float64(k)+r.Float64())*float64(time.Minute)/float64(each))), "POST /pay")
+		}
+	}
+	return l
+}
+
+func TestAWeekOfTrafficHasRatesByHourAndItsJobs(t *testing.T) {
+	l := week(t)
+	learned, err := l.Learn("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(learned.Arrivals) != 2 {
+		t.Fatalf("arrivals %+v", learned.Arrivals)
+	}
+	report, pay := learned.Arrivals[0], learned.Arrivals[1]
+	if report.Entry.Operation != "GET /report" {
+		report, pay = pay, report
+	}
+	if j := report.Job; j == nil || j.Every != 6*time.Hour || j.Takes != 4*time.Second || j.Requests != 5 || j.Runs != 28 {
+		t.Errorf("the report is the job %+v", report.Job)
+	}
+	if len(pay.Hours) != 168 || pay.Job != nil {
+		t.Fatalf("payments have %d hours and the job %+v", len(pay.Hours), pay.Job)
+	}
+	for _, h := range pay.Hours {
+		want := 1.0 / 60
+		if clock := h.Hour[4:]; clock >= "08" && clock < "20" {
+			want = 4.0 / 60
+		}
+		if math.Abs(h.Rate-want) > 0.05*want {
+			t.Errorf("%s: %v a second, want %v", h.Hour, h.Rate, want)
+		}
+	}
+	for hour, want := range map[string]float64{"": 2.5 / 60, "busiest": 4.0 / 60, "quietest": 1.0 / 60, "Tue 14": 4.0 / 60, "sun 03": 1.0 / 60} {
+		l.Hour = hour
+		learned, err := l.Learn("shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range learned.Scenario.Model.Workloads {
+			if w.Op == "POST /pay" && math.Abs(w.Rate.Const-want) > 0.05*want {
+				t.Errorf("hour %q: %v a second, want %v", hour, w.Rate.Const, want)
+			}
+			if w.Op == "GET /report" && w.Rate.Const != 0 {
+				t.Errorf("the report comes %v times a second without its job", w.Rate.Const)
+			}
+		}
+		jobs := learned.Scenario.Model.Conditions
+		if len(jobs) != 1 || jobs[0].Kind != sim.KindCron || len(jobs[0].Windows) != 1 || jobs[0].Windows[0].To-jobs[0].Windows[0].From != 4*time.Second {
+			t.Errorf("conditions %+v", jobs)
+		}
+	}
+	text, err := scenario.Format(learned.Scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := parse(t, "shop.yaml", string(text)); len(again.Model.Conditions) != 1 || !again.Model.Conditions[0].Default {
+		t.Errorf("what is written has the conditions %+v\n%s", again.Model.Conditions, text)
+	}
+	l.Hour = "noon"
+	if _, err := l.Learn("shop"); err == nil || !strings.Contains(err.Error(), `hour "noon": want mean, busiest, quietest or one that was recorded: Mon 00 to Sun 23`) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestUnevenTrafficIsNoJob(t *testing.T) {
+	var l scenario.Learner
+	r := rand.New(rand.NewPCG(1, 1))
+	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	for n := range 500 {
+		q := served(n%100, r)
+		q.Start = at
+		l.Add(&q)
+		at = at.Add(time.Duration(r.ExpFloat64() * float64(time.Minute)))
+	}
+	learned, err := l.Learn("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := learned.Arrivals[0]; a.Job != nil {
+		t.Errorf("requests that come by chance are the job %+v", a.Job)
+	}
+}
+
+func TestPoolsAndHitsAreLearnedPerEdge(t *testing.T) {
+	var l scenario.Learner
+	r := rand.New(rand.NewPCG(1, 1))
+	for n := range 400 {
+		q := served(n, r)
+		store := q.Spans[len(q.Spans)-1]
+		result := "hit"
+		if n%4 == 0 {
+			result = "miss"
+			store.End = store.End.Add(time.Second)
+		}
+		store.Attributes = telemetry.NewAttributes(append(store.Attributes, telemetry.Attribute{Key: "cache.result", Value: result}))
+		l.Add(&q)
+	}
+	web := &telemetry.Resource{Service: "web", Instance: "web-0"}
+	point := func(name string, value float64, state string) *telemetry.Point {
+		return &telemetry.Point{Name: name, Value: value, Resource: web, Attributes: telemetry.NewAttributes([]telemetry.Attribute{
+			{Key: "db.client.connection.pool.name", Value: "orders"}, {Key: "db.client.connection.state", Value: state},
+		})}
+	}
+	l.AddPoints([]*telemetry.Point{
+		point("db.client.connection.max", 8, ""), point("db.client.connection.count", 3, "used"),
+		point("db.client.connection.count", 5, "used"), point("db.client.connection.count", 7, "idle"), nil,
+	})
+	learned, err := l.Learn("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range learned.Edges {
+		if e.To != "orders" {
+			continue
+		}
+		if e.Pool != 8 || e.Used != 5 || e.Lookups != 400 || e.Hits.Value != 0.75 || e.Hits.Low < 0.7 || e.Hits.High > 0.8 || e.P99 != 5*time.Millisecond {
+			t.Errorf("%+v; want a pool of 8, of which 5 were used, and three hits in four, of 5 ms", e)
+		}
+	}
+	for _, p := range learned.Scenario.Model.Policies {
+		if p.To == "orders" && p.Pool.Max != 8 {
+			t.Errorf("policy %+v", p)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"example.test/eddy/internal/graph"
@@ -21,6 +22,9 @@ type Learned struct {
 	Requests, Failed int
 	// P50 and P99 are the latencies of those that succeeded.
 	P50, P99 time.Duration
+	// Edges are the calls that were seen, Arrivals how requests came.
+	Edges    []LearnedEdge
+	Arrivals []Arrival
 	// Notes say what could not be known, and what was left out.
 	Notes []string
 }
@@ -31,7 +35,6 @@ func (l *Learner) Learn(name string) (Learned, error) {
 	if l.requests < least {
 		return Learned{}, fmt.Errorf("%s: want at least %d to learn from", wording.Plural(l.requests, "request"), least)
 	}
-	span := l.to.Sub(l.from)
 	s := &Scenario{File: name, Seed: 1, Model: sim.Model{
 		Name: identifier(name), Horizon: 2 * time.Minute, Warmup: 10 * time.Second,
 		SLO: sim.SLO{Under: roundUpDuration(4 * l.latency.quantile(0.99)), Target: 0.99},
@@ -51,7 +54,10 @@ func (l *Learner) Learn(name string) (Learned, error) {
 			out.Notes = append(out.Notes, note)
 		}
 	}
-	l.load(s, span)
+	out.Edges = l.learnedEdges()
+	if err := l.load(&out); err != nil {
+		return Learned{}, err
+	}
 	out.Notes = append(out.Notes, "how many servers there are is not known, only how many were busy at once: the file has a range of 1 to 3 times that for each (uncertain)",
 		"the bounds of queues, and what happens beyond the timeouts that were seen, are not known: queues have no bound in the file")
 	if err := s.Model.Validate(); err != nil {
@@ -109,7 +115,10 @@ func (l *Learner) connect(s *Scenario, key [2]string) string {
 	if e.most > 1 {
 		p.Retry.MaxAttempts = e.most
 	}
-	if p.Timeout > 0 || e.most > 1 {
+	if pool := l.pools[key]; pool != nil {
+		p.Pool.Max = int(pool.most)
+	}
+	if p.Timeout > 0 || e.most > 1 || p.Pool.Max > 0 {
 		s.Model.Policies = append(s.Model.Policies, p)
 	}
 	if p.Timeout == 0 {
@@ -138,37 +147,49 @@ func timeoutOf(failed []time.Duration) time.Duration {
 	return middle.Round(max(middle/100, time.Millisecond).Round(time.Millisecond))
 }
 
-// load adds a workload for each entry.
-func (l *Learner) load(s *Scenario, span time.Duration) {
+// load adds a workload for each entry, and a condition for each that a scheduler
+// drives.
+func (l *Learner) load(out *Learned) error {
+	m := &out.Scenario.Model
 	entries := slices.SortedFunc(maps.Keys(l.entries), func(a, b request.Entry) int { return cmp.Compare(a.String(), b.String()) })
 	for _, e := range entries {
-		s.Model.Workloads = append(s.Model.Workloads, sim.Workload{
-			ID: "users-of-" + identifier(e.String()), Entry: identifier(e.Service), Op: e.Operation,
-			Rate: sim.Rate{Const: round3(float64(l.entries[e]) / max(span.Seconds(), 1))}, Patience: 30 * time.Second,
-		})
+		a := l.entries[e].arrival(e, l.from, l.to)
+		out.Arrivals = append(out.Arrivals, a)
+		w := sim.Workload{ID: "users-of-" + identifier(e.String()), Entry: identifier(e.Service), Op: e.Operation, Patience: 30 * time.Second}
+		if a.Job != nil {
+			m.Conditions = append(m.Conditions, a.Job.condition(&w, m.Horizon))
+			out.Notes = append(out.Notes, fmt.Sprintf("%s comes every %s, as from a scheduler: it is the condition %s, a run of it in the file",
+				e, a.Job.Every, m.Conditions[len(m.Conditions)-1].ID))
+		} else {
+			rate, err := a.rate(l.Hour)
+			if err != nil {
+				return fmt.Errorf("%s: %w", e, err)
+			}
+			w.Rate.Const = rate
+		}
+		if a.Job == nil && a.Dispersion > 2 {
+			out.Notes = append(out.Notes, fmt.Sprintf("requests at %s come in bursts (index of dispersion %.1f over a second, 1 if they come independently): the file has them come independently",
+				e, a.Dispersion))
+		}
+		m.Workloads = append(m.Workloads, w)
 	}
+	return nil
 }
 
-// A Fidelity compares the latencies of a learned model, run under the load of
-// that time, with those of the requests it was learned from.
-type Fidelity struct {
-	Seen50      time.Duration `json:"seen_p50_ns"`
-	Seen99      time.Duration `json:"seen_p99_ns"`
-	Simulated50 time.Duration `json:"simulated_p50_ns"`
-	Simulated99 time.Duration `json:"simulated_p99_ns"`
-	// Trusted: the medians are within 15 % of each other, and the 99th
-	// percentiles within 30 %.
-	Trusted bool `json:"trusted"`
-}
-
-// Compare makes a Fidelity of a run of the learned scenario.
-func (l Learned) Compare(r *sim.Result) Fidelity {
-	f := Fidelity{Seen50: l.P50, Seen99: l.P99, Simulated50: r.Latency.Quantile(0.5), Simulated99: r.Latency.Quantile(0.99)}
-	within := func(a, b time.Duration, share float64) bool {
-		return math.Abs(float64(a-b)) <= share*float64(a)
+// condition puts runs of a job into a scenario, the first after a quarter of it.
+func (j *Job) condition(w *sim.Workload, horizon time.Duration) sim.Condition {
+	w.ID = strings.Replace(w.ID, "users-of-", "job-", 1)
+	c := sim.Condition{
+		ID: w.ID + "-runs", Kind: sim.KindCron, Target: w.ID, Default: true,
+		Apply: []sim.Setting{{Param: "rate", Value: round3(float64(j.Requests) / j.Takes.Seconds())}},
 	}
-	f.Trusted = within(f.Seen50, f.Simulated50, 0.15) && within(f.Seen99, f.Simulated99, 0.3)
-	return f
+	for at := horizon / 4; at+j.Takes < horizon; at += j.Every {
+		c.Windows = append(c.Windows, sim.Window{From: at, To: at + j.Takes})
+	}
+	if len(c.Windows) == 0 { // it takes longer than what is left
+		c.Windows = []sim.Window{{From: horizon / 4}}
+	}
+	return c
 }
 
 func round3(x float64) float64 { return math.Round(x*1000) / 1000 }
