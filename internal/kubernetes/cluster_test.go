@@ -40,7 +40,7 @@ type event struct {
 	Object any    `json:"object"`
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{objects: make(map[string]metav1.Object), denied: make(map[string]bool), streams: make(map[chan event]string)}
 	mux := http.NewServeMux()
@@ -68,7 +68,7 @@ func write(w http.ResponseWriter, status int, v any) {
 }
 
 // kubeconfig names the cluster.
-func (c *cluster) kubeconfig(t *testing.T) string {
+func (c *cluster) kubeconfig(t testing.TB) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],

@@ -18,7 +18,7 @@ import (
 const wait = 20 * time.Second
 
 // eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(wait); !holds(); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -69,7 +69,8 @@ func begin(t *testing.T, c *cluster, config kubernetes.Config) *watch {
 	return w
 }
 
-func run(t *testing.T, w *kubernetes.Watcher) {
+// run runs a watcher until the test ends, or until what it returns is called.
+func run(t testing.TB, w *kubernetes.Watcher) (end func()) {
 	t.Helper()
 	ctx, stop := contextOf(t)
 	var running sync.WaitGroup
@@ -78,7 +79,9 @@ func run(t *testing.T, w *kubernetes.Watcher) {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(func() { stop(); running.Wait() })
+	end = func() { stop(); running.Wait() }
+	t.Cleanup(end)
+	return end
 }
 
 // expect waits for the next changes, in any order, each as "entity/instance dimension=value".

@@ -21,7 +21,7 @@ import (
 	"example.test/eddy/internal/telemetry"
 )
 
-func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithCancel(context.WithoutCancel(t.Context()))
 }
