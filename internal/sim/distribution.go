@@ -19,7 +19,7 @@ const distributionRetry = Time(1e9)
 func (v *validation) distribution(x *Distribution) {
 	v.name("distribution", x.ID)
 	where := "distribution " + x.ID
-	v.atLeast0(where, "poll", float64(x.Poll))
+	v.period(where, "poll", x.Poll)
 	v.check(where, "delay", x.Delay.validate())
 	v.share(where, "loss", x.Loss)
 	if x.Loss == 1 {
@@ -31,7 +31,7 @@ func (v *validation) distribution(x *Distribution) {
 func (x *Distribution) set(param string, v any) error {
 	switch param {
 	case "poll":
-		return asDuration(param, v, &x.Poll)
+		return asPeriod(param, v, &x.Poll)
 	case "delay":
 		return asDist(param, v, &x.Delay)
 	case "loss":

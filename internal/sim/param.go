@@ -106,6 +106,20 @@ func asShare(param string, v any, to *float64) error {
 	return nil
 }
 
+// shortest is how often something may happen again and again at most: what came
+// sooner would let hardly any time pass.
+const shortest = time.Millisecond
+
+// asPeriod takes a duration after which something happens again.
+func asPeriod(param string, v any, to *time.Duration) error {
+	d := time.Duration(0)
+	if err := asDuration(param, v, &d); err != nil || d < shortest {
+		return wrongParam(param, v, "a duration of 1ms or more")
+	}
+	*to = d
+	return nil
+}
+
 // asFactor multiplies.
 func asFactor(param string, v any, to *float64) error {
 	x := -1.0

@@ -40,7 +40,8 @@ func (v *validation) scale(where string, s *Service) {
 	if !(c.Target > 0 && c.Target <= 1) {
 		v.wrong(where, "scale.target %v: want more than 0, and 1 at most", c.Target)
 	}
-	v.atLeast0(where, "scale.every, scale.cooldown", float64(c.Every), float64(c.Cooldown))
+	v.period(where, "scale.every", c.Every)
+	v.atLeast0(where, "scale.cooldown", float64(c.Cooldown))
 	v.check(where, "scale.startup", c.Startup.validate())
 }
 
@@ -54,7 +55,7 @@ func (s *Scale) set(param string, v any) (known bool, err error) {
 	case "scale.target":
 		return true, asShare(param, v, &s.Target)
 	case "scale.every":
-		return true, asDuration(param, v, &s.Every)
+		return true, asPeriod(param, v, &s.Every)
 	case "scale.startup":
 		return true, asDist(param, v, &s.Startup)
 	case "scale.cooldown":

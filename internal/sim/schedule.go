@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -22,7 +23,11 @@ func (v *validation) schedule(where string, w *Workload) {
 	if c.Every == 0 {
 		return
 	}
-	v.atLeast0(where, "schedule.every, schedule.offset, schedule.jobs", float64(c.Every), float64(c.Offset), float64(c.Jobs))
+	v.period(where, "schedule.every", c.Every)
+	v.atLeast0(where, "schedule.offset, schedule.jobs", float64(c.Offset), float64(c.Jobs))
+	if c.Jobs > maxJobs {
+		v.wrong(where, "schedule.jobs %d: want %d at most", c.Jobs, maxJobs)
+	}
 	v.check(where, "schedule.jitter", c.Jitter.validate())
 	if w.Closed > 0 || w.Reload > 0 {
 		v.wrong(where, "a schedule with closed users, or users who reload: want either")
@@ -33,12 +38,20 @@ func (v *validation) schedule(where string, w *Workload) {
 func (c *Schedule) set(param string, v any) (known bool, err error) {
 	switch param {
 	case "schedule.jobs":
-		return true, asInt(param, v, &c.Jobs)
+		n := 0
+		if err := asInt(param, v, &n); err != nil || n < 0 || n > maxJobs {
+			return true, wrongParam(param, v, fmt.Sprintf("a whole number from 0 to %d", maxJobs))
+		}
+		c.Jobs = n
+		return true, nil
 	case "schedule.jitter":
 		return true, asDist(param, v, &c.Jitter)
 	}
 	return false, nil
 }
+
+// maxJobs is how many a slot may have.
+const maxJobs = 10000
 
 // scheduleParams are the parameters of a Schedule, for messages.
 const scheduleParams = "schedule.jobs, schedule.jitter"

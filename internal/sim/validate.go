@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Validate says all that is wrong with a model, or nothing.
@@ -109,6 +110,14 @@ func (v *validation) atLeast0(where, what string, xs ...float64) {
 		if !(x >= 0) || math.IsInf(x, 0) {
 			v.wrong(where, "%s %v: want 0 or more", what, x)
 		}
+	}
+}
+
+// period wants a time after which something happens again to be 0, for never or
+// another default, or long enough.
+func (v *validation) period(where, what string, d time.Duration) {
+	if d != 0 && d < shortest {
+		v.wrong(where, "%s %v: want 1ms or more", what, d)
 	}
 }
 

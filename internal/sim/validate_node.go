@@ -46,6 +46,9 @@ func (v *validation) calls(s *Service) {
 		}
 		v.share(where, "prob of the call to "+c.To, c.Prob)
 		v.atLeast0(where, "count, need, hops of the call to "+c.To, float64(c.Count), float64(c.Need), float64(c.Hops))
+		if c.Hops > maxHops {
+			v.wrong(where, "hops %d of the call to %s: want %d at most", c.Hops, c.To, maxHops)
+		}
 		if c.Need > max(c.Count, 1) {
 			v.wrong(where, "need %d of the call to %s: want no more than its count of %d", c.Need, c.To, max(c.Count, 1))
 		}
