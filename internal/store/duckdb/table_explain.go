@@ -17,9 +17,10 @@ import (
 // A table within src.MaxRows is mined whole. Of a larger one a sample is, and
 // all rows are then counted once more for what was found there: every number of
 // the result is of all rows. So three queries go over all of a very large file:
-// how many failed at each time, the sample, and the count of what was found. One
-// of up to a hundred times MaxRows is also asked how often each value of each
-// column occurs, which is estimated in the sample otherwise.
+// how many failed at each time, the sample, and the count of what was found; and,
+// for slow rows, two that find how long rows took. One of up to a hundred times
+// MaxRows is also asked how often each value of each column occurs, which is
+// estimated in the sample otherwise.
 //
 // A range of numbers that is found is sharpened: of the bounds that the column
 // alone decides, about one at each hundredth of its values, those are taken that
@@ -70,8 +71,12 @@ func (r *tableReader) explain(ctx context.Context, reading *TableReading, o inte
 	r.say("counting what was found in " + wording.Count(r.total.lines) + " rows")
 	c := r.chosen(reading, found)
 	if c.dropped > 0 {
-		reading.Notes = append(reading.Notes, fmt.Sprintf("%s more in the sample, but too many kinds of rows to count: ask for fewer with --top or --max-order.",
-			wording.Plural(int64(c.dropped), "finding")))
+		fewer := "ask for fewer with --top or --max-order"
+		if r.entry() != nil {
+			fewer += ", or name an --entry that has fewer values"
+		}
+		reading.Notes = append(reading.Notes, fmt.Sprintf("%s more in the sample, but too many kinds of rows to count: %s.",
+			wording.Plural(int64(c.dropped), "finding"), fewer))
 	}
 	table, err := r.recount(ctx, reading.Table, c, reading.Bucket)
 	if err != nil {
