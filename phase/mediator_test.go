@@ -43,6 +43,7 @@ type fixture struct {
 	*direct
 	mediator *mediator.Mediator
 	state    *mediator.Memory
+	restart  func() // stops the mediator, and starts another on its state
 }
 
 // newFixture starts a mediator, and stops it with the test. It is for use in a
@@ -57,19 +58,18 @@ func newFixtureWith(t *testing.T, config mediator.Config, contracts ...string) *
 	t.Helper()
 	state := &mediator.Memory{}
 	config.State = state
-	m, err := mediator.New(config)
-	if err != nil {
-		t.Fatal(err)
+	current := &current{}
+	f := &fixture{direct: &direct{handler: current}, state: state}
+	f.restart = func() {
+		current.stop()
+		f.mediator = current.begin(t, config)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = m.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait() })
-	f := &fixture{direct: &direct{handler: m.Handler(nil)}, mediator: m, state: state}
+	f.mediator = current.begin(t, config)
+	t.Cleanup(current.stop)
 	for _, name := range contracts {
 		text := contractText(t, name)
 		for {
-			if _, err := m.AddContract(t.Context(), name, text, "test"); err == nil {
+			if _, err := f.mediator.AddContract(t.Context(), name, text, "test"); err == nil {
 				break
 			} else if !strings.Contains(err.Error(), "not_active") {
 				t.Fatal(err)
@@ -79,6 +79,42 @@ func newFixtureWith(t *testing.T, config mediator.Config, contracts ...string) *
 	}
 	<-time.After(10 * time.Second)
 	return f
+}
+
+// current is the mediator that runs at present.
+type current struct {
+	mu      sync.Mutex
+	handler http.Handler
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+func (c *current) begin(t *testing.T, config mediator.Config) *mediator.Mediator {
+	t.Helper()
+	m, err := mediator.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.running.Go(func() { _ = m.Run(ctx) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handler, c.cancel = m.Handler(nil), cancel
+	return m
+}
+
+// stop ends it, and waits for that.
+func (c *current) stop() {
+	c.cancel()
+	c.running.Wait()
+}
+
+// ServeHTTP implements http.Handler.
+func (c *current) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	handler := c.handler
+	c.mu.Unlock()
+	handler.ServeHTTP(w, r)
 }
 
 // client returns a client of the fixture's mediator, closed with the test.

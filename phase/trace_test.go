@@ -65,6 +65,7 @@ func TestARunOfABrokenProgramIsNoRunOfTheModel(t *testing.T) {
 		{"a consumer whose clock is slow", defect{consumerClock: 0.5}, "consumer 0 sent"},
 		{"a producer whose clock is fast", defect{producerClock: 3}, "enforced @3"},
 		{"a mediator that confirms what is not true any more", defect{staleAnswers: true}, "nobody came to believe what was heard"},
+		{"a mediator that restarts and forgets who is registered", defect{forgetsRoll: true}, "enforced @3"},
 		{"a mediator that commits before the last commit has settled", defect{unsettled: true}, "committed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,8 +87,8 @@ func TestARunOfABrokenProgramIsNoRunOfTheModel(t *testing.T) {
 // A defect is what is broken in a run. cut has the first consumer cut off before
 // the last transition, which is when it matters.
 type defect struct {
-	forgesAcks, staleAnswers, unsettled, cut bool
-	consumerClock, producerClock             float64 // rates; 0 is right
+	forgesAcks, staleAnswers, unsettled, forgetsRoll, cut bool
+	consumerClock, producerClock                          float64 // rates; 0 is right
 }
 
 // A tracedRun is a run with what was observed of it.
@@ -161,7 +162,14 @@ func newTracedRun(t *testing.T, seed uint64, d defect) *tracedRun {
 		wires = append(wires, far)
 		h.workers.Go(func() { h.act(t, w, p, i, rand.New(rand.NewPCG(seed, uint64(40+i)))) })
 	}
-	h.transitions(t, p, wires, d)
+	if seed%3 == 2 {
+		moment := time.Duration(rand.New(rand.NewPCG(seed, 60)).Int64N(int64(4 * time.Second)))
+		h.workers.Go(func() {
+			<-time.After(moment)
+			f.restart()
+		})
+	}
+	h.transitions(t, p, f, wires, d)
 	<-time.After(time.Second)
 	close(h.stop)
 	h.workers.Wait()
@@ -169,7 +177,7 @@ func newTracedRun(t *testing.T, seed uint64, d defect) *tracedRun {
 }
 
 // transitions are the life of the pod.
-func (h *tracedRun) transitions(t *testing.T, p *phase.Producer, wires []*fixture, d defect) {
+func (h *tracedRun) transitions(t *testing.T, p *phase.Producer, f *fixture, wires []*fixture, d defect) {
 	t.Helper()
 	acted := phase.WithAct(func(context.Context) error {
 		h.note(modelcheck.Observation{Event: modelcheck.EventActed, Phase: "ACTIVE"})
@@ -191,7 +199,27 @@ func (h *tracedRun) transitions(t *testing.T, p *phase.Producer, wires []*fixtur
 			wires[0].lose(func(*http.Request) bool { return true })
 		}
 	}
+	if d.forgetsRoll {
+		wires[1].hold(nil)
+		wires[1].lose(nil)
+		f.forget(t)
+		f.restart()
+	}
 	to(t, p, "SHUTDOWN")
+}
+
+// forget deletes who is registered from the state.
+func (f *fixture) forget(t *testing.T) {
+	t.Helper()
+	list, _, err := f.state.List(t.Context(), "c/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		if _, _, err := f.state.Commit(t.Context(), nil, nil, v.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // act sends what the role may, one after the other, each for as long as the

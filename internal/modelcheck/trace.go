@@ -3,6 +3,7 @@ package modelcheck
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +81,10 @@ func Follow(c *contract.Contract, role string, consumers int, tick time.Duration
 		return fmt.Errorf("follow %s: %w", c.ID(), err)
 	}
 	m.lenient()
-	t := &tracer{model: m, believed: make([]uint8, consumers)}
+	t := &tracer{model: m, believed: make([]uint8, consumers), answered: make([]int, consumers)}
+	for i := range t.answered {
+		t.answered[i] = math.MinInt / 2 // never
+	}
 	first := make([]byte, m.size())
 	m.initial(first)
 	t.states = map[moment]bool{{state: string(first)}: true}
@@ -117,6 +121,8 @@ type tracer struct {
 	states map[moment]bool
 	// believed is what each consumer is known to believe, as in consumerState.
 	believed []uint8
+	// answered is the tick at which each was answered last.
+	answered []int
 }
 
 // A moment is a state of the model after some ticks, with how many observations
@@ -154,8 +160,11 @@ func (t *tracer) instant(seen []Observation) error {
 	found := maps.Clone(t.states)
 	end := make(map[moment]bool)
 	for _, o := range seen {
-		if o.Event == EventBelieved {
+		switch o.Event {
+		case EventBelieved:
 			t.believed[o.Consumer] = uint8(o.Epoch) + 1
+		case EventAnswered:
+			t.answered[o.Consumer] = now
 		}
 	}
 	furthest, farthest := open[0], -1
@@ -236,6 +245,7 @@ func (t *tracer) next(at moment, lanes [][]Observation, now int) []moment {
 		}
 	}
 	t.model.steps([]byte(at.state), e)
+	list = append(list, t.lapses(at, &before)...)
 	if at.ticks < now {
 		return list
 	}
@@ -271,6 +281,34 @@ func (m *announceModel) fits(o Observation, before *announceState, after []byte,
 	return false
 }
 
+// lapses are the moments in which the registration of a consumer has ended that
+// believes nothing, has nothing on its way and was not answered for so long that
+// nothing of then can matter: nobody waits for it any more, which Check leaves out
+// since that lets nobody do more. It counts as one that has acknowledged, until it
+// is answered.
+func (t *tracer) lapses(at moment, before *announceState) []moment {
+	var list []moment
+	for i := range t.believed {
+		c := &before.consumers[i]
+		long := at.ticks-t.answered[i] >= int(t.model.ttl[i]+t.model.flight)
+		if !long || c.believed != 0 || c.flight != 0 || c.restarted != restartedNot {
+			continue
+		}
+		s := *before
+		s.consumers[i].restarted = restartedUnknown
+		list = append(list, t.with(at, &s))
+	}
+	return list
+}
+
+// with is a moment with another state.
+func (t *tracer) with(at moment, s *announceState) moment {
+	packed := make([]byte, t.model.size())
+	t.model.pack(s, packed)
+	at.state = string(packed)
+	return at
+}
+
 // still are the moments in which an observation is accounted for without a step of
 // the model: a belief that the last confirm gave, a phase that was made before it
 // was announced, an answer that comes when it is worth nothing any more, and a
@@ -292,9 +330,7 @@ func (t *tracer) still(at moment, before *announceState, lanes [][]Observation) 
 			s := *before
 			given := &s.consumers[o.Consumer]
 			given.confirm, given.confirmed, given.asked = confirmNone, 0, 0
-			packed := make([]byte, t.model.size())
-			t.model.pack(&s, packed)
-			next.state = string(packed)
+			next = t.with(next, &s)
 		default:
 			continue
 		}
