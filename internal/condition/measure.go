@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A measure is an attribute whose values are numbers, of which only ranges are
@@ -75,18 +76,33 @@ func bucketOf(x float64) int {
 
 // add counts a value.
 func (m *measure) add(x float64) {
-	if m.counts == nil {
-		m.counts, m.due = make(map[int]float64), knownFrom
-	}
-	m.counts[bucketOf(x)]++
-	if m.total++; m.total >= m.due {
+	m.put(x)
+	if m.total >= max(m.due, knownFrom) {
 		m.due = 2 * m.total
 		m.cut()
 	}
 }
 
+// put counts a value, and leaves the cuts alone.
+func (m *measure) put(x float64) {
+	if m.counts == nil {
+		m.counts = make(map[int]float64)
+	}
+	m.counts[bucketOf(x)]++
+	m.total++
+}
+
 // age halves all counts, and looks whether the cuts are still where they should be.
 func (m *measure) age() {
+	m.halve()
+	m.due = 2 * m.total
+	if m.total >= knownFrom {
+		m.cut()
+	}
+}
+
+// halve halves all counts.
+func (m *measure) halve() {
 	m.total = 0
 	for b, n := range m.counts {
 		if n /= 2; n < 0.5 {
@@ -95,10 +111,6 @@ func (m *measure) age() {
 		}
 		m.counts[b] = n
 		m.total += n
-	}
-	m.due = max(knownFrom, 2*m.total)
-	if m.total >= knownFrom {
-		m.cut()
 	}
 }
 
@@ -217,12 +229,20 @@ func (s *Stamper) measured(entity, dim, text string) {
 	m.add(x)
 }
 
-// ageMeasures halves what was learned of all measures, and forgets those of which
-// nothing is left.
-func (s *Stamper) ageMeasures() {
+// ageMeasures halves what was learned of all measures and loads, and forgets measures
+// of which nothing is left and services that have had no request for long.
+func (s *Stamper) ageMeasures(now time.Time) {
 	for k, m := range s.measures {
 		if m.age(); m.total == 0 {
 			delete(s.measures, k)
+		}
+	}
+	for k, l := range s.loads {
+		if l.past.total > 2*momentsKnown {
+			l.past.halve()
+		}
+		if now.UnixNano()/int64(momentLength)-l.moment > momentsIdle {
+			delete(s.loads, k)
 		}
 	}
 }

@@ -80,3 +80,42 @@ func TestCutsStayWhereTheyAreWhileTheyPartAboutAsMuch(t *testing.T) {
 		t.Errorf("%d conditions of one measure, want two generations of eight at most: %v", len(seen), seen)
 	}
 }
+
+func TestALoadAboveWhatIsUsualIsACondition(t *testing.T) {
+	d := condition.NewDictionary(0)
+	s := condition.NewStamper(condition.StamperConfig{}, d, condition.NewTimeline(condition.TimelineConfig{}))
+	gateway := &telemetry.Resource{Service: "gateway"}
+	at := eddytest.Start()
+	// second stamps so many requests in a second, and returns the loads that the last
+	// one met.
+	second := func(requests int) (loads []string) {
+		for i := range requests {
+			start := at.Add(time.Duration(i) * time.Second / time.Duration(requests))
+			r := request.Request{
+				Entry: request.Entry{Service: "gateway", Operation: "GET /"}, Start: start,
+				Spans: []*telemetry.Span{{Resource: gateway, Kind: telemetry.KindServer, Name: "GET /", Start: start}},
+			}
+			loads = slices.DeleteFunc(stamp(t, s, d, r), func(c string) bool { return !strings.Contains(c, "load") })
+		}
+		at = at.Add(time.Second)
+		return loads
+	}
+	for range 300 {
+		if got := second(20); len(got) > 0 {
+			t.Fatalf("%s: %v, want nothing while all is as usual", at, got)
+		}
+	}
+	var got []string
+	for range 30 {
+		got = second(50)
+	}
+	if want := []string{"gateway load > 30/s", "gateway load > 40/s"}; !slices.Equal(got, want) {
+		t.Errorf("at 50 a second: got %v, want %v", got, want)
+	}
+	for range 30 {
+		got = second(20)
+	}
+	if len(got) > 0 {
+		t.Errorf("as usual again: got %v, want nothing", got)
+	}
+}

@@ -34,6 +34,7 @@ type StamperConfig struct {
 //   - the entry: "entry=gateway POST /checkout", and "caller=loadgen" where
 //     spans above the entry say who asked, and "attempt=2" where the sender
 //     says that it asks again;
+//   - whether its service has more requests than usual: "gateway load > 840/s";
 //   - for each service on the path, its version, instance, zone and whatever
 //     else its resource says: "cart service.version=2.4.0";
 //   - which operations were called, "pricing operation=GET /price", and what was
@@ -59,6 +60,7 @@ type Stamper struct {
 	keys      map[string]key
 	resources map[*telemetry.Resource][]stamped
 	measures  map[name]*measure
+	loads     map[string]*load // by service
 	flags     evaluations
 	stats     StamperStats
 
@@ -106,6 +108,7 @@ func NewStamper(c StamperConfig, dict *Dictionary, timeline *Timeline) *Stamper 
 		keys:      make(map[string]key),
 		resources: make(map[*telemetry.Resource][]stamped),
 		measures:  make(map[name]*measure),
+		loads:     make(map[string]*load),
 		flags:     newEvaluations(c.MaxEvaluations, c.MaxWait),
 	}
 	s.ledger = ledger{dictionary: dict, dimensions: make(map[name]*dimension), limit: c.MaxDimensions, stats: &s.stats}
@@ -129,7 +132,7 @@ func (s *Stamper) Stats() StamperStats { return s.stats }
 func (s *Stamper) Logs(now time.Time, logs []*telemetry.Log) {
 	if s.ledger.age(now) {
 		clear(s.resources)
-		s.ageMeasures()
+		s.ageMeasures(now)
 	}
 	s.flags.forget(now)
 	for _, l := range logs {
@@ -163,6 +166,7 @@ func (s *Stamper) Stamp(r request.Request) Observation {
 	s.logged(&r)
 	s.calls(r.Spans)
 	s.states(r.Start)
+	s.loaded(r.Entry.Service, r.Start)
 	s.attributes(r.Spans)
 	s.attributes(r.Upstream)
 
