@@ -50,9 +50,12 @@ type corpusRow struct {
 	Failed    int                `json:"failed_asserts"`
 	// Match compares what replaying found with what was planted; Unseen are the
 	// planted conditions that telemetry does not tell of.
-	Match  scenario.Match `json:"match,omitempty"`
-	Found  []string       `json:"found,omitempty"`
-	Unseen []string       `json:"unseen,omitempty"`
+	Match scenario.Match `json:"match,omitempty"`
+	Found []string       `json:"found,omitempty"`
+	// Hurt is how many requests failed or were slow, as replaying counts them. Where
+	// the harm is silent it is 0, and nothing can be found.
+	Hurt   int      `json:"hurt"`
+	Unseen []string `json:"unseen,omitempty"`
 	// Missing is what the analysis says that it lacks.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -131,6 +134,7 @@ func (r *corpusRow) replay(ctx context.Context, s *scenario.Scenario) error {
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", r.Name, err)
 	}
+	r.Hurt = result.Failed + result.Slow
 	var sets [][]condition.Condition
 	for _, k := range result.Incidents {
 		if k.Finding == nil {
@@ -213,6 +217,19 @@ func (c *simCorpusCmd) print(w io.Writer, rows []corpusRow) error {
 			parts = append(parts, fmt.Sprintf("%d %s", count[m], m))
 		}
 		fmt.Fprintf(w, "replays: %s\n", strings.Join(parts, ", "))
+		untold, silent := 0, 0
+		for _, r := range rows {
+			switch {
+			case r.Match != scenario.Missed:
+			case r.Hurt == 0:
+				silent++
+			case len(r.Unseen) > 0:
+				untold++
+			}
+		}
+		if count[scenario.Missed] > 0 {
+			fmt.Fprintf(w, "of the missed, %d had no request that failed or was slow, and %d others a planted condition of which no change event tells\n", silent, untold)
+		}
 	}
 	return nil
 }
