@@ -17,11 +17,14 @@ func (r *tableReader) findLimits(ctx context.Context) error {
 		return nil
 	}
 	r.say("finding how long rows take")
-	var named, bare int64
-	if err := r.db.QueryRowContext(ctx, "SELECT count(*) FILTER (unit), count(*) FILTER (NOT unit) FROM lines WHERE total > 0").Scan(&named, &bare); err != nil {
-		return r.inFile(err)
-	}
 	s := r.slow
+	named, bare := int64(0), int64(1) // as in a column of numbers
+	if !r.inPlace() || r.typeOf(s.Column) == typeText {
+		const query = "SELECT count(*) FILTER (unit), count(*) FILTER (NOT unit) FROM lines WHERE total > 0"
+		if err := r.db.QueryRowContext(ctx, query).Scan(&named, &bare); err != nil {
+			return r.inFile(err)
+		}
+	}
 	switch {
 	case named > 0 && bare > 0:
 		return fmt.Errorf("%s: column %q: %s name a unit and %s do not; want all durations in one way", r.files[0].name, s.Column,
@@ -43,10 +46,10 @@ func (r *tableReader) findLimits(ctx context.Context) error {
 }
 
 // findQuantiles finds the quantile of all rows, or of those before a time, and
-// that of each entry. The largest duration of a bin is taken that holds the
-// quantile, of bins of five digits: so there are few of them, whatever the number
-// of rows, and the limit is a duration that occurs, which the share of rows at
-// least does not exceed.
+// that of each entry. Durations are counted in bins of five digits, which smaller
+// whole numbers are by themselves: so there are few bins, whatever the number of
+// rows. The limit is the largest duration of the bin that holds the quantile, so
+// that it occurs, and no more rows are above it than the quantile lets.
 func (r *tableReader) findQuantiles(ctx context.Context) error {
 	entry, usual := "CAST(NULL AS VARCHAR)", "true"
 	if e := r.entry(); e != nil {
@@ -58,7 +61,7 @@ func (r *tableReader) findQuantiles(ctx context.Context) error {
 	err := r.exec(ctx, fmt.Sprintf(`CREATE TEMP TABLE durations AS
 		SELECT entry, max(took) FILTER (usual) AS took, count(*) FILTER (usual) AS n, count(*) AS lines
 		FROM (SELECT %s AS entry, took, %s AS usual FROM lines WHERE total > 0)
-		GROUP BY entry, CASE WHEN took = 0 THEN 0 ELSE round(took, 4 - CAST(floor(log10(abs(took))) AS INTEGER)) END`, entry, usual))
+		GROUP BY entry, CASE WHEN abs(took) < 1e5 AND took = floor(took) THEN took ELSE round(took, 4 - CAST(floor(log10(abs(took))) AS INTEGER)) END`, entry, usual))
 	if err != nil {
 		return err
 	}
