@@ -165,6 +165,7 @@ func (t *tracer) instant(seen []Observation) error {
 			t.believed[o.Consumer] = uint8(o.Epoch) + 1
 		case EventAnswered:
 			t.answered[o.Consumer] = now
+		default: // of others the model keeps count
 		}
 	}
 	furthest, farthest := open[0], -1
