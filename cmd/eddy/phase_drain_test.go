@@ -104,7 +104,7 @@ func TestAHookThatCannotDrainTakesItsTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
-			args := []string{"drain", c.contract, "shop/checkout/" + strings.ReplaceAll(name, " ", "-"), "--server", c.server, "--key", c.key, "--wait", "700ms", "--fallback", fallback.String()}
+			args := []string{"drain", c.contract, "shop/checkout/" + strings.ReplaceAll(name, " ", "-"), "--server", c.server, "--key", c.key, "--wait", "2500ms", "--fallback", fallback.String()}
 			if c.inflight != "" {
 				args = append(args, "--inflight", c.inflight)
 			}
