@@ -1,8 +1,9 @@
 // Package sim is a fleet of services in virtual time.
 //
 // A Model describes the fleet: services with instances, servers and queues; caches,
-// stores and streams; who calls whom under which policy; workloads; faults that wait
-// for a combination (Rules); and conditions that can be switched. New makes a Sim of
+// stores and streams; what they share, such as links, quotas and leases; who calls
+// whom under which policy; workloads; faults that wait for a combination (Rules); and
+// conditions that can be switched. New makes a Sim of
 // it, for one seed and one choice of conditions, and Run carries it out and returns a
 // Result: what users, services and edges did in each interval, and when which
 // condition was in force. If Settings has a Sink, the run also tells what the
