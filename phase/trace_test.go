@@ -44,7 +44,7 @@ func TestWhatWasRecordedIsARunOfTheModel(t *testing.T) {
 				if err := run.follow(run.contract); err != nil {
 					t.Error(err)
 				}
-				observations += len(run.seen)
+				observations += run.observed()
 			})
 		})
 	}
@@ -109,6 +109,12 @@ func (h *tracedRun) note(o modelcheck.Observation) {
 	defer h.mu.Unlock()
 	o.At = time.Since(h.began)
 	h.seen = append(h.seen, o)
+}
+
+func (h *tracedRun) observed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.seen)
 }
 
 func (h *tracedRun) follow(c *contract.Contract) error {
