@@ -44,7 +44,7 @@ type EntryLimit struct {
 	Limit float64 `json:"limit"`
 }
 
-// Text writes a duration of the column.
+// Text writes a duration as the column does: a number, or with a unit as in 120ms.
 func (s *TableSlow) Text(limit float64) string {
 	if s.Unit != "" {
 		return time.Duration(limit).String()
