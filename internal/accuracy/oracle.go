@@ -11,8 +11,9 @@ import (
 // An oracle knows all that a method could ever know before it sees the outcomes: of
 // every request the risk that it has without a cause and with one, which sets can
 // be planted, and that each number of conditions is as likely. What is most
-// probable to it is right at least as often, over many worlds, as the answer of any
-// method, so that where even it is wrong nothing can be right but by luck.
+// probable to it is right at least as often, over worlds of all orders, as the answer
+// of any method; and it is asked only about sets that differ by one condition, so
+// that its figure is above what can be reached.
 type oracle struct {
 	w    *World
 	can  []bool    // by condition: a planted set may name it

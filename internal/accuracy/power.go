@@ -145,8 +145,9 @@ func powerTable(ctx context.Context, s *Settings) error {
 		fmt.Sprintf("%d requests of 52 attributes, sets of up to %d conditions, for those of %d up to that; n %d worlds a row, seeds %d on. "+
 			"A set counts as found if it is exactly the planted one, conditions that never part being one. "+
 			"Type is the share of those found first whose verdict is right. "+
-			"Could be told is the share of worlds in which the planted set is the most probable one to an oracle that knows the risk of every request with and without a cause: "+
-			"no method can be right more often but by luck.", s.Rows, order, order+1, s.Worlds, s.Seed(0)))
+			"Could be told is the share of worlds in which the planted set is more probable than all that differ from it by one condition, "+
+			"to an oracle that knows the risk of every request with and without a cause: over all orders, no method is right more often.",
+			s.Rows, order, order+1, s.Worlds, s.Seed(0)))
 	t := &table{}
 	t.add("order", "base", "risk inside", "failures", "first", "first three", "could be told", "type", "F1 of conditions")
 	for i, x := range out {

@@ -15,7 +15,7 @@ type key struct {
 	ofRequest bool
 	ofTarget  bool
 	flag      bool // feature_flag.key
-	measured  bool // unknown to the table: a number with a fraction is a measurement
+	measured  bool // unknown to the table: its values say whether it is a measurement
 }
 
 // key returns what is known of an attribute's name.
@@ -63,11 +63,10 @@ func (s *Stamper) attributes(spans []*telemetry.Span) {
 			case k.ofRequest:
 				entity = ""
 			}
-			if k.role == RoleMeasure {
-				s.measured(entity, k.name, a.Value)
-			} else {
-				s.put(entity, k.name, a.Value)
+			if k.role == RoleMeasure && s.measure(entity, k, a.Value) {
+				continue
 			}
+			s.put(entity, k.name, a.Value)
 		}
 	}
 }

@@ -205,12 +205,23 @@ func valueOf(b int) float64 {
 	return 1e-9 * math.Pow(finest, float64(b-1))
 }
 
-// measured adds the ranges that a number lies in, and learns the number.
-func (s *Stamper) measured(entity, dim, text string) {
+// measure reads the value of a measure. It reports false for what was taken for one
+// by its name, and is no number: that may be a condition.
+func (s *Stamper) measure(entity string, k key, text string) bool {
 	x, ok := number(text)
-	if !ok {
-		return
+	switch {
+	case ok:
+		s.measured(entity, k.name, x)
+	case k.measured:
+		return false
+	default:
+		s.stats.NoNumbers++
 	}
+	return true
+}
+
+// measured adds the ranges that a number lies in, and learns the number.
+func (s *Stamper) measured(entity, dim string, x float64) {
 	k := name{entity, dim}
 	m := s.measures[k]
 	if m == nil {

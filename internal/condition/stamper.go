@@ -79,6 +79,7 @@ type StamperStats struct {
 	Truncated           uint64 `json:"truncated"`             // observations that hit MaxConditions
 	RareValues          uint64 `json:"rare_values"`           // left out: one of too many values
 	FreeText            uint64 `json:"free_text"`             // left out: too long, an address or a sentence
+	NoNumbers           uint64 `json:"no_numbers"`            // left out: of an attribute that measures something
 	RefusedDimensions   uint64 `json:"refused_dimensions"`    // left out: MaxDimensions was hit
 	RefusedByDictionary uint64 `json:"refused_by_dictionary"` // left out: the dictionary was full
 	Evaluations         uint64 `json:"evaluations"`           // of flags, from logs

@@ -143,7 +143,8 @@ const block = 4
 
 // weighUpTo counts what is in x, y and z, and adds that up weighted by block, so
 // long as the sum is no more than most; all says that it was counted to the end.
-func (b *board) weighUpTo(most float64, x, y, z []uint64, weight []float64) (total int64, sum float64, all bool) {
+func (b *board) weighUpTo(most float64, x, y, z []uint64, weight []float64) (total int64, all bool) {
+	sum := 0.0
 	single := len(b.planes) == 1
 	for i, u := range weight {
 		w := i * block
@@ -159,10 +160,10 @@ func (b *board) weighUpTo(most float64, x, y, z []uint64, weight []float64) (tot
 		}
 		total += n
 		if sum += float64(n) * u; sum > most {
-			return 0, 0, false
+			return 0, false
 		}
 	}
-	return total, sum, true
+	return total, true
 }
 
 // value is what the bits v of word w count.
@@ -173,13 +174,13 @@ func (b *board) value(v uint64, w int) (n int64) {
 	return n
 }
 
-// common counts x AND y between two words.
-func (b *board) common(x, y []uint64, from, to int) (n int64) {
+// common counts x AND y.
+func (b *board) common(x, y []uint64) (n int64) {
 	if len(b.planes) == 1 {
-		return commonBits(x[from:to], y[from:to])
+		return commonBits(x, y)
 	}
 	for p, plane := range b.planes {
-		n += andAndCount(x[from:to], y[from:to], plane[from:to]) << p
+		n += andAndCount(x, y, plane) << p
 	}
 	return n
 }
@@ -210,10 +211,25 @@ func (b *board) weigh(x, y []uint64, weight []float64) (sum float64) {
 	return sum
 }
 
-// atLeast reports whether x AND y counts at least n: most sets do not, and for
-// those this is all that is worked out.
+// expected adds up what is in all of the rows, weighted by band.
+func (b *board) expected(weight []float64, rows ...[]uint64) (sum float64) {
+	for _, s := range b.stripes {
+		var n int64
+		for w := s.from; w < s.to; w++ {
+			v := rows[0][w]
+			for _, row := range rows[1:] {
+				v &= row[w]
+			}
+			n += b.value(v, w)
+		}
+		sum += float64(n) * weight[s.band]
+	}
+	return sum
+}
+
+// atLeast reports whether x AND y counts at least n.
 func (b *board) atLeast(n int64, x, y []uint64) bool {
-	return b.common(x, y, 0, len(x)) >= n
+	return b.common(x, y) >= n
 }
 
 // commonBits returns how many bits are set in both; y is as long as x.

@@ -240,7 +240,7 @@ func (s *changeSearch) descend(depth int, before sum, rest []int32) {
 			mask[w] = s.masks[depth][w] & v
 		}
 		now := m.ledger.tally(mask)
-		if now.failed < m.classes.least.large || now.total() == before.total() || s.hopeless(now) {
+		if now.failed < m.classes.least.of(depth+1) || now.total() == before.total() || s.hopeless(now) {
 			continue // the second: it adds nothing to the prefix
 		}
 		s.prefix = append(s.prefix, k)

@@ -46,7 +46,8 @@ const (
 
 // p is the one-sided probability of a contrast as high if it were zero: that at
 // which its interval would begin at zero. In the tail, where intervals go by the
-// shape of the likelihood near its top, it is that of a likelihood-ratio test.
+// shape of the likelihood near its top, it is that of a likelihood-ratio test, and
+// no more than where the tail begins.
 func (c contrast) p() float64 {
 	if c.estimate() <= 0 {
 		return 1
@@ -58,7 +59,7 @@ func (c contrast) p() float64 {
 	if p := upper(z); p >= farOut {
 		return p
 	}
-	return upper(math.Sqrt(c.ratio()))
+	return min(farOut, upper(math.Sqrt(c.ratio())))
 }
 
 // upper is the probability of a normal deviate above z.

@@ -28,7 +28,8 @@ const (
 // deviations above 1 counts as 1.
 //
 // A handful of failures shows little variation. So long as there are no more, those
-// of one bucket count as one, as far as chance would have spread them over more.
+// of one bucket count as one, as far as chance would have spread them over more of
+// the whole time: so few that came at once may be a burst, wherever they are.
 func dispersion(times []sum, chance float64) float64 {
 	if len(times) < fewTimes {
 		return 1

@@ -61,8 +61,9 @@ type Row struct {
 	// for, because successes were sampled; 0 means 1. Failures are never sampled.
 	Weight float64
 	// Conditions are indexes into Table.Conditions, ascending, each once. Two
-	// conditions of one row never share a name (condition.Condition.Name) unless
-	// the path held both, as in a request that met two instances of a service.
+	// conditions of one row share a name (condition.Condition.Name) only if the
+	// path held both, as in a request that met two instances of a service, or if
+	// they are ranges that a number lies in.
 	Conditions []condition.ID
 	// Trace is kept as an example of a cell; zero if there is none.
 	Trace telemetry.TraceID

@@ -33,6 +33,7 @@ type ledger struct {
 	strata    int
 	locations []int32          // the location of each stratum
 	buckets   []int64          // the first bucket of time of each
+	until     []int64          // and the last
 	places    [][]condition.ID // the location conditions, by location
 	total     int64            // observations
 	failed    int64            // of them
@@ -193,7 +194,8 @@ func (l *ledger) locate() {
 // stratify makes strata: each location by buckets of time, where neighbours too
 // thin to stand alone are merged.
 func (l *ledger) stratify(bucket int64) {
-	l.strata, l.locations, l.buckets = 0, l.locations[:0], l.buckets[:0]
+	l.strata, l.locations = 0, l.locations[:0]
+	l.buckets, l.until = l.buckets[:0], l.until[:0]
 	per := make([][]int, len(l.places)) // cells of each location, by time
 	for i := range l.cells {
 		at := l.cells[i].location
@@ -257,7 +259,7 @@ func (l *ledger) mergeThin(location int32, list []stretch) {
 			}
 		}
 		l.locations = append(l.locations, location)
-		l.buckets = append(l.buckets, list[i].bucket)
+		l.buckets, l.until = append(l.buckets, list[i].bucket), append(l.until, list[j-1].bucket)
 		l.strata++
 		i = j
 	}

@@ -92,31 +92,45 @@ func (m *miner) support(share float64) int64 {
 	return least
 }
 
+// begin sets a search up.
+func (m *miner) begin(ctx context.Context) *search {
+	most := m.options.MaxOrder
+	s := &m.scratch.search
+	s.ctx, s.classes = ctx, m.classes
+	s.order, s.price = most, m.price
+	s.limit, s.cheapest = make([]float64, most+1), slices.Clone(m.price)
+	for k := most; k > 0; k-- {
+		s.limit[k] = math.Log(m.options.Alpha / m.tests[k])
+		if k < most {
+			s.limit[k] = max(s.limit[k], s.limit[k+1])
+			s.cheapest[k] = min(s.cheapest[k], s.cheapest[k+1])
+		}
+	}
+	s.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
+	return s
+}
+
+// look searches a sample of what is alive.
+func (m *miner) look(s *search) *sampled {
+	sample := m.draw()
+	s.fails, s.oks = m.boards(sample, &m.scratch.fails, &m.scratch.oks)
+	s.failUnit, s.okUnit = sample.failUnit, sample.okUnit
+	s.run()
+	m.cut = m.cut || s.cut
+	return sample
+}
+
 // rounds peels off one finding after the other: the best set that holds is
 // taken, all rows that have it are put aside, and the rest is searched again.
 // What only went along with an earlier finding is at the base risk there.
 func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
-	limit := make([]float64, m.options.MaxOrder+1)
-	for k := m.options.MaxOrder; k > 0; k-- {
-		limit[k] = math.Log(m.options.Alpha / m.tests[k])
-		if k < m.options.MaxOrder {
-			limit[k] = max(limit[k], limit[k+1])
-		}
-	}
-	s := &m.scratch.search
-	s.ctx, s.classes = ctx, m.classes
-	s.order, s.price, s.limit = m.options.MaxOrder, m.price, limit
-	s.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
+	s := m.begin(ctx)
 	var found []judgement
 	for len(found) < m.options.Top {
-		sample := m.draw()
-		s.fails, s.oks = m.boards(sample, &m.scratch.fails, &m.scratch.oks)
-		s.failUnit, s.okUnit = sample.failUnit, sample.okUnit
-		s.run()
+		sample := m.look(s)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		m.cut = m.cut || s.cut
 		j, ok := m.next(s)
 		if !ok && len(found) == 0 && m.ledger.failed < fewFailures {
 			j, ok = m.nearly(s, sample)

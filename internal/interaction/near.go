@@ -137,29 +137,61 @@ const (
 
 // without compares the whole set with what lacks only element e, within strata.
 // Both may be so thin that a stratum has seldom some of each, and then says
-// nothing; neighbours in time are taken together until it has, for a minute at
-// most where a bucket has its usual length. Which ones does not depend on what
-// failed.
+// nothing; neighbours in time are taken together until it has. Which ones does not
+// depend on what failed, and only those are where the two take turns: a switch that
+// was turned once cannot be told from all else that the time brought.
 func (n *near) without(e int) (c split) {
 	for s := 0; s < len(n.all); {
+		end := n.block(s, e)
 		var in, out sum
-		first := s
-		for ; s < len(n.all) && n.neighbours(first, s); s++ {
+		for ; s < end; s++ {
 			at := n.at(s)
 			in, out = in.plus(at[0]), out.plus(at[e+1])
-			if in.total() >= fewInBlock && out.total() >= fewInBlock {
-				s++
-				break
-			}
 		}
 		c.add(float64(in.failed), in.units, float64(out.failed), out.units)
 	}
 	return c
 }
 
+// block is where the block of strata ends that begins at first.
+func (n *near) block(first, e int) int {
+	in, out := turns{first: -1}, turns{first: -1}
+	s := first
+	for ; s < len(n.all) && n.neighbours(first, s); s++ {
+		at := n.at(s)
+		in.see(s, at[0].total())
+		out.see(s, at[e+1].total())
+		if in.n >= fewInBlock && out.n >= fewInBlock {
+			s++
+			break
+		}
+	}
+	if in.n == 0 || out.n == 0 || in.last <= out.first || out.last <= in.first {
+		return first + 1
+	}
+	return s
+}
+
+// turns are the first and the last stratum that had any of something.
+type turns struct {
+	first, last int
+	n           int64
+}
+
+func (t *turns) see(stratum int, n int64) {
+	if n == 0 {
+		return
+	}
+	if t.first < 0 {
+		t.first = stratum
+	}
+	t.last = stratum
+	t.n += n
+}
+
 // neighbours reports whether two strata are of one place and near in time.
 func (n *near) neighbours(first, s int) bool {
-	return n.l.locations[first] == n.l.locations[s] && n.l.buckets[s]-n.l.buckets[first] < longestBlock
+	return n.l.locations[first] == n.l.locations[s] && n.l.until[s]-n.l.buckets[first] < longestBlock
 }
 
 // excess is how many failures in the whole set would not have been expected at

@@ -16,7 +16,9 @@ type Options struct {
 	// tolerated, above 0 and below 1; default 0.05.
 	Alpha float64
 	// Bucket is how long a stratum of time is; default 10 s. Comparisons are
-	// made within a stratum, so what changes more slowly cannot mislead.
+	// made within a stratum, so what changes more slowly cannot mislead; where few
+	// lack an element of a set, whether it is needed is asked over up to six of them,
+	// in which having it and lacking it took turns.
 	Bucket time.Duration
 	// Top is how many findings are looked for; default 5.
 	Top int

@@ -78,6 +78,7 @@ type search struct {
 	order    int
 	least    supports  // failures on the board that a set must cover
 	price    []float64 // by order: of naming a set, in deviance
+	cheapest []float64 // by order: of a set of so many elements or more
 	limit    []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample
 	floor    float64   // the score that a set must beat to count at all

@@ -84,7 +84,7 @@ func (w *walker) follows(k int32) (follower, bool) {
 		return follower{}, false // of the elements before the last it was asked then
 	}
 	x, y := w.levels[depth].fails, w.fails.class[k]
-	n := w.fails.common(x, y, 0, len(x))
+	n := w.fails.common(x, y)
 	if n < w.least.of(depth+1) {
 		return follower{}, false
 	}
@@ -100,17 +100,22 @@ func (w *walker) follows(k int32) (follower, bool) {
 // Deviance is convex in both counts, so that this is its greatest value (Morishita
 // and Sese 2000); where strata differ, what the failures alone can give is the sum
 // of their surprise, and so is the least p.
-//
-// The limit is on p in the whole table, where the surprise is greater: a sum of
-// a·ln(1+b/f), which grows no faster than both counts do, and so by the larger
-// of the two units at most. The price is that of the sample: what does not stand
-// out by it there is one of the many sets that do so by chance.
+// The price is that of the sample: what does not stand out by it there is one of
+// the many sets that do so by chance.
 func (w *walker) atMost(k int, a float64, x, y []uint64) float64 {
 	e, surprise := w.fails.weigh(x, y, w.wordRate), w.fails.weigh(x, y, w.wordSurprise)
-	if e >= a || -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k] {
+	if e >= a || w.unlikely(k, surprise) {
 		return math.Inf(-1)
 	}
-	return deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e)) - w.price[k]
+	return deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e)) - w.cheapest[k]
+}
+
+// unlikely reports whether no set of k elements or more whose failures have so much
+// surprise can reach the limit on p. That is one in the whole table, where the
+// surprise is greater: a sum of a·ln(1+b/f), which grows no faster than both counts
+// do, and so by the larger of the two units at most.
+func (w *walker) unlikely(k int, surprise float64) bool {
+	return -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k]
 }
 
 // bar is the score that a set must beat to be on a shortlist.
@@ -174,16 +179,24 @@ func (w *walker) score(f follower) bool {
 	if budget < 0 {
 		return true
 	}
-	b, e, all := w.oks.weighUpTo(budget, base.oks, w.oks.class[f.k], extra, w.blockRate)
+	b, all := w.oks.weighUpTo(budget, base.oks, w.oks.class[f.k], extra, w.blockRate)
 	if !all {
 		return true
 	}
-	e += brought
 	if w.whole {
 		b -= f.failed
 	}
 	if same && b == l.counted.ok {
 		return false
+	}
+	if last && w.unlikely(depth+1, w.fails.weigh(l.fails, w.fails.class[f.k], w.wordSurprise)) {
+		return true // of shorter sets it was asked before
+	}
+	// Once more, from whole counts by band: sums of fractions depend on their order,
+	// and so on that of the rows.
+	e := w.oks.expected(w.rate, base.oks, w.oks.class[f.k], extra)
+	if !w.whole {
+		e += w.fails.expected(w.rate, l.fails, w.fails.class[f.k])
 	}
 	w.prefix = append(w.prefix, f.k)
 	w.offer(tally{f.failed, b}, e)
@@ -243,7 +256,7 @@ func (w *walker) budget(k int, failed int64) float64 {
 }
 
 // redundant reports whether the prefix has the same rows as it has without one
-// of its elements but the last: it is then no minimal generator.
+// of its elements: it is then no minimal generator.
 func (w *walker) redundant(now tally) bool {
 	if len(w.prefix) < 3 {
 		return false // pairs that are nested are excluded
@@ -252,19 +265,18 @@ func (w *walker) redundant(now tally) bool {
 	if w.whole {
 		ok += now.failed
 	}
-	last := w.prefix[len(w.prefix)-1]
-	for drop := range len(w.prefix) - 1 {
-		if w.without(w.spare, w.fails, drop, last) == now.failed && w.without(w.spareOK, w.oks, drop, last) == ok {
+	for drop := range w.prefix {
+		if w.lacking(w.spare, w.fails, drop) == now.failed && w.lacking(w.spareOK, w.oks, drop) == ok {
 			return true
 		}
 	}
 	return false
 }
 
-// without counts the prefix less the element at drop.
-func (w *walker) without(dst []uint64, b *board, drop int, last int32) int64 {
-	n, _ := b.and(dst, b.alive, b.class[last])
-	for i, p := range w.prefix[:len(w.prefix)-1] {
+// lacking counts the prefix less the element at drop.
+func (w *walker) lacking(dst []uint64, b *board, drop int) (n int64) {
+	copy(dst, b.alive)
+	for i, p := range w.prefix {
 		if i != drop {
 			n, _ = b.and(dst, dst, b.class[p])
 		}

@@ -104,6 +104,21 @@ func within(a, b []uint64) bool {
 	return true
 }
 
+// instead reports whether c is another value of what k is, which no entry has beside
+// it; ranges of one number may be had together.
+func (m *miner) instead(c, k int32) bool {
+	if m.classes.list[c].name != m.classes.list[k].name {
+		return false
+	}
+	m.exact.need([]int32{c, k})
+	for w, v := range m.exact.class[c] {
+		if v&m.exact.class[k][w] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // stands is the share of the excess risk of set with k that set has without
 // k; 0 if that could be chance or is another cause's.
 func (m *miner) stands(set []int32, k int32) float64 {
@@ -138,7 +153,7 @@ func (m *miner) stands(set []int32, k int32) float64 {
 	with := make([]sum, len(m.classes.list))
 	lacks := x.byClass(x.spare, with)
 	for c := range m.classes.list {
-		if m.classes.list[c].context != varies || slices.Contains(set, int32(c)) || m.classes.list[c].name == m.classes.list[k].name {
+		if m.classes.list[c].context != varies || slices.Contains(set, int32(c)) || m.instead(int32(c), k) {
 			continue
 		}
 		left := lacks.minus(with[c])
