@@ -170,10 +170,6 @@ func builtinRoles() []RoleRule {
 		attr.FeatureFlagContextID, "http.request.header.*", "aws.request_id", "aws.log.*", "gen_ai.conversation.id",
 		"tls.client.*", "tls.server.*", "geo.location.*", "geo.postal_code", "geo.locality.name",
 	)
-	add(RoleMeasure,
-		"http.request.body.size", "http.request.size", "messaging.message.body.size", "messaging.message.envelope.size",
-		"messaging.batch.message_count", "db.operation.batch.size", "gen_ai.usage.input_tokens",
-	)
 	add(RoleIgnored,
 		attr.ServiceName, attr.ServiceNamespace, attr.DeploymentStatus, "service.criticality", "telemetry.*", "otel.*",
 		attr.HTTPRequestMethod, "http.request.*", attr.HTTPRoute, attr.URLTemplate, attr.URLScheme, "url.*",

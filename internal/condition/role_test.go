@@ -22,8 +22,8 @@ func TestRolesAreKnownByName(t *testing.T) {
 		condition.RoleIdentity: "url.full http.url http.target db.statement user.id enduser.id session.id messaging.message.id app.job.uuid " +
 			"messaging.kafka.offset host.id container.id user_agent.original app.email http.request.header.accept",
 		condition.RoleIgnored: "telemetry.sdk.language process.pid thread.id code.lineno net.peer.port http.request.method http.route " +
-			"server.address service.name k8s.pod.uid k8s.pod.start_time app.duration app.response.bytes otel.scope.name host.description",
-		condition.RoleMeasure: "http.request.body.size messaging.message.body.size cart.items.count order.bytes auth.token.age app.queue.depth",
+			"server.address service.name k8s.pod.uid k8s.pod.start_time app.duration app.response.bytes http.request.body.size otel.scope.name host.description",
+		condition.RoleMeasure: "cart.items.count order.bytes auth.token.age app.queue.depth",
 	} {
 		for key := range strings.FieldsSeq(keys) {
 			if got := roles.Of(key); got != role {
