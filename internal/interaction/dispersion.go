@@ -68,8 +68,9 @@ func clumping(times []sum, chance float64) float64 {
 	return expected / hit
 }
 
-// pearson is the dispersion of so many buckets taken together each; 1 if it could
-// be chance, or if there are too few.
+// pearson is the dispersion of so many buckets taken together each, and a standard
+// deviation more, as it is only estimated; 1 if it could be chance, or if there are
+// too few.
 func pearson(times []sum, together int, chance float64) float64 {
 	var f, n float64
 	for _, t := range times {
@@ -94,7 +95,7 @@ func pearson(times []sum, together int, chance float64) float64 {
 		}
 	}
 	if df := float64(buckets - 1); buckets >= fewTimes && chi > df+chance*math.Sqrt(variance) {
-		return chi / df
+		return chi / df * (1 + math.Sqrt(2/df)) // it is known from so many buckets alone
 	}
 	return 1
 }
