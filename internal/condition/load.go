@@ -62,6 +62,9 @@ func (s *Stamper) loaded(service string, start time.Time) {
 // reach ends the moments before a new one. Requests that come late count for the
 // current one.
 func (l *load) reach(moment int64) {
+	if moment <= l.moment {
+		return // the median is had once in ten seconds, not for each request
+	}
 	for gap := 0; l.moment < moment; gap++ {
 		if gap == longestGap {
 			*l = load{moment: moment, past: l.past, usual: l.usual, states: l.states}
