@@ -105,36 +105,16 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 	}
 }
 
-// and sets dst to x AND y and returns what its bits count, and that weighted by
-// band with each of the weights. dst may be x.
-func (b *board) and(dst, x, y []uint64, weights ...[]float64) (total int64, sums [2]float64) {
-	for _, s := range b.stripes {
-		from, to := s.from, s.to
-		var n int64
-		if len(b.planes) == 1 {
-			// Every entry counts one: there is a single plane, all ones.
-			n = andCount(dst[from:to], x[from:to], y[from:to])
-		} else {
-			for w := from; w < to; w++ {
-				v := x[w] & y[w]
-				dst[w] = v
-				if v == 0 {
-					continue
-				}
-				for p, plane := range b.planes {
-					n += int64(bits.OnesCount64(v&plane[w])) << p
-				}
-			}
-		}
-		if n == 0 {
-			continue
-		}
-		total += n
-		for i, weight := range weights {
-			sums[i] += float64(n) * weight[s.band]
-		}
+// and sets dst to x AND y and returns what its bits count. dst may be x.
+func (b *board) and(dst, x, y []uint64) (total int64) {
+	if len(b.planes) == 1 {
+		return andCount(dst, x, y) // every entry counts one: the plane is all ones
 	}
-	return total, sums
+	for w := range dst {
+		dst[w] = x[w] & y[w]
+		total += b.value(dst[w], w)
+	}
+	return total
 }
 
 // block is how many words are counted before the sum is looked at. The bands of a

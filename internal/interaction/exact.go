@@ -138,14 +138,21 @@ func (t *cross) restrict(keep func(stratum int) bool) {
 	t.total()
 }
 
-// elements returns the bits of the classes of a set.
+// elements returns the bits of the classes of a set. They are good until the next
+// ones.
 func (x *exact) elements(set []int32) [][]uint64 {
-	x.need(set)
-	x.rows = x.rows[:0]
-	for _, k := range set {
-		x.rows = append(x.rows, x.class[k])
-	}
+	x.rows = x.bits(x.rows, set)
 	return x.rows
+}
+
+// bits puts the bits of the classes of a set into rows.
+func (x *exact) bits(rows [][]uint64, set []int32) [][]uint64 {
+	x.need(set)
+	rows = rows[:0]
+	for _, k := range set {
+		rows = append(rows, x.class[k])
+	}
+	return rows
 }
 
 // cross counts the cells of set. With everything it counts entries that an

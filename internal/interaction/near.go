@@ -25,11 +25,7 @@ func (n *near) begin(x *exact, set []int32, elements int) {
 	n.l, n.order, n.all = x.l, elements, x.strata()
 	n.flat = grow(n.flat, x.l.strata*(elements+1))
 	n.times = grow(n.times, x.l.ticks)
-	x.need(set)
-	n.rows = n.rows[:0]
-	for _, c := range set {
-		n.rows = append(n.rows, x.class[c])
-	}
+	n.rows = x.bits(n.rows, set)
 }
 
 // whole counts only what has all of a set, over what is alive.

@@ -114,22 +114,24 @@ func (s *search) run() {
 	if s.f == 0 || s.n <= s.f {
 		return
 	}
-	w := &s.walkers[0]
 	s.singles, s.size = s.singles[:0], grow(s.size, len(s.classes.list))
 	for k := range s.classes.list {
 		if s.classes.list[k].context != varies {
 			continue
 		}
-		a, ea := s.fails.and(w.spare, s.fails.alive, s.fails.class[k], s.rate)
+		fails, oks := s.fails.class[k], s.oks.class[k]
+		a := s.fails.common(s.fails.alive, fails)
 		if a < s.least.small {
 			continue
 		}
-		b, eb := s.oks.and(w.spareOK, s.oks.alive, s.oks.class[k], s.rate)
+		b, e := s.oks.common(s.oks.alive, oks), s.oks.expected(s.rate, oks)
 		if s.whole {
-			b, eb[0] = b-a, eb[0]-ea[0]
+			b -= a
+		} else {
+			e += s.fails.expected(s.rate, fails)
 		}
 		s.size[k] = a + b
-		s.singles = append(s.singles, single{int32(k), deviance(float64(a), ea[0]+eb[0], float64(a+b), s.f, s.n)})
+		s.singles = append(s.singles, single{int32(k), deviance(float64(a), e, float64(a+b), s.f, s.n)})
 	}
 	slices.SortFunc(s.singles, func(x, y single) int {
 		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.k, y.k))

@@ -210,7 +210,7 @@ func (w *walker) lay(depth int) *level {
 	l := &w.levels[depth]
 	if !l.laid {
 		above := w.lay(depth - 1)
-		l.counted.ok, _ = w.oks.and(l.oks, above.oks, w.oks.class[w.prefix[depth-1]])
+		l.counted.ok = w.oks.and(l.oks, above.oks, w.oks.class[w.prefix[depth-1]])
 		if w.whole {
 			l.counted.ok -= l.counted.failed
 		}
@@ -278,7 +278,7 @@ func (w *walker) lacking(dst []uint64, b *board, drop int) (n int64) {
 	copy(dst, b.alive)
 	for i, p := range w.prefix {
 		if i != drop {
-			n, _ = b.and(dst, dst, b.class[p])
+			n = b.and(dst, dst, b.class[p])
 		}
 	}
 	return n
