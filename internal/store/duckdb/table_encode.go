@@ -178,7 +178,7 @@ func partSQL(x string, cuts []float64, first int) string {
 		return fmt.Sprint(first)
 	}
 	middle := len(cuts) / 2
-	return fmt.Sprintf("CASE WHEN %s <= CAST('%v' AS DOUBLE) THEN %s ELSE %s END", x, cuts[middle],
+	return fmt.Sprintf("CASE WHEN %s <= %s THEN %s ELSE %s END", x, doubleSQL(cuts[middle]),
 		partSQL(x, cuts[:middle], first), partSQL(x, cuts[middle+1:], first+middle+1))
 }
 

@@ -73,7 +73,7 @@ func (r *tableReader) pickSQL(bucket time.Duration) string {
 		}
 		rate := max(1e-9, min(1, keep/float64(max(1, t.other)), oversample*s.other))
 		highest = max(highest, rate)
-		rates[i] = fmt.Sprintf("(%d, %.0f, CAST('%v' AS DOUBLE))", t.bucket, rate*draws, s.failing/rate)
+		rates[i] = fmt.Sprintf("(%d, %.0f, %s)", t.bucket, rate*draws, doubleSQL(s.failing/rate))
 	}
 	failing := "failed > 0"
 	if s.failing < 1 {

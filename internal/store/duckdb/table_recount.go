@@ -67,10 +67,10 @@ func (r *tableReader) holdsSQL(m meaning) string {
 		x := c.numberSQL(m.column)
 		list := []string{"isfinite(" + x + ")"}
 		if !math.IsInf(m.within.low, -1) {
-			list = append(list, fmt.Sprintf("%s > CAST('%v' AS DOUBLE)", x, m.within.low))
+			list = append(list, x+" > "+doubleSQL(m.within.low))
 		}
 		if !math.IsInf(m.within.high, 1) {
-			list = append(list, fmt.Sprintf("%s <= CAST('%v' AS DOUBLE)", x, m.within.high))
+			list = append(list, x+" <= "+doubleSQL(m.within.high))
 		}
 		return strings.Join(list, " AND ")
 	case m.state.empty:

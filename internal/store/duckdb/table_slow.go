@@ -143,9 +143,6 @@ func (r *tableReader) slowSQL() string {
 	return "CAST(total > 0 AND took > " + limit + " AS BIGINT)"
 }
 
-// doubleSQL is x as a constant.
-func doubleSQL(x float64) string { return fmt.Sprintf("CAST('%v' AS DOUBLE)", x) }
-
 // entry is the column that says where a row came in; nil if none does.
 func (r *tableReader) entry() *candidate {
 	if r.src.Entry == "" {

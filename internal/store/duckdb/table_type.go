@@ -76,3 +76,6 @@ func (t columnType) equalSQL(cell, value string) string {
 	}
 	return fmt.Sprintf("(%s = %s)", t.textSQL(cell), quoteText(value))
 }
+
+// doubleSQL is x as a constant.
+func doubleSQL(x float64) string { return fmt.Sprintf("CAST('%v' AS DOUBLE)", x) }
