@@ -6,11 +6,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"example.test/eddy/internal/accuracy"
+	"example.test/eddy/internal/eddytest"
 	"example.test/eddy/internal/interaction"
 )
 
@@ -41,12 +41,12 @@ func BenchmarkWorlds(b *testing.B) {
 			runtime.ReadMemStats(&before)
 			for b.Loop() {
 				for _, w := range windows {
-					used, began := processorTime(b), time.Now()
+					used, began := eddytest.ProcessorTime(b), time.Now()
 					if _, err := w.Mine(b.Context()); err != nil {
 						b.Fatal(err)
 					}
 					clock = append(clock, time.Since(began).Seconds()*1e3)
-					processor = append(processor, (processorTime(b)-used).Seconds()*1e3)
+					processor = append(processor, (eddytest.ProcessorTime(b)-used).Seconds()*1e3)
 				}
 			}
 			runtime.ReadMemStats(&after)
@@ -88,14 +88,4 @@ func window(b *testing.B, order int, p accuracy.Plan) *interaction.Window {
 func quantile(x []float64, q float64) float64 {
 	slices.Sort(x)
 	return x[min(len(x)-1, int(q*float64(len(x))))]
-}
-
-// processorTime is what this process has used of its processors.
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

@@ -1,5 +1,5 @@
-// Package eddytest is what tests of several packages share: golden files, and
-// traces written by hand.
+// Package eddytest is what tests of several packages share: golden files, traces
+// written by hand, and the processor time that benchmarks divide by.
 //
 // Only _test.go files import it; arch_test.go in the root enforces that.
 package eddytest

@@ -7,11 +7,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/eddytest"
 	"example.test/eddy/internal/interaction"
 )
 
@@ -164,13 +164,13 @@ func BenchmarkWindow(b *testing.B) {
 			w := window(b, interaction.Options{MaxOrder: order})
 			fill(b, w, table, 10*time.Second)
 			b.ReportAllocs()
-			before := processorTime(b)
+			before := eddytest.ProcessorTime(b)
 			for b.Loop() {
 				if _, err := w.Mine(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric((processorTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
+			b.ReportMetric((eddytest.ProcessorTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
 		})
 	}
 }
@@ -179,11 +179,11 @@ func BenchmarkWindow(b *testing.B) {
 func BenchmarkPut(b *testing.B) {
 	table, _ := plant(1, 200_000, 3, 0.1)
 	b.ReportAllocs()
-	before := processorTime(b)
+	before := eddytest.ProcessorTime(b)
 	for b.Loop() {
 		fill(b, window(b, interaction.Options{}), table, 10*time.Second)
 	}
-	b.ReportMetric(float64(b.N)*200_000/(processorTime(b)-before).Seconds(), "rows/cpu-s")
+	b.ReportMetric(float64(b.N)*200_000/(eddytest.ProcessorTime(b)-before).Seconds(), "rows/cpu-s")
 }
 
 // BenchmarkScale mines windows of so many rows with so many attributes, whose
@@ -203,13 +203,13 @@ func BenchmarkScale(b *testing.B) {
 			w := window(b, interaction.Options{MaxOrder: x.order})
 			fill(b, w, scaled(x.rows, x.attributes, x.conditions), 10*time.Second)
 			b.ReportAllocs()
-			before := processorTime(b)
+			before := eddytest.ProcessorTime(b)
 			for b.Loop() {
 				if _, err := w.Mine(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric((processorTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
+			b.ReportMetric((eddytest.ProcessorTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
 		})
 	}
 }
@@ -243,15 +243,4 @@ func scaled(rows, attributes, conditions int) interaction.Table {
 		table.Rows[i] = r
 	}
 	return table
-}
-
-// processorTime is what this process has used of its processors: machines that
-// run benchmarks are shared.
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

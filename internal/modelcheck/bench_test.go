@@ -3,22 +3,12 @@
 package modelcheck_test
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
+	"example.test/eddy/internal/eddytest"
 	"example.test/eddy/internal/modelcheck"
 )
-
-// cpu is the time of processors that this process has taken.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // BenchmarkBesideSpin searches the model of a flag with Eddy and with Spin, and
 // reports states by second of a processor: with Spin nearest first, as here, and
@@ -34,9 +24,9 @@ func BenchmarkBesideSpin(b *testing.B) {
 	var eddy, nearest, deepest time.Duration
 	states := 0
 	for b.Loop() {
-		before := cpu(b)
+		before := eddytest.ProcessorTime(b)
 		states += check(b, c, o).Runs[0].States
-		eddy += cpu(b) - before
+		eddy += eddytest.ProcessorTime(b) - before
 		nearest += pan(b, models[0].Text, []string{"-O2", "-DBFS"}, "-E").cpu
 		deepest += pan(b, models[0].Text, []string{"-O2"}, "-E", "-m10000000").cpu
 	}
