@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"example.test/eddy/internal/telemetry"
+	"example.test/eddy/phase/wire"
 )
 
 // Detail is what to look at when a phase went wrong.
@@ -108,23 +108,12 @@ func (m *Monitor) Detailed(length time.Duration, now time.Time, subject string) 
 		d.Splits = append(d.Splits, s.splits(m, w)...)
 	}
 	for _, o := range append(m.overlaps(w), m.inferredOverlaps(w)...) {
-		if selects(subject, o.Subject) {
+		if wire.Selects(subject, o.Subject) {
 			d.Overlaps = append(d.Overlaps, o)
 		}
 	}
 	r.Detail = d
 	return r
-}
-
-// selects reports whether a selector is of a subject.
-func selects(selector, subject string) bool {
-	if selector == "" {
-		return true
-	}
-	if prefix, ok := strings.CutSuffix(selector, "*"); ok {
-		return strings.HasPrefix(subject, prefix)
-	}
-	return selector == subject
 }
 
 // one is a subject to be shown, of either origin.
@@ -139,13 +128,13 @@ type one struct {
 func (m *Monitor) shown(w telemetry.Window, selector string, urgent map[string]bool) []one {
 	var list []one
 	for key, t := range m.subjects {
-		if selects(selector, key.subject) && (!t.last.Before(w.Start) || urgent[key.subject]) && len(t.epochs) > 0 {
+		if wire.Selects(selector, key.subject) && (!t.last.Before(w.Start) || urgent[key.subject]) && len(t.epochs) > 0 {
 			list = append(list, one{key: key, said: t, last: t.last})
 		}
 	}
 	for p, o := range m.inferred.subjects {
 		last := o.states[len(o.states)-1].at
-		if selects(selector, p.key()) && (!last.Before(w.Start) || urgent[p.key()] || selector != "") {
+		if wire.Selects(selector, p.key()) && (!last.Before(w.Start) || urgent[p.key()] || selector != "") {
 			list = append(list, one{key: subjectKey{p.dimension, p.key()}, observed: o, last: last})
 		}
 	}
