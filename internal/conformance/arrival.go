@@ -2,12 +2,12 @@ package conformance
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"example.test/eddy/attr"
+	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/phase/contract"
@@ -281,13 +281,14 @@ func (m *Monitor) aboveTarget(id string, w telemetry.Window) (Finding, bool) {
 		return Finding{}, false
 	}
 	m2, failed := m.drain(id, telemetry.Window{Start: w.End.Add(-5 * time.Minute), End: w.End})
-	if !m2.Known || wilsonLow(failed, m2.Of) <= c.SLO.M2 {
+	low, _ := interaction.Wilson(failed, m2.Of)
+	if !m2.Known || low <= c.SLO.M2 {
 		return Finding{}, false
 	}
 	return Finding{
 		Code: DrainMisrouting, Contract: id, Since: w.End.Add(-5 * time.Minute), Until: w.End,
 		Text:    fmt.Sprintf("drain misrouting: %.0f of %.0f new requests met a subject that takes none, after the time of grace or refused", failed, m2.Of),
-		For:     []string{fmt.Sprintf("over five minutes that is %.2f %%, at least %.2f %% (95 %%), and the target of M2 is %.2f %%", 100*failed/m2.Of, 100*wilsonLow(failed, m2.Of), 100*c.SLO.M2)},
+		For:     []string{fmt.Sprintf("over five minutes that is %.2f %%, at least %.2f %% (95 %%), and the target of M2 is %.2f %%", 100*failed/m2.Of, 100*low, 100*c.SLO.M2)},
 		Against: tolerated(m2.Part - failed),
 		Missing: []string{"which subjects they are: counters name none"},
 	}, true
@@ -299,16 +300,6 @@ func tolerated(n float64) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%.0f more came late and within the time of grace", n)}
-}
-
-// wilsonLow is the lower end of the 95 % interval of k of n, after Wilson.
-func wilsonLow(k, n float64) float64 {
-	const z = 1.959964
-	if n <= 0 {
-		return 0
-	}
-	p := k / n
-	return max(0, (p+z*z/(2*n)-z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n)))/(1+z*z/n))
 }
 
 // caller is a service that acts on the subjects of a contract.
@@ -362,7 +353,8 @@ func (m *Monitor) unannotated(w telemetry.Window) []Finding {
 			}
 		}
 		all, now := before.annotated+before.not, after.annotated+after.not
-		if all < least || before.annotated < usual*all || after.not < 3 || wilsonLow(after.not, now) <= 1-usual {
+		low, _ := interaction.Wilson(after.not, now)
+		if all < least || before.annotated < usual*all || after.not < 3 || low <= 1-usual {
 			continue
 		}
 		found = append(found, Finding{

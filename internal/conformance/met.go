@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/phase/contract"
 )
@@ -47,7 +48,7 @@ func (m *Monitor) met(w telemetry.Window) []Met {
 			if x.Actual == x.Believed && x.Misfits == 0 {
 				continue
 			}
-			x.Low, x.High = wilsonLow(x.Misfits, x.N), 1-wilsonLow(x.N-x.Misfits, x.N)
+			x.Low, x.High = interaction.Wilson(x.Misfits, x.N)
 			list = append(list, *x)
 		}
 	}
