@@ -113,7 +113,8 @@ func (m *Monitor) arrived(s *telemetry.Span, r *request.Request, said *verdict) 
 	permission := c.Permits(i.Actual, i.Action)
 	afterGrace := permission == contract.Grace && (annotated && v != contract.VerdictTolerated || !annotated && i.Since > c.Propagation.Bound)
 	if permission == contract.Deny || afterGrace {
-		if !t.arrive(arrival{s.Start, s.Trace, i.Role}) {
+		var fits bool
+		if t.bad, fits = insertArrival(t.bad, arrival{s.Start, s.Trace, i.Role}); !fits {
 			m.dropped++
 		}
 	}
@@ -144,16 +145,14 @@ func callerOf(s *telemetry.Span, r *request.Request) string {
 	return "callers of " + s.Resource.Service
 }
 
-// arrive keeps new work that met a subject which takes none; false if no more
-// fits.
-func (t *timeline) arrive(a arrival) bool {
-	at, _ := slices.BinarySearchFunc(t.bad, a, func(a, b arrival) int { return a.at.Compare(b.at) })
-	t.bad = slices.Insert(t.bad, at, a)
-	if len(t.bad) > maxArrivals {
-		t.bad = t.bad[1:]
-		return false
+// insertArrival puts an arrival in its place; false if the oldest had to go for it.
+func insertArrival(list []arrival, a arrival) ([]arrival, bool) {
+	at, _ := slices.BinarySearchFunc(list, a, func(a, b arrival) int { return a.at.Compare(b.at) })
+	list = slices.Insert(list, at, a)
+	if len(list) > maxArrivals {
+		return list[1:], false
 	}
-	return true
+	return list, true
 }
 
 // mismatch widens the time in which interactions did not fit an epoch.

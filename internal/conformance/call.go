@@ -95,7 +95,7 @@ func (m *Monitor) called(o *observed, s *telemetry.Span, caller string, said *ve
 		if c.broke {
 			t.bad++
 			said.flipped = true
-			o.arrive(arrival{s.Start, s.Trace, caller})
+			o.bad, _ = insertArrival(o.bad, arrival{s.Start, s.Trace, caller}) // the last ones are enough
 		}
 		o.tails[caller] = t
 	}
@@ -115,15 +115,6 @@ func (m *Monitor) countCall(t time.Time, c call) {
 		return
 	}
 	b[c]++
-}
-
-// arrive keeps a call that broke, the last ones.
-func (o *observed) arrive(a arrival) {
-	at, _ := slices.BinarySearchFunc(o.bad, a, func(a, b arrival) int { return a.at.Compare(b.at) })
-	o.bad = slices.Insert(o.bad, at, a)
-	if len(o.bad) > maxArrivals {
-		o.bad = o.bad[1:]
-	}
 }
 
 // broken reports whether a call ended as it does at a server that stops: refused,
@@ -193,12 +184,7 @@ func (f *inferred) flaps(service string, now time.Time) (most int, of string) {
 		if p.entity != service || p.dimension != dimensionEndpoint {
 			continue
 		}
-		n := 0
-		for _, at := range flips(o.steps()) {
-			if at.After(now.Add(-time.Hour)) && !at.After(now) {
-				n++
-			}
-		}
+		n := flipsOfHour(o.steps(), now)
 		if n > most || n == most && n > 0 && p.key() < of {
 			most, of = n, p.key()
 		}

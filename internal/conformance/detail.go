@@ -264,7 +264,7 @@ func (m *Monitor) behind(key subjectKey, e uint64, from time.Time) []Late {
 
 // splits is when callers still sent to an endpoint that terminated.
 func (o *observed) splits(w telemetry.Window) []Split {
-	at := slices.IndexFunc(o.states, func(s state) bool { return s.phase == phaseDrain })
+	at := -1 // the last time that it terminated
 	for i, s := range o.states {
 		if s.phase == phaseDrain {
 			at = i

@@ -38,22 +38,26 @@ func flips(steps []step) []time.Time {
 	return at
 }
 
-// flaps is
+// flipsOfHour is, of one lineage,
 //
 //	M6(t) = #{flips in (t-1h, t]}
-//
-// of one lineage; the largest over lineages, and whose that is.
+func flipsOfHour(steps []step, now time.Time) int {
+	n := 0
+	for _, at := range flips(steps) {
+		if at.After(now.Add(-time.Hour)) && !at.After(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// flaps is M6 of a contract: the largest over lineages, and whose that is.
 func (m *Monitor) flaps(id string, now time.Time) (most int, of string) {
 	for key, steps := range m.lineages {
 		if key.contract != id {
 			continue
 		}
-		n := 0
-		for _, at := range flips(steps) {
-			if at.After(now.Add(-time.Hour)) && !at.After(now) {
-				n++
-			}
-		}
+		n := flipsOfHour(steps, now)
 		if n > most || n == most && n > 0 && key.subject < of {
 			most, of = n, key.subject
 		}

@@ -161,7 +161,7 @@ func (m *Monitor) drain(id string, w telemetry.Window) (m2 Share, failed float64
 		return Share{}, 0
 	}
 	for s, n := range m.window(id, w) {
-		if c.Actions[s.action].Requires != "accepts_new" {
+		if c.Actions[s.action].Requires != acceptsNew {
 			continue
 		}
 		m2.Of += n

@@ -37,7 +37,8 @@ func (m *Monitor) met(w telemetry.Window) []Met {
 			}
 			k := Met{Contract: id, Role: s.role, Action: s.action, Actual: s.actual, Believed: s.believed}
 			if sums[k] == nil {
-				sums[k] = &Met{Contract: id, Role: s.role, Action: s.action, Actual: s.actual, Believed: s.believed}
+				x := k
+				sums[k] = &x
 			}
 			sums[k].N += n
 			if v := m.verdict(s); v == contract.VerdictMismatch || v == contract.VerdictRefused {
