@@ -89,10 +89,11 @@ type Finding struct {
 	Traces []telemetry.TraceID `json:"traces,omitempty"`
 }
 
-// findings gathers all findings of a window that ends at now, in a fixed order.
-func (m *Monitor) findings(w telemetry.Window) []Finding {
+// findings gathers all findings of a window that ends at now, in a fixed order. pairs
+// are those of schemas.
+func (m *Monitor) findings(w telemetry.Window, pairs []SchemaPair) []Finding {
 	found := slices.Concat(
-		m.misrouted(w), m.leaders(w), m.mismatchedSchemas(w), m.flappers(w.End),
+		m.misrouted(w), m.leaders(w), mismatchedSchemas(pairs), m.flappers(w.End),
 		m.unannounced(w), m.gaps(w), m.expired(w), m.unannotated(w), m.stuck(w), m.inferredFindings(w),
 	)
 	for i := range found {

@@ -78,7 +78,9 @@ func (m *Monitor) Findings(now time.Time) []Finding {
 	defer m.mu.Unlock()
 	m.settle(now)
 	m.forget(now)
-	found := m.findings(telemetry.Window{Start: now.Add(-5 * time.Minute), End: now})
+	w := telemetry.Window{Start: now.Add(-5 * time.Minute), End: now}
+	_, _, pairs := m.schemas(w)
+	found := m.findings(w, pairs)
 	m.note(found)
 	return found
 }
@@ -100,7 +102,7 @@ func (m *Monitor) report(length time.Duration, now time.Time) Report {
 	r.Indicators = append(r.Indicators, m.endpointIndicators(w)...)
 	r.M3, r.Again = m.duplicates(w)
 	r.M4, r.Explained, r.Pairs = m.schemas(w)
-	r.Findings = append([]Finding{}, m.findings(w)...)
+	r.Findings = append([]Finding{}, m.findings(w, r.Pairs)...)
 	m.note(r.Findings)
 	r.M8 = m.pagesOf(now)
 	r.M9 = m.budget(now)

@@ -254,9 +254,8 @@ func (m *Monitor) schemas(w telemetry.Window) (m4 Share, explained float64, pair
 
 // mismatchedSchemas finds F3, schema mismatch: a writer, a reader and a phase that
 // the matrix forbids, however often.
-func (m *Monitor) mismatchedSchemas(w telemetry.Window) []Finding {
+func mismatchedSchemas(pairs []SchemaPair) []Finding {
 	var found []Finding
-	_, _, pairs := m.schemas(w)
 	for _, p := range pairs {
 		if !p.Forbidden {
 			continue

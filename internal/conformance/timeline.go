@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -96,12 +97,7 @@ func (t *timeline) forget(now time.Time) {
 
 // numbers are the epochs that are known, in order.
 func (t *timeline) numbers() []uint64 {
-	list := make([]uint64, 0, len(t.epochs))
-	for e := range t.epochs {
-		list = append(list, e)
-	}
-	slices.Sort(list)
-	return list
+	return slices.Sorted(maps.Keys(t.epochs))
 }
 
 // phaseAt is the phase that was in force at a time, or else the last announced
@@ -126,11 +122,11 @@ func (t *timeline) phaseAt(at time.Time) string {
 func (m *Monitor) unannounced(w telemetry.Window) []Finding {
 	var found []Finding
 	for key, t := range m.subjects {
-		any := slices.ContainsFunc(t.numbers(), func(e uint64) bool { return !t.epochs[e].announced.IsZero() })
-		if !any {
+		numbers := t.numbers()
+		if !slices.ContainsFunc(numbers, func(e uint64) bool { return !t.epochs[e].announced.IsZero() }) {
 			continue // the mediator's events do not come here
 		}
-		for _, e := range t.numbers() {
+		for _, e := range numbers {
 			h := t.epochs[e]
 			if h.announced.IsZero() && !h.enforced.IsZero() && w.End.Sub(h.enforced) > m.bound(key.contract) && w.End.Sub(h.enforced) <= keep {
 				found = append(found, Finding{
