@@ -126,7 +126,7 @@ func printReport(w io.Writer, r conformance.Report) error {
 		if k.Origin == conformance.Inferred {
 			name += " (inferred)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\n", name, share(k.M1), share(k.M2), change(k.M5), k.M6, k.M7)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\n", name, share(k.M1), share(k.M2), k.M5, k.M6, k.M7)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -312,13 +312,7 @@ func held(h conformance.Held) string {
 }
 
 func late(c conformance.Late) string {
-	name := c.Consumer
-	if c.Role != "" {
-		name += " (" + c.Role + ")"
-	}
-	if c.Believed != "" {
-		name += " believed " + c.Believed
-	}
+	name := c.Who()
 	switch {
 	case c.Sent > 0:
 		return fmt.Sprintf("%s: %s, the last %s after, %d broke", name, wording.Plural(c.Sent, "call"), seconds(c.Seconds), c.Broken)
@@ -367,14 +361,4 @@ func share(s conformance.Share) string {
 		return fmt.Sprintf("n/a: %.0f %% say what they believe", 100*s.Coverage)
 	}
 	return "n/a"
-}
-
-func change(d conformance.Delay) string {
-	switch {
-	case d.N == 0:
-		return "n/a"
-	case d.Beyond:
-		return fmt.Sprintf("not acknowledged, n=%d", d.N)
-	}
-	return fmt.Sprintf("%.0f ms, n=%d", 1000*d.Seconds, d.N)
 }

@@ -80,6 +80,19 @@ type Late struct {
 	Broken int `json:"broken,omitempty"`
 }
 
+// Who names the consumer, with its role and what it believed before where they are
+// known.
+func (l Late) Who() string {
+	name := l.Consumer
+	if l.Role != "" {
+		name += " (" + l.Role + ")"
+	}
+	if l.Believed != "" {
+		name += " believed " + l.Believed
+	}
+	return name
+}
+
 // mostShown bounds the subjects of a Detail, and its jobs.
 const mostShown = 200
 

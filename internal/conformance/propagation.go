@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -136,6 +137,17 @@ func median(x []float64) float64 {
 		return x[n/2]
 	}
 	return (x[n/2-1] + x[n/2]) / 2
+}
+
+// String is for people: "130 ms, n=12", "n/a" of no epochs.
+func (d Delay) String() string {
+	switch {
+	case d.N == 0:
+		return "n/a"
+	case d.Beyond:
+		return fmt.Sprintf("not acknowledged, n=%d", d.N)
+	}
+	return fmt.Sprintf("%.0f ms, n=%d", 1000*d.Seconds, d.N)
 }
 
 func delay(x float64, n int) Delay {

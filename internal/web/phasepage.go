@@ -115,10 +115,10 @@ func viewPhases(r conformance.Report, now time.Time) phasesView {
 	}
 	for _, k := range r.Indicators {
 		v.Indicators = append(v.Indicators, indicatorRow{
-			Name: k.Contract, Origin: string(k.Origin), M1: shareText(k.M1), M2: shareText(k.M2), M5: delayText(k.M5),
+			Name: k.Contract, Origin: string(k.Origin), M1: shareText(k.M1), M2: shareText(k.M2), M5: k.M5.String(),
 			M6: wording.Count(k.M6), M7: wording.Count(k.M7), Harm: k.M1.Known && k.M1.Part > 0,
 			MismatchTitle:    fmt.Sprintf("%s tolerated; %s say what they believe", wording.Count(int(k.Tolerated.Part)), wording.Percent(k.M1.Coverage)),
-			PropagationTitle: "95 %: " + delayText(k.P95) + "; longest: " + delayText(k.Worst),
+			PropagationTitle: "95 %: " + k.P95.String() + "; longest: " + k.Worst.String(),
 		})
 	}
 	if len(r.Indicators) > 0 || r.M3.Of > 0 || r.M4.Part > 0 {
@@ -159,16 +159,6 @@ func shareText(s conformance.Share) string {
 		return "n/a: only " + wording.Percent(s.Coverage) + " say what they believe"
 	}
 	return "n/a"
-}
-
-func delayText(d conformance.Delay) string {
-	switch {
-	case d.N == 0:
-		return "n/a"
-	case d.Beyond:
-		return fmt.Sprintf("not acknowledged, n=%d", d.N)
-	}
-	return fmt.Sprintf("%.0f ms, n=%d", 1000*d.Seconds, d.N)
 }
 
 // detail adds timelines, splits and overlaps.
@@ -245,13 +235,7 @@ func viewHeld(h conformance.Held, now time.Time) heldLine {
 }
 
 func lateText(c conformance.Late) string {
-	name := c.Consumer
-	if c.Role != "" {
-		name += " (" + c.Role + ")"
-	}
-	if c.Believed != "" {
-		name += " believed " + c.Believed
-	}
+	name := c.Who()
 	took := spell(time.Duration(c.Seconds * float64(time.Second)))
 	switch {
 	case c.Sent > 0:
