@@ -270,7 +270,7 @@ func (m *Mediator) quiesced(r *request) protocol.Acks {
 	if !ok || !r.contract.Shortcut(before) {
 		return protocol.Acks{Registered: 1}
 	}
-	return acks(m.tally(r.state, r.Subject, r.Expected, r.now))
+	return acks(tally(r.state.watching(r.Subject, r.now), r.Subject, r.Expected))
 }
 
 // gather counts signatures and the time that a signal holds. It returns what the

@@ -119,10 +119,11 @@ func (c *contractState) watching(key string, now time.Time) map[consumerID]*cons
 	return list
 }
 
-// tally counts who has acknowledged an epoch. The caller holds the lock.
-func (m *Mediator) tally(c *contractState, key string, epoch uint64, now time.Time) wire.Settled {
+// tally counts who of those that watch a subject has acknowledged an epoch. The
+// caller holds the lock.
+func tally(watching map[consumerID]*consumer, key string, epoch uint64) wire.Settled {
 	var t wire.Settled
-	for id, k := range c.watching(key, now) {
+	for id, k := range watching {
 		t.Registered++
 		ack := k.acked[key]
 		if ack.Applied >= epoch {
@@ -214,9 +215,10 @@ func (m *Mediator) askSettled(ctx context.Context, q wire.SettledRequest, wake c
 	}
 	s.waiters[wake] = true
 	now := time.Now()
-	t = m.tally(c, q.Key, q.Epoch, now)
+	watching := c.watching(q.Key, now)
+	t = tally(watching, q.Key, q.Epoch)
 	var first time.Time
-	for _, k := range c.watching(q.Key, now) {
+	for _, k := range watching {
 		if first.IsZero() || k.until.Before(first) {
 			first = k.until
 		}

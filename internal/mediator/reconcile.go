@@ -164,7 +164,7 @@ func (m *Mediator) detail(c *contractState, s *subject, now time.Time) string {
 	if !s.reportedAt.IsZero() {
 		text = fmt.Sprintf("the producer reported epoch %d in force %s ago", s.reported, now.Sub(s.reportedAt).Round(time.Second))
 	}
-	if t := m.tally(c, s.record.Key, s.record.Epoch, now); len(t.Missing) > 0 {
+	if t := tally(c.watching(s.record.Key, now), s.record.Key, s.record.Epoch); len(t.Missing) > 0 {
 		text += fmt.Sprintf("; %d of %d consumers have not acknowledged: %s", t.Registered-t.Quiesced, t.Registered, strings.Join(t.Missing, ", "))
 	}
 	return text
