@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -90,13 +91,14 @@ func newGate(p Phases, c *client, log *slog.Logger, m *metrics) *gate {
 	}
 }
 
+// hasGate reports whether a pod names the gate.
+func hasGate(p corev1.PodSpec) bool {
+	return slices.ContainsFunc(p.ReadinessGates, func(g corev1.PodReadinessGate) bool { return g.ConditionType == GateCondition })
+}
+
 // setPod takes a pod in, if it has the gate.
 func (g *gate) setPod(p *corev1.Pod, k podKey) {
-	has := false
-	for _, r := range p.Spec.ReadinessGates {
-		has = has || r.ConditionType == GateCondition
-	}
-	if !has {
+	if !hasGate(p.Spec) {
 		return
 	}
 	next := gated{annotations: p.Annotations, parts: keyParts(p)}

@@ -43,7 +43,6 @@ func hookOf(c corev1.Container) (*drainHook, bool) {
 	}
 	for rest := command[3:]; len(rest) > 0; rest = rest[1:] {
 		name, isFlag := strings.CutPrefix(rest[0], "--")
-		value := ""
 		name, value, joined := strings.Cut(name, "=")
 		switch {
 		case !isFlag:

@@ -3,10 +3,10 @@ package kubernetes
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -110,7 +110,7 @@ func (w *workload) problem(code string, severity contract.Severity, field, fix, 
 
 // check looks at the hooks and the gate of a workload, and reports whether it has any.
 func (w *workload) check() bool {
-	gate := slices.ContainsFunc(w.pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return g.ConditionType == GateCondition })
+	gate := hasGate(w.pod.Spec)
 	var hooks []*drainHook
 	other := false
 	for _, c := range w.pod.Spec.Containers {
@@ -154,10 +154,7 @@ func (w *workload) checkGate(gate, alone bool) {
 	if rules == nil {
 		return
 	}
-	action := w.pod.Annotations[annotationAction]
-	if action == "" {
-		action = defaultAction
-	}
+	action := cmp.Or(w.pod.Annotations[annotationAction], defaultAction)
 	if _, ok := rules.Actions[action]; !ok {
 		w.problem("K05", contract.SeverityError, "metadata.annotations."+annotationAction, "name one of "+strings.Join(rules.ActionNames(), ", "), "%s has no action %s", rules.ID(), action)
 	}
