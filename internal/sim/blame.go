@@ -48,11 +48,7 @@ func Pair(ctx context.Context, m *Model, seed uint64, settings Settings) (Paired
 	blamed := make(map[requestKey][]string)
 	var steady []string
 	for _, c := range m.Conditions {
-		on, said := settings.On[c.ID]
-		if !said {
-			on = c.Default
-		}
-		if !on {
+		if !settings.has(&c) {
 			continue
 		}
 		other, result, err := endings(ctx, m, seed, settings.without(c.ID))
@@ -90,6 +86,15 @@ func Pair(ctx context.Context, m *Model, seed uint64, settings Settings) (Paired
 		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Number, b.Number))
 	})
 	return out, nil
+}
+
+// has reports whether a condition is on: as On says or, where it is silent, by
+// default.
+func (s *Settings) has(c *Condition) bool {
+	if on, said := s.On[c.ID]; said {
+		return on
+	}
+	return c.Default
 }
 
 // without returns the settings with some conditions off.

@@ -59,12 +59,8 @@ func (s *Sim) addTargets() {
 func (s *Sim) addConditions() error {
 	known := make(map[string]bool)
 	for _, spec := range s.model.Conditions {
-		on, said := s.settings.On[spec.ID]
-		if !said {
-			on = spec.Default
-		}
 		known[spec.ID] = true
-		k := condition{spec: spec, on: on, late: newSampler(spec.Propagation), bit: s.atoms.bit(Atom{"", "condition", spec.ID, false}), staged: s.model.staged(spec.ID)}
+		k := condition{spec: spec, on: s.settings.has(&spec), late: newSampler(spec.Propagation), bit: s.atoms.bit(Atom{"", "condition", spec.ID, false}), staged: s.model.staged(spec.ID)}
 		for _, x := range s.distributions {
 			if x.base.ID == spec.Via {
 				k.via = x
