@@ -44,7 +44,8 @@ func Pair(ctx context.Context, m *Model, seed uint64, settings Settings) (Paired
 	if err != nil {
 		return out, err
 	}
-	out.With = result
+	out.With, out.Calm = result, result
+	calm := with
 	blamed := make(map[requestKey][]string)
 	var steady []string
 	for _, c := range m.Conditions {
@@ -60,17 +61,19 @@ func Pair(ctx context.Context, m *Model, seed uint64, settings Settings) (Paired
 			continue
 		}
 		steady = append(steady, c.ID)
+		calm, out.Calm = other, result // if it stays the only one
 		for key, e := range with {
 			if o, ok := other[key]; ok && o.good() != e.good() {
 				blamed[key] = append(blamed[key], c.ID)
 			}
 		}
 	}
-	calm, result, err := endings(ctx, m, seed, settings.without(steady...))
-	if err != nil {
-		return out, fmt.Errorf("without any condition: %w", err)
+	if len(steady) > 1 {
+		calm, out.Calm, err = endings(ctx, m, seed, settings.without(steady...))
+		if err != nil {
+			return out, fmt.Errorf("without any condition: %w", err)
+		}
 	}
-	out.Calm = result
 	for key, e := range with {
 		ids := blamed[key]
 		o, ok := calm[key]
