@@ -11,10 +11,8 @@ func (d *edge) route(all []*station, c *call) (int32, bool) {
 	switch d.spec.Balance.Algorithm {
 	case RandomInstance:
 		return d.first(all, c, int(drawBits(q.key, forRoute, int(d.id), int(q.serial))%uint64(len(all))))
-	case TwoChoices:
+	case TwoChoices, EWMA:
 		return d.twoChoices(all, c, drawBits(q.key, forRoute, int(d.id), int(q.serial)))
-	case EWMA:
-		return d.lightest(all, c, drawBits(q.key, forRoute, int(d.id), int(q.serial)))
 	case LeastConnections:
 		return d.least(all, c)
 	case ToLeader:
@@ -52,6 +50,7 @@ func (d *edge) first(all []*station, c *call, i int) (int32, bool) {
 	return none, false
 }
 
+// twoChoices is the one of two at random that has the lesser load.
 func (d *edge) twoChoices(all []*station, c *call, bits uint64) (int32, bool) {
 	n := uint64(len(all))
 	i := bits % n
@@ -64,10 +63,19 @@ func (d *edge) twoChoices(all []*station, c *call, bits uint64) (int32, bool) {
 		return b.id, true
 	case !d.sees(b, c):
 		return a.id, true
-	case b.present < a.present:
+	case d.load(b, c) < d.load(a, c):
 		return b.id, true
 	}
 	return a.id, true
+}
+
+// load is what an instance has in hand; with EWMA weighed with how long it took
+// lately (as in Finagle: peak EWMA), so that one that was never asked is asked.
+func (d *edge) load(t *station, c *call) float64 {
+	if d.spec.Balance.Algorithm == EWMA {
+		return d.peer(c.caller, t).latency * float64(t.present+1)
+	}
+	return float64(t.present)
 }
 
 func (d *edge) least(all []*station, c *call) (int32, bool) {

@@ -86,24 +86,3 @@ func (d *edge) mayEject(caller int32) bool {
 func (d *edge) ejected(caller int32, t *station) bool {
 	return d.spec.Balance.Ejection.Failures > 0 && d.sim.engine.now < d.peer(caller, t).until
 }
-
-// lightest is the one of two at random that has answered faster, weighed with what
-// it has in hand (as in Finagle: peak EWMA). One that was never asked is asked.
-func (d *edge) lightest(all []*station, c *call, bits uint64) (int32, bool) {
-	n := uint64(len(all))
-	i := bits % n
-	a, b := all[i], all[(i+1+bits>>32%(n-1))%n]
-	switch {
-	case !d.sees(a, c) && !d.sees(b, c):
-		return d.first(all, c, int(i))
-	case !d.sees(a, c):
-		return b.id, true
-	case !d.sees(b, c):
-		return a.id, true
-	}
-	p, q := d.peer(c.caller, a), d.peer(c.caller, b)
-	if q.latency*float64(b.present+1) < p.latency*float64(a.present+1) {
-		return b.id, true
-	}
-	return a.id, true
-}
