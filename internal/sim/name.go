@@ -117,9 +117,8 @@ func (t *tap) clientName(d *edge) spanName {
 			{key: attr.DBOperationName, text: "GET"},
 			{key: attr.ServerAddress, text: d.to},
 		}}
-	}
-	if st, ok := t.sim.nodes[d.callee].(*stream); ok {
-		return spanName{name: "send " + d.to, kind: spanProducer, static: messaging(st, "send")}
+	case *stream:
+		return spanName{name: "send " + d.to, kind: spanProducer, static: messaging(callee, "send")}
 	}
 	method, route := t.sim.operationOf(d)
 	return spanName{name: method + " " + route, kind: spanClient, http: true, static: []attribute{
