@@ -93,5 +93,8 @@ func (p *keyPicker) of(s *Sim, c *call) int32 {
 			c.key = 0
 		}
 	}
-	return c.key % int32(p.table.n)
+	return p.within(c.key)
 }
+
+// within is the key that one drawn elsewhere, of more keys, stands for here.
+func (p *keyPicker) within(key int32) int32 { return key % int32(p.table.n) }

@@ -55,7 +55,7 @@ func (s *Sim) addQuorum(v *store) {
 // is over at first, and ends the newest write that a copy has answered with.
 func (v *store) coordinate(j int32) {
 	f := v.sim.frames.at(j)
-	key := f.key % int32(v.keys.table.n)
+	key := v.keys.within(f.key)
 	f.stage, f.arrived, f.began, f.ends = stageCalls, v.sim.engine.now, v.quorum.over[key], 0
 	f.pending, f.won, f.opening = int32(v.copies), 0, true
 	for k := range v.copies {
@@ -85,7 +85,7 @@ func (v *store) settle(j int32) {
 		s.edges[f.edge].answer(j, resultUnreachable)
 		return
 	}
-	key := f.key % int32(v.keys.table.n)
+	key := v.keys.within(f.key)
 	switch {
 	case f.write:
 		v.quorum.over[key] = max(v.quorum.over[key], f.arrived)
@@ -98,7 +98,7 @@ func (v *store) settle(j int32) {
 
 // copied is told that a copy has done its part.
 func (v *store) copied(t *station, f *frame) {
-	known := &v.quorum.known[t.instance][f.key%int32(v.keys.table.n)]
+	known := &v.quorum.known[t.instance][v.keys.within(f.key)]
 	if f.call == none {
 		return
 	}

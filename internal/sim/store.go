@@ -110,12 +110,12 @@ func (v *store) see(t *station, f *frame) {
 	if v.written == nil {
 		return
 	}
+	key := v.keys.within(f.key)
 	if f.write {
-		v.written[f.key%int32(v.keys.table.n)] = v.sim.engine.now
+		v.written[key] = v.sim.engine.now
 		return
 	}
 	lag := Time(v.specs[t.instance].Lag)
-	key := f.key % int32(v.keys.table.n)
 	if w := v.written[key]; t.instance%v.copies != 0 && w > 0 && v.sim.engine.now < w+lag {
 		v.stale++
 		v.sim.requests.at(f.req).met |= v.met
