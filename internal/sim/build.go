@@ -184,7 +184,7 @@ func (s *Sim) addLease(base Lease) {
 	n := len(v.stations)
 	l := &lease{sim: s, base: base, service: v, specs: make([]Lease, n), lots: make([]float64, n), believes: make([]Time, n), holder: -1, before: -1}
 	for i := range l.lots {
-		l.lots[i] = unit01(hashText(mix(s.seed), base.ID), i)
+		l.lots[i] = s.lot(base.ID, i)
 	}
 	l.ent = s.engine.Add(l)
 	v.lease = l

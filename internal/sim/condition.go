@@ -174,6 +174,18 @@ func (c *conditions) lag(i, unit int, on bool) Time {
 
 func unit01(key uint64, i int) float64 { return unit(mix(key ^ uint64(i))) }
 
+// lot is what the i-th of those that belong to a name draws, once and for all: 0
+// to 1, of the seed.
+func (s *Sim) lot(name string, i int) float64 { return unit01(hashText(mix(s.seed), name), i) }
+
+// asked is when the i-th of those that ask a name for something every so often,
+// each at times of its own, did so last.
+func (s *Sim) asked(name string, i int, every Time) Time {
+	now := s.engine.now
+	phase := Time(s.lot(name, i) * float64(every))
+	return now - (now-phase+every)%every
+}
+
 // turn notes that a condition begins or ends.
 func (c *conditions) turn(i int, on bool) {
 	s := c.sim

@@ -59,12 +59,11 @@ func (x *distribution) apply(over func(instance int, set setter)) {
 
 // first is when an instance asks next.
 func (x *distribution) first(unit int) Time {
-	now, every := x.sim.engine.now, Time(x.spec.Poll)
+	every := Time(x.spec.Poll)
 	if every == 0 {
-		return now
+		return x.sim.engine.now
 	}
-	phase := Time(unit01(hashText(mix(x.sim.seed), x.base.ID), unit) * float64(every))
-	return now + every - (now-phase+every)%every
+	return x.sim.asked(x.base.ID, unit, every) + every
 }
 
 // again is how much later it asks once more.

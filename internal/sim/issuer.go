@@ -100,8 +100,7 @@ func (x *issuer) accepts(key int, station int32, now Time) bool {
 	}
 	seen := now
 	if every := Time(x.spec.Fetch); every > 0 {
-		phase := Time(unit01(hashText(mix(x.sim.seed), x.base.ID), int(station)) * float64(every))
-		seen = now - (now-phase+every)%every
+		seen = x.sim.asked(x.base.ID, int(station), every)
 	}
 	switch key {
 	case x.spec.Key:

@@ -128,7 +128,7 @@ func (p *pipeline) Handle(_ *Engine, done uint16, _ uint64) {
 func (p *pipeline) stage(i int) {
 	e := &p.sim.engine
 	takes := newSampler(p.spec.Stages[i].Takes)
-	u := unit01(hashText(mix(p.sim.seed), p.base.ID), i)
+	u := p.sim.lot(p.base.ID, i)
 	e.At(e.now+seconds(takes.at(u)), p.ent, uint16(i+1), 0)
 }
 

@@ -140,7 +140,7 @@ func (a *autoscaler) look() {
 		startup := newSampler(spec.Startup)
 		for i := a.wanted; i < want; i++ {
 			a.started++
-			u := unit01(hashText(mix(a.sim.seed), a.service.base.ID), a.started)
+			u := a.sim.lot(a.service.base.ID, a.started)
 			a.sim.engine.At(now+seconds(startup.at(u)), a.ent, scaleLook+1+uint16(i), 0)
 		}
 	case want < a.wanted && now-a.changed >= Time(spec.Cooldown):
