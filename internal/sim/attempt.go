@@ -273,6 +273,10 @@ func (c *call) forget(j int32) {
 	}
 }
 
+// moot reports whether nobody wants a call any more: whoever made it has given up,
+// and it is not to take back what was done.
+func (c *call) moot() bool { return c.detached && !c.undo }
+
 // orphan leaves the frames that work on a call without anybody who waits, and
 // tells them if tell is set.
 func (d *edge) orphan(c *call, tell bool) {

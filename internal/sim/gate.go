@@ -116,7 +116,7 @@ func (d *edge) knock(c *call, g *gate) (Time, bool) {
 func (d *edge) enter(i int32) {
 	s := d.sim
 	c := s.calls.at(i)
-	if c.detached && !c.undo { // whoever called gave up while the rate limiter held it back
+	if c.moot() { // whoever called gave up while the rate limiter held it back
 		d.ended(i, resultCancelled)
 		return
 	}
@@ -146,7 +146,7 @@ func (d *edge) full(i int32) {
 	c := d.sim.calls.at(i)
 	d.gate(c.caller).places.remove(d.sim, i)
 	c.timer = Handle{}
-	if c.detached && !c.undo {
+	if c.moot() {
 		d.finish(i, resultCancelled)
 		return
 	}
@@ -208,7 +208,7 @@ func (d *edge) admit(g *gate) {
 		c := s.calls.at(i)
 		s.engine.Cancel(c.timer) // it need not wait any longer
 		c.timer = Handle{}
-		if c.detached && !c.undo {
+		if c.moot() {
 			d.finish(i, resultCancelled)
 			continue
 		}

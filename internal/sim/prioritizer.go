@@ -105,7 +105,7 @@ func (d *edge) permit(g *gate) {
 		i := g.permits.head
 		g.permits.remove(s, i)
 		c := s.calls.at(i)
-		if c.detached && !c.undo {
+		if c.moot() {
 			g.adaptive.inside--
 			d.ended(i, resultCancelled)
 			continue
