@@ -31,11 +31,12 @@ func (t *Tracker) phases(s Step) {
 			continue
 		}
 		failures := s.holdingAny(k)
+		seen := s.flipped(failures)
 		for _, f := range s.Phases {
 			if f.Severity == conformance.Low || f.Until.Before(k.Began.Add(-beforeFailure)) {
 				continue
 			}
-			if seen := k.seenIn(s, f, failures); seen >= 0 {
+			if k.meets(s, f, failures) {
 				k.phase(s, f, seen, len(failures))
 			}
 		}
@@ -53,28 +54,28 @@ func (s Step) holdingAny(k *tracked) []*condition.Observation {
 	return list
 }
 
-// seenIn is how many of the failures say in their own trace that a phase did not
-// fit, where the finding belongs to the incident; below 0 if it does not.
-func (k *tracked) seenIn(s Step, f conformance.Finding, failures []*condition.Observation) int {
-	seen := 0
+// flipped is how many requests say in their own trace that a phase did not fit.
+func (s Step) flipped(failures []*condition.Observation) int {
+	n := 0
+	for _, o := range failures {
+		if s.Flipped != nil && s.Flipped(o.Request.Trace) {
+			n++
+		}
+	}
+	return n
+}
+
+// meets reports whether a phase failure belongs to an incident: failures show it,
+// or its requests pass the service that it is of.
+func (k *tracked) meets(s Step, f conformance.Finding, failures []*condition.Observation) bool {
 	traces := make(map[telemetry.TraceID]bool, len(f.Traces))
 	for _, t := range f.Traces {
 		traces[t] = true
 	}
-	shows := false
-	for _, o := range failures {
-		if s.Flipped != nil && s.Flipped(o.Request.Trace) {
-			seen++
-		}
-		shows = shows || traces[o.Request.Trace]
-	}
-	passes := f.Service != "" && slices.ContainsFunc(k.Entries, func(e request.Entry) bool {
-		return e.Service == f.Service || s.Passes != nil && s.Passes(e.Service, f.Service)
-	})
-	if !shows && !passes {
-		return -1
-	}
-	return seen
+	return slices.ContainsFunc(failures, func(o *condition.Observation) bool { return traces[o.Request.Trace] }) ||
+		f.Service != "" && slices.ContainsFunc(k.Entries, func(e request.Entry) bool {
+			return e.Service == f.Service || s.Passes != nil && s.Passes(e.Service, f.Service)
+		})
 }
 
 // phase adds a phase failure, or what is newly known of it.
