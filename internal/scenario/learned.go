@@ -105,7 +105,7 @@ func (l *Learner) connect(s *Scenario, key [2]string) string {
 	if i < 0 {
 		return fmt.Sprintf("%s calls %s, and sends no server spans: the calls are left out", key[0], key[1])
 	}
-	each := float64(e.calls) / float64(max(l.services[key[0]].served, 1))
+	each := float64(e.calls) / float64(max(l.serves(key[0]), 1))
 	call := sim.Call{To: key[1], Prob: min(each, 1)}
 	if each > 1 {
 		call.Count = int(math.Round(each))
