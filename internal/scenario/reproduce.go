@@ -151,15 +151,8 @@ func (r Reproduction) Experiment(of []condition.Condition) incident.Experiment {
 func (s *Scenario) uncertainValues() map[string]int {
 	out := make(map[string]int)
 	for _, u := range s.Uncertain {
-		for _, v := range s.Model.Services {
-			if v.ID == u.Target {
-				out[u.Target+" "+u.Param] = map[string]int{"servers": v.Servers, "queue.bound": v.Queue.Bound}[u.Param]
-			}
-		}
-		for _, v := range s.Model.Stores {
-			if v.ID == u.Target {
-				out[u.Target+" "+u.Param] = map[string]int{"servers": v.Servers, "queue.bound": v.Queue.Bound}[u.Param]
-			}
+		if number := u.of(&s.Model); number != nil {
+			out[u.Target+" "+u.Param] = *number
 		}
 	}
 	return out

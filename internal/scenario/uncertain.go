@@ -36,28 +36,36 @@ func (s *Scenario) At(shares []float64) (*Scenario, error) {
 
 // place gives an uncertain number a value; false if there is no such number.
 func place(m *sim.Model, u Uncertain, n int) bool {
-	numbers := func(servers, bound *int) bool {
+	number := u.of(m)
+	if number == nil {
+		return false
+	}
+	*number = n
+	return true
+}
+
+// of returns where a model has the number; nil if it has none.
+func (u Uncertain) of(m *sim.Model) *int {
+	either := func(servers, bound *int) *int {
 		switch u.Param {
 		case "servers":
-			*servers = n
+			return servers
 		case "queue.bound":
-			*bound = n
-		default:
-			return false
+			return bound
 		}
-		return true
+		return nil
 	}
 	for i := range m.Services {
 		if v := &m.Services[i]; v.ID == u.Target {
-			return numbers(&v.Servers, &v.Queue.Bound)
+			return either(&v.Servers, &v.Queue.Bound)
 		}
 	}
 	for i := range m.Stores {
 		if v := &m.Stores[i]; v.ID == u.Target {
-			return numbers(&v.Servers, &v.Queue.Bound)
+			return either(&v.Servers, &v.Queue.Bound)
 		}
 	}
-	return false
+	return nil
 }
 
 // Corners returns n places in the ranges of all uncertain numbers, spread so
