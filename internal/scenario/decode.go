@@ -134,43 +134,18 @@ func (d *decoder) fillStruct(v reflect.Value, n ast.Node, at string) {
 	d.note(v, "", n)
 }
 
-// note keeps the line of what sim.Model.Validate may complain about.
+// note keeps the line of what sim.Model.Validate may complain about: it says
+// "lease leader" of a Lease with that ID, and what has none goes by its name in
+// the file.
 func (d *decoder) note(v reflect.Value, name string, n ast.Node) {
-	switch x := v.Interface().(type) {
-	case sim.Service:
-		d.lines["service "+x.ID] = lineOf(n)
-	case sim.Workload:
-		d.lines["workload "+x.ID] = lineOf(n)
-	case workloadEntry:
-		d.lines["workload "+x.ID] = lineOf(n)
-	case sim.Condition:
-		d.lines["condition "+x.ID] = lineOf(n)
-	case conditionEntry:
-		d.lines["condition "+x.ID] = lineOf(n)
-	case sim.Cache:
-		d.lines["cache "+x.ID] = lineOf(n)
-	case sim.Store:
-		d.lines["store "+x.ID] = lineOf(n)
-	case sim.Stream:
-		d.lines["stream "+x.ID] = lineOf(n)
-	case sim.Quota:
-		d.lines["quota "+x.ID] = lineOf(n)
-	case sim.Issuer:
-		d.lines["issuer "+x.ID] = lineOf(n)
-	case sim.Distribution:
-		d.lines["distribution "+x.ID] = lineOf(n)
-	case sim.Link:
-		d.lines["link "+x.ID] = lineOf(n)
-	case sim.Pipeline:
-		d.lines["pipeline "+x.ID] = lineOf(n)
-	case sim.Lease:
-		d.lines["lease "+x.ID] = lineOf(n)
-	case sim.Rule:
-		d.lines["rule "+x.ID] = lineOf(n)
-	case sim.Policy:
-		if name != "" {
-			d.lines["policy "+name] = lineOf(n)
-		}
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	kind := strings.TrimSuffix(strings.ToLower(v.Type().Name()), "entry")
+	if id := v.FieldByName("ID"); id.IsValid() {
+		d.lines[kind+" "+id.String()] = lineOf(n)
+	} else if name != "" {
+		d.lines[kind+" "+name] = lineOf(n)
 	}
 }
 
