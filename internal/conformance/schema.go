@@ -212,7 +212,8 @@ type SchemaPair struct {
 // pairs that it forbids.
 func (m *Monitor) schemas(w telemetry.Window) (m4 Share, explained float64, pairs []SchemaPair) {
 	sums := make(map[pair]tally)
-	for at, x := range m.schema {
+	for _, at := range slices.Sorted(maps.Keys(m.schema)) { // the first examples are kept
+		x := m.schema[at]
 		if !w.Contains(time.Unix(at, 0)) {
 			continue
 		}

@@ -604,3 +604,25 @@ func TestAServiceVersionStandsForAReaderThatDoesNotSay(t *testing.T) {
 		t.Errorf("found %q, want that app-41 met in DUAL what app-42 writes", found)
 	}
 }
+
+func TestTheExamplesOfAPairAreTheFirst(t *testing.T) {
+	w := newWorld(1, migration(t))
+	w.migrate(false)
+	for n := range 15 {
+		w.exchange("DUAL", "app-42", "app-41", time.Minute+time.Duration(n+1)*3*time.Second, true)
+	}
+	traces := func() []telemetry.TraceID {
+		found := w.m.Report(time.Hour, began.Add(5*time.Minute)).Findings
+		i := slices.IndexFunc(found, func(f conformance.Finding) bool { return f.Code == "F3" })
+		if i < 0 {
+			t.Fatal("no F3")
+		}
+		return found[i].Traces
+	}
+	first := traces()
+	for range 20 {
+		if again := traces(); !slices.Equal(again, first) {
+			t.Fatalf("the examples are %v and then %v", first, again)
+		}
+	}
+}
