@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,18 +22,26 @@ import (
 
 var began = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-// drain is a contract with a phase that gives grace for two seconds.
-func drain(t interface {
+// A fataler is a test, or a property of one.
+type fataler interface {
 	Helper()
 	Fatal(...any)
-},
-) *contract.Contract {
+}
+
+// drain is a contract with a phase that gives grace for two seconds.
+func drain(t fataler) *contract.Contract {
 	t.Helper()
-	text, err := os.ReadFile("testdata/drain.yaml")
+	return parse(t, "testdata/drain.yaml")
+}
+
+// parse reads the contract of a file.
+func parse(t fataler, path string) *contract.Contract {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := contract.Parse("drain.yaml", text)
+	c, err := contract.Parse(filepath.Base(path), text)
 	if err != nil {
 		t.Fatal(err)
 	}

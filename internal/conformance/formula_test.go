@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -22,21 +21,9 @@ import (
 )
 
 // migration is the example contract of a table that changes its schema.
-func migration(t interface {
-	Helper()
-	Fatal(...any)
-},
-) *contract.Contract {
+func migration(t fataler) *contract.Contract {
 	t.Helper()
-	text, err := os.ReadFile("../../examples/contracts/expand-contract.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := contract.Parse("expand-contract.yaml", text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return parse(t, "../../examples/contracts/expand-contract.yaml")
 }
 
 // allowed is the matrix of expand-contract, written out by hand: in which phase who

@@ -52,16 +52,22 @@ func TestErrorsNameTheFileThePlaceAndTheFix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.src.Files = []string{tableFile(t, c.file, c.content)}
-			_, err := duckdb.ReadTable(t.Context(), c.src)
-			if err == nil {
-				t.Fatalf("no error; want one with %q", c.want)
-			}
-			for _, want := range c.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q does not say %q", err, want)
-				}
-			}
+			refused(t, c.src, c.want)
 		})
+	}
+}
+
+// refused checks that a table is not read, and that the error says all that is wanted.
+func refused(t *testing.T, src duckdb.TableSource, wanted []string) {
+	t.Helper()
+	_, err := duckdb.ReadTable(t.Context(), src)
+	if err == nil {
+		t.Fatalf("no error; want one with %q", wanted)
+	}
+	for _, want := range wanted {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
 	}
 }
 
