@@ -16,7 +16,6 @@ import (
 
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
-	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/wording"
 )
 
@@ -170,10 +169,10 @@ func (c *showCmd) Run(ctx context.Context, std stdio) error {
 // printIncident writes an incident for people.
 func printIncident(w io.Writer, k incident.Incident) error {
 	p := newPage(w)
-	p.noun = "requests"
+	p.speak("request", k.Outcome)
 	p.headline(k.Title)
 	p.line("%s, %s: %s of %s requests %s from %s to %s.", k.ID, k.State,
-		wording.Count(k.Failures), wording.Count(k.Requests), ended(k.Outcome),
+		wording.Count(k.Failures), wording.Count(k.Requests), p.words.Ended(k.Failures),
 		k.Began.Local().Format(time.DateTime), k.LastFailure.Local().Format(time.TimeOnly))
 	for _, e := range k.Entries {
 		p.line("  at %s", e)
@@ -229,14 +228,6 @@ func (p *page) traces(f interaction.Finding) {
 			p.line("    %s", id)
 		}
 	}
-}
-
-// ended is the verb for an outcome, in the past tense.
-func ended(o request.Outcome) string {
-	if o == request.Slow {
-		return "were slow"
-	}
-	return "failed"
 }
 
 // printJSON writes v, indented.

@@ -133,7 +133,7 @@ func TestIncidentsAndShowPrintWhatTheServerFound(t *testing.T) {
 		t.Errorf("incidents printed %q, want the id, the state and the sentence", out)
 	}
 	out, _, status = eddy(t, "show", string(k.ID), "--server", url)
-	for _, want := range []string{k.Title, "single cause", "Timeline", "first failure", "What is missing"} {
+	for _, want := range []string{k.Title, "single cause", "Timeline", "first failure", "What is missing", "requests failed share", "% of the failures,"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("show lacks %q; it printed\n%s", want, out)
 		}

@@ -8,10 +8,10 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/store/duckdb"
 )
 
@@ -61,8 +61,8 @@ func (explainCmd) Help() string {
 // An explanation is what --json prints: docs/explain.md is its contract.
 type explanation struct {
 	interaction.Result
-	// Outcome is what failed stands for: "failed" or "slow".
-	Outcome string `json:"outcome"`
+	// Outcome is what failed stands for: failed or slow.
+	Outcome request.Outcome `json:"outcome"`
 	// Slow says from when a row was slow; nil for failures.
 	Slow *duckdb.TableSlow `json:"slow,omitempty"`
 	// Sentence says the first finding, or that there is none, for people.
@@ -81,7 +81,10 @@ type explanation struct {
 func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	options := interaction.Options{
 		MaxOrder: c.MaxOrder, Top: c.Top, Alpha: c.Alpha, Seed: c.Seed,
-		Noun: "rows",
+		Noun: "rows", Outcome: request.Failed,
+	}
+	if c.Slow != "" {
+		options.Outcome = request.Slow
 	}
 	if c.MaxOrder < 1 || c.Top < 1 || c.Alpha <= 0 {
 		return fmt.Errorf("--max-order %d, --top %d, --alpha %v: want each above 0", c.MaxOrder, c.Top, c.Alpha)
@@ -112,7 +115,7 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	e := explain(reading, result)
+	e := explain(reading, result, options.Outcome)
 	e.entry = c.Entry
 	if c.JSON {
 		out := json.NewEncoder(std.out)
@@ -138,11 +141,8 @@ func moment(text string) (time.Time, error) {
 }
 
 // explain puts together what reading and mining found.
-func explain(reading duckdb.TableReading, result interaction.Result) explanation {
-	e := explanation{Result: result, Outcome: "failed", Slow: reading.Slow, Columns: reading.Columns}
-	if e.Slow != nil {
-		e.Outcome = "slow"
-	}
+func explain(reading duckdb.TableReading, result interaction.Result, outcome request.Outcome) explanation {
+	e := explanation{Result: result, Outcome: outcome, Slow: reading.Slow, Columns: reading.Columns}
 	e.Rows, e.Failed = reading.Rows, reading.Failed // where the table is a sample
 	if reading.Sampled {
 		e.Searched = reading.Searched
@@ -156,8 +156,5 @@ func explain(reading duckdb.TableReading, result interaction.Result) explanation
 		first = e.Findings[0]
 	}
 	e.Sentence = interaction.Sentence(first, "", e.Outcome)
-	if e.Slow != nil { // what a table has are rows
-		e.Sentence = strings.Replace(e.Sentence, "slow requests", "slow rows", 1)
-	}
 	return e
 }

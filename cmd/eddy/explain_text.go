@@ -12,6 +12,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/store/duckdb"
 	"example.test/eddy/internal/wording"
 )
@@ -21,16 +22,19 @@ type page struct {
 	text  bytes.Buffer
 	width int
 	bold  bool
-	noun  string // what a cell counts
-	did   string // what the bad ones are: "failed" or "slow"
-	bad   string // what they are called
+	// What a cell counts, in the plural; how the bad ones ended, and how sentences
+	// speak of them.
+	noun    string
+	outcome request.Outcome
+	words   request.Words
 }
 
 // newPage returns a page for w: as wide as the environment says the terminal
 // is, 100 columns if it does not, and with bold type on terminals unless
 // NO_COLOR is set.
 func newPage(w io.Writer) *page {
-	p := &page{width: 100, noun: "rows"}
+	p := &page{width: 100}
+	p.speak("row", request.Failed)
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		p.width = max(n, 40)
 	}
@@ -38,14 +42,17 @@ func newPage(w io.Writer) *page {
 	return p
 }
 
+// speak says what the page is about: things, which are called so in the singular,
+// that ended in a way.
+func (p *page) speak(thing string, outcome request.Outcome) {
+	p.noun, p.outcome, p.words = thing+"s", outcome, outcome.Words(thing)
+}
+
 // printExplanation writes e for people: the sentence first, then for each
 // finding what happened with its conditions and without, and the evidence.
 func printExplanation(w io.Writer, e explanation) error {
 	p := newPage(w)
-	p.did, p.bad = e.Outcome, "failures"
-	if e.Slow != nil {
-		p.bad = "slow rows"
-	}
+	p.speak("row", e.Outcome)
 	p.headline(e.Sentence)
 	p.line("%s rows, %s %s (%s).", wording.Count(e.Rows), wording.Count(e.Failed), e.Outcome, wording.Percent(float64(e.Failed)/float64(e.Rows)))
 	if e.Slow != nil {
@@ -59,7 +66,7 @@ func printExplanation(w io.Writer, e explanation) error {
 		p.line("Close behind the first, should it turn out to be wrong")
 		for _, r := range e.Rivals {
 			p.wrap("  - ", fmt.Sprintf("%s: %s of %s %s, where %s would have had nothing changed", listed(r.Conditions),
-				wording.Count(r.Failed), wording.Count(r.Total), p.did, wording.Count(int(r.Expected+0.5))))
+				wording.Count(r.Failed), wording.Count(r.Total), p.words.Ended(r.Failed), wording.Count(int(r.Expected+0.5))))
 		}
 	}
 	if len(e.Coincident) > 0 {
@@ -86,8 +93,7 @@ func listed(conditions []condition.Condition) string {
 	return strings.Join(names, ", ")
 }
 
-// slowRule says from when a row is slow. The evidence, which is worded for
-// failures, says failed for it.
+// slowRule says from when a row is slow.
 func slowRule(s *duckdb.TableSlow, entry string) string {
 	before := ""
 	if !s.Before.IsZero() {
@@ -111,7 +117,7 @@ func slowRule(s *duckdb.TableSlow, entry string) string {
 		rule = fmt.Sprintf("Slow is a %s that %s of the rows%s of the same %s did not exceed: from %s (%s) to %s (%s)", s.Column,
 			wording.Percent(s.Quantile), before, entry, s.Text(low.Limit), low.Entry, s.Text(high.Limit), high.Entry)
 	}
-	return rule + ". In the evidence, failed stands for slow."
+	return rule + "."
 }
 
 // finding prints one finding; the sentence too, unless it has been said.
@@ -123,7 +129,7 @@ func (p *page) finding(f interaction.Finding, say bool) {
 	}
 	p.line("%d. %s", f.Rank, kind)
 	if say {
-		p.wrap("   ", interaction.Sentence(f, "", p.did))
+		p.wrap("   ", interaction.Sentence(f, "", p.outcome))
 	}
 	p.line("")
 	if len(f.Where) > 0 {
@@ -132,7 +138,7 @@ func (p *page) finding(f interaction.Finding, say bool) {
 	p.cells(f)
 	p.line("")
 	p.wrap("   ", fmt.Sprintf("Covers %s of the %s, %s of them more than expected; %s.",
-		wording.Percent(f.Coverage), p.bad, wording.Count(int(f.Excess+0.5)), chance(f.P)))
+		wording.Percent(f.Coverage), p.words.Nouns, wording.Count(int(f.Excess+0.5)), chance(f.P)))
 	for _, a := range f.Aliases {
 		p.wrap("   = ", fmt.Sprintf("%s cannot be told from %s here: %s rows have one without the other.",
 			a.Condition, a.Of, wording.Count(a.Discordant)))
@@ -150,7 +156,7 @@ func (p *page) finding(f interaction.Finding, say bool) {
 // cells prints the table of a finding's cells, with the numbers aligned. What
 // does not fit is continued below.
 func (p *page) cells(f interaction.Finding) {
-	head := []string{"in force", p.noun, p.did, "share", "95% interval"}
+	head := []string{"in force", p.noun, p.outcome.String(), "share", "95% interval"}
 	rows := [][]string{head}
 	for _, c := range f.Cells {
 		interval, risk := "unknown", "-"

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"reflect"
 	"strings"
 	"testing"
@@ -220,6 +221,16 @@ func TestSlowRequestsAreExplainedToo(t *testing.T) {
 	k := got.Incidents[0]
 	if k.Outcome != request.Slow || k.Finding == nil || len(k.Finding.Conditions) != 3 {
 		t.Errorf("the incident is of %s requests and says %q, want slow ones and the three conditions", k.Outcome, k.Title)
+	}
+	said := []string{k.Title, k.Next()}
+	for _, m := range k.Timeline {
+		said = append(said, m.Text)
+	}
+	if k.Finding != nil {
+		said = slices.Concat(said, k.Finding.For, k.Finding.Against, k.Finding.Missing)
+	}
+	if all := strings.Join(said, "\n"); !strings.Contains(all, "were slow") || strings.Contains(all, "fail") {
+		t.Errorf("want it said that requests were slow, and not that they failed:\n%s", all)
 	}
 }
 

@@ -39,7 +39,7 @@ func (t *Tracker) closeOne(s Step, k *tracked, p *presence) {
 	case traffic(since, k) < enough:
 		return
 	case k.Finding == nil:
-		k.State, text = Mitigated, "the failures stopped; what caused them is not known"
+		k.State, text = Mitigated, fmt.Sprintf("the %s stopped; what caused them is not known", k.words().Nouns)
 	default:
 		recent := after(s.Kept, s.Now.Add(-t.config.Quiet))
 		k.State, text = k.ending(s, since, p.of(s, recent))
@@ -55,7 +55,7 @@ func (t *Tracker) closeOne(s Step, k *tracked, p *presence) {
 func (k *tracked) ending(s Step, since []condition.Observation, p *presence) (State, string) {
 	conditions := k.conditions()
 	if n, failed := k.met(s, since, p); float64(n) >= k.proof(k.risk()) {
-		return Resolved, fmt.Sprintf("the same conditions were in force on %s since, and %s", wording.Plural(n, "request"), few(failed, k.Outcome))
+		return Resolved, fmt.Sprintf("the same conditions were in force on %s since, and %s", wording.Plural(n, "request"), few(failed, k.words()))
 	}
 	var gone, still []string
 	fixed := false
@@ -69,7 +69,7 @@ func (k *tracked) ending(s Step, since []condition.Observation, p *presence) (St
 	}
 	switch {
 	case len(gone) == 0:
-		return Mitigated, "the failures stopped; the conditions are in force but did not meet"
+		return Mitigated, fmt.Sprintf("the %s stopped; the conditions are in force but did not meet", k.words().Nouns)
 	case fixed:
 		return Resolved, strings.Join(gone, " and ") + plainly(len(gone), " is", " are") + " no longer in force"
 	case len(still) == 0:
@@ -131,11 +131,11 @@ func (k *tracked) proof(share float64) float64 {
 }
 
 // few says how many of the requests that met all conditions ended badly.
-func few(n int, outcome request.Outcome) string {
+func few(n int, w request.Words) string {
 	if n == 0 {
-		return "none " + ended(outcome)
+		return "none " + w.Did
 	}
-	return fmt.Sprintf("only %s %s", wording.Count(n), ended(outcome))
+	return fmt.Sprintf("only %s %s", wording.Count(n), w.Ended(n))
 }
 
 // A presence counts the observations of a step in which each condition was in

@@ -150,13 +150,8 @@ func subject(entries []request.Entry) string {
 	return fmt.Sprintf("%s and %d other operations", entries[0].Operation, len(entries)-1)
 }
 
-// ended is the verb for an outcome, in the past tense.
-func ended(o request.Outcome) string {
-	if o == request.Slow {
-		return "were slow"
-	}
-	return "failed"
-}
+// words are how sentences speak of the requests that an incident is about.
+func (i *Incident) words() request.Words { return i.Outcome.Words("request") }
 
 // plainly chooses between one and many.
 func plainly(n int, one, many string) string {

@@ -22,23 +22,23 @@ func (i *Incident) Next() string {
 	case i.Finding == nil && len(i.Missing) > 0:
 		return i.Missing[0]
 	case i.Finding == nil:
-		return "Open the traces of the failures: nothing on record sets them apart yet."
+		return fmt.Sprintf("Open the traces of the %s: nothing on record sets them apart yet.", i.words().Nouns)
 	}
 	f := i.Finding
 	if i.Status == Refuted {
-		return "Look for another cause: an experiment refutes this one. Open the traces of the failures."
+		return fmt.Sprintf("Look for another cause: an experiment refutes this one. Open the traces of the %s.", i.words().Nouns)
 	}
 	if len(f.Aliases) > 0 {
 		a := f.Aliases[0]
 		return fmt.Sprintf("Tell %s and %s apart: in this data they go together. Move one of them without the other.", a.Of, a.Condition)
 	}
 	if len(f.Conditions) == 0 {
-		return "Open the traces of the failures."
+		return fmt.Sprintf("Open the traces of the %s.", i.words().Nouns)
 	}
 	easiest := slices.MinFunc(f.Conditions, func(a, b condition.Condition) int { return effort(a) - effort(b) })
 	how := undo(easiest)
 	if i.State == Mitigated {
-		return "The failures stopped, the cause may return: " + how + "."
+		return fmt.Sprintf("The %s stopped, the cause may return: %s.", i.words().Nouns, how)
 	}
 	if len(f.Conditions) > 1 {
 		how += ": of the " + wording.Few(len(f.Conditions)) + " it is the quickest to take back"

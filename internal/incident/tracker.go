@@ -353,7 +353,7 @@ func (k *tracked) explainedBy(s Step, f *interaction.Finding, missing []string, 
 	k.Finding, k.dirty = &finding, true
 	k.settle()
 	k.Entries = entriesOf(covered)
-	k.Title = interaction.Sentence(finding, subject(k.Entries), k.Outcome.String())
+	k.Title = interaction.Sentence(finding, subject(k.Entries), k.Outcome)
 	k.Missing = merge(f.Missing, missing, s.Missing)
 	if covered[0].Time.Before(k.Began) {
 		k.begin(s, covered)

@@ -78,7 +78,7 @@ func (k *tracked) unexplainedTitle(s Step, left []*condition.Observation) string
 		}
 	}
 	return fmt.Sprintf("%s: %s of %s requests %s since %s, and no condition on record explains it.",
-		subject(k.Entries), wording.Percent(float64(failed)/max(1, requests)), wording.Count(int(math.Round(requests))), ended(k.Outcome), k.Began.UTC().Format("15:04 UTC"))
+		subject(k.Entries), wording.Percent(float64(failed)/max(1, requests)), wording.Count(int(math.Round(requests))), k.words().Did, k.Began.UTC().Format("15:04 UTC"))
 }
 
 // at returns the observations at the entries from a time on.

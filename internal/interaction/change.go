@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/request"
+	"example.test/eddy/internal/wording"
 )
 
 const (
@@ -331,7 +333,7 @@ func (m *miner) rival(t tried) Rival {
 }
 
 // argue says of a set, counted by t, what was before.
-func (c *change) argue(f *Finding, set []int32, whole sum) {
+func (c *change) argue(f *Finding, set []int32, whole sum, words request.Words) {
 	c.before.spare = c.before.mask(c.before.spare, set, true)
 	h := c.before.l.tally(c.before.spare)
 	if h.total() == 0 {
@@ -339,6 +341,6 @@ func (c *change) argue(f *Finding, set []int32, whole sum) {
 		return
 	}
 	low, high := h.risk(1).interval()
-	f.For = append(f.For, fmt.Sprintf("Before %s it failed for %s (%s to %s, n=%d); since then for %s.", stamp(c.since),
-		percent(h.risk(1).risk), percent(low), percent(high), h.total(), percent(whole.risk(1).risk)))
+	f.For = append(f.For, fmt.Sprintf("Before %s, %s of them %s (%s to %s, n=%s); since then %s.", stamp(c.since),
+		percent(h.risk(1).risk), words.Did, percent(low), percent(high), wording.Count(h.total()), percent(whole.risk(1).risk)))
 }

@@ -46,7 +46,7 @@ func TestWhatHasAlwaysDifferedIsNoCauseOfAChange(t *testing.T) {
 		if len(r.Rivals) == 0 || r.Rivals[0].Expected <= 0 {
 			t.Errorf("seed %d: want rivals with what was expected of them, got %+v", seed, r.Rivals)
 		}
-		if said := strings.Join(r.Findings[0].For, " "); !strings.Contains(said, "Before 2026-03-01T12:04:00Z it failed for") {
+		if said := strings.Join(r.Findings[0].For, " "); !strings.Contains(said, "Before 2026-03-01T12:04:00Z, ") {
 			t.Errorf("seed %d: want it said what was before, got %s", seed, said)
 		}
 		// Without a time of change, the device is what tells most.

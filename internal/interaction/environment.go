@@ -104,7 +104,7 @@ func (m *miner) accompany(j judgement) judgement {
 
 // says puts a coincidence into a sentence.
 func (m *miner) says(c coincidence) string {
-	text := fmt.Sprintf("%s was in force for %s of the failures", phrase(m.condition(c.k)), percent(c.share))
+	text := fmt.Sprintf("%s was in force for %s of the %s", phrase(m.condition(c.k)), percent(c.share), m.options.words().Nouns)
 	if c.episodes < fewEpisodes {
 		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time.", wording.Plural(c.episodes, "episode"))
 	}

@@ -17,20 +17,21 @@ func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 	whole := t.cells[t.whole()]
 	p := whole.risk(m.ledger.typical)
 	low, high := p.interval()
-	f.For = append(f.For, fmt.Sprintf("%s of %s with %s failed: %s (%s to %s).",
-		wording.Count(int(whole.failed)), m.options.things(whole.total()), list(f.Conditions, phrase),
+	words := m.options.words()
+	f.For = append(f.For, fmt.Sprintf("%s of %s with %s %s: %s (%s to %s).",
+		wording.Count(int(whole.failed)), m.options.things(whole.total()), list(f.Conditions, phrase), words.Ended(int(whole.failed)),
 		percent(p.risk), percent(low), percent(high)))
 	f.For = append(f.For, fmt.Sprintf("%s more than at the risk of %s; a set as striking by chance: %s.",
-		wording.Plural(int(math.Round(j.excess)), "failure"), m.others(), probability(j.p)))
+		wording.Plural(int(math.Round(j.excess)), words.Noun), m.others(), probability(j.p)))
 	if m.change != nil {
-		m.change.argue(f, j.set, whole)
+		m.change.argue(f, j.set, whole, words)
 	}
 	if len(j.set) > 1 {
 		for i := range t.order {
 			c := t.cells[t.whole()&^(1<<i)]
 			r := c.risk(m.ledger.typical)
-			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s failed (%s).", phrase(f.Conditions[i]),
-				wording.Count(int(c.failed)), wording.Count(int(c.total())), percent(r.risk)))
+			f.For = append(f.For, fmt.Sprintf("Without %s, %s of %s %s (%s).", phrase(f.Conditions[i]),
+				wording.Count(int(c.failed)), wording.Count(int(c.total())), words.Ended(int(c.failed)), percent(r.risk)))
 		}
 	}
 	if by != nil {
@@ -51,12 +52,13 @@ func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 	}
 	if j.phi >= bursty {
 		f.Against = append(f.Against, fmt.Sprintf(
-			"Its failures came in bursts: from one stretch of %s to the next they vary %.1f times as much as by chance, which its p allows for.",
-			m.options.Bucket, j.phi))
+			"Its %s came in bursts: from one stretch of %s to the next they vary %.1f times as much as by chance, which its p allows for.",
+			words.Nouns, m.options.Bucket, j.phi))
 	}
 	if m.downstream(j.set) {
 		f.Against = append(f.Against, fmt.Sprintf(
-			"A failure brings about %s, and not the other way round: what made the earlier request fail may be at work here too.", list(f.Conditions, phrase)))
+			"A %s brings about %s, and not the other way round: what was behind the earlier one may be at work here too.",
+			words.Noun, list(f.Conditions, phrase)))
 	}
 	m.doubt(f, t)
 	m.halves(f, j.set) // the table is no longer good
@@ -117,8 +119,8 @@ func (m *miner) halves(f *Finding, set []int32) {
 func (m *miner) doubt(f *Finding, t *cross) {
 	if b, n := m.burst(t); n > 1 && b >= mostBurst {
 		f.Against = append(f.Against, fmt.Sprintf(
-			"%s of its failures fell into one stretch of %s, although the conditions were in force in %d: one burst could do the same.",
-			percent(b), m.options.Bucket, n))
+			"%s of its %s fell into one stretch of %s, although the conditions were in force in %d: one burst could do the same.",
+			percent(b), m.options.words().Nouns, m.options.Bucket, n))
 	}
 	crude, within := m.ratios(t)
 	if crude <= 0 || within <= 0 {

@@ -54,7 +54,7 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 	r = Result{Findings: []Finding{}, Missing: []string{}, Rows: rows, Failed: failed}
 	if failed > 0 && failed == rows {
 		r.Verdict = NoExplanation
-		r.Missing = append(r.Missing, "Everything failed: without "+o.Noun+" that did not fail there is nothing to compare with.")
+		r.Missing = append(r.Missing, "All "+o.Noun+" "+o.words().Did+": without others there is nothing to compare with.")
 	}
 	return r, failed == 0 || failed == rows
 }

@@ -196,7 +196,7 @@ func TestTablesWithNothingToCompareSaySo(t *testing.T) {
 	}{
 		{"empty", nil, "", ""},
 		{"fine", []bool{false, false}, "", ""},
-		{"all", []bool{true, true}, interaction.NoExplanation, "Everything failed"},
+		{"all", []bool{true, true}, interaction.NoExplanation, "All requests failed"},
 		{"few", []bool{true, false, false}, interaction.NoExplanation, "is too few"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

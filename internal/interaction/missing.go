@@ -17,11 +17,12 @@ func (m *miner) missing(r *Result) {
 		m.concentrated(r)
 	}
 	if len(m.classes.list) == 0 && len(m.ledger.catalog.unlisted) == 0 && len(r.Findings) == 0 {
-		r.Missing = append(r.Missing, "No condition differs among the failures on record: versions, flags and states were not recorded, or were the same for all.")
+		r.Missing = append(r.Missing, fmt.Sprintf(
+			"No condition differs among the %s on record: versions, flags and states were not recorded, or were the same for all.", m.options.words().Nouns))
 	}
 	if len(r.Findings) > 0 && r.Explained < enough {
 		r.Missing = append(r.Missing, fmt.Sprintf(
-			"What was found accounts for %s of the failures; for the rest nothing on record does.", percent(r.Explained)))
+			"What was found accounts for %s of the %s; for the rest nothing on record does.", percent(r.Explained), m.options.words().Nouns))
 	}
 	if r.Cut = m.cut; r.Cut {
 		r.Missing = append(r.Missing, fmt.Sprintf(
@@ -50,19 +51,20 @@ func (m *miner) power() string {
 		c.add(o, has-o, failed-o, ok-(has-o))
 		return o > has*failed/(failed+ok) && c.p() <= limit
 	})
+	what := wording.Plural(int(m.ledger.failed), m.options.words().Noun)
 	if least > most {
 		are := "are"
 		if m.ledger.failed == 1 {
 			are = "is"
 		}
 		return fmt.Sprintf("%s %s too few: not even a condition carried by 10%% of %s that caused all of them would have been told from chance.",
-			wording.Plural(int(m.ledger.failed), "failure"), are, m.options.Noun)
+			what, are, m.options.Noun)
 	}
 	o, w := float64(least), m.ledger.typical
 	base := (failed - o) / (failed - o + (ok-(has-o))*w)
 	adds := o/(o+(has-o)*w) - base
 	return fmt.Sprintf("With %s, any condition carried by 10%% of %s that adds %s or more to the risk of the others, %s, would be seen.",
-		wording.Plural(int(m.ledger.failed), "failure"), m.options.Noun, percent(ceil(adds)), percent(base))
+		what, m.options.Noun, percent(ceil(adds)), percent(base))
 }
 
 // ceil rounds a share up to two digits, and to a hundredth of a percent at least.
@@ -107,8 +109,8 @@ func (m *miner) concentrated(r *Result) {
 		return
 	}
 	r.Missing = append(r.Missing, fmt.Sprintf(
-		"The failures are concentrated at %s: %s of them, with %s of the %s. No condition on record tells the %[4]s there that failed from those that did not.",
-		list(places, phrase), percent(f), percent(n), m.options.Noun))
+		"The %s are concentrated at %s: %s of them, with %s of the %s. No condition on record tells the %[5]s there that %[6]s from the others.",
+		m.options.words().Nouns, list(places, phrase), percent(f), percent(n), m.options.Noun, m.options.words().Did))
 }
 
 func ratio(a, b int64) float64 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/wording"
 )
 
@@ -54,8 +55,10 @@ type Options struct {
 	// part of the traffic to another is then no cause. The table must have times.
 	Since time.Time
 	// Noun is what observations are called in sentences, in the plural; default
-	// "requests".
-	Noun string
+	// "requests". Outcome is what those did that count as failed: request.Failed,
+	// the default, or request.Slow.
+	Noun    string
+	Outcome request.Outcome
 }
 
 // Validate reports the first field that is out of range.
@@ -75,6 +78,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("sample %d: want at least 1", o.Sample)
 	case o.Permutations < 0:
 		return fmt.Errorf("permutations %d: want at least 1", o.Permutations)
+	case o.Outcome > request.Slow:
+		return fmt.Errorf("outcome %d: want failed or slow", o.Outcome)
 	}
 	return nil
 }
@@ -111,10 +116,17 @@ func (o Options) withDefaults() Options {
 	if o.Noun == "" {
 		o.Noun = requests
 	}
+	if o.Outcome == request.OK {
+		o.Outcome = request.Failed
+	}
 	return o
 }
 
+// thing is what one observation is called.
+func (o Options) thing() string { return strings.TrimSuffix(o.Noun, "s") }
+
 // things writes a number of observations.
-func (o Options) things(n int64) string {
-	return wording.Plural(int(n), strings.TrimSuffix(o.Noun, "s"))
-}
+func (o Options) things(n int64) string { return wording.Plural(int(n), o.thing()) }
+
+// words are how sentences speak of what is explained.
+func (o Options) words() request.Words { return o.Outcome.Words(o.thing()) }

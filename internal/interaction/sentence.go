@@ -6,31 +6,24 @@ import (
 	"strings"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/wording"
 )
 
 // Sentence says what f found, for people. subject is who fails, as the
 // sentence's subject ("Checkout"); if it is empty the sentence is about the rows
-// of a table. outcome is "failed" or "slow".
-func Sentence(f Finding, subject, outcome string) string {
-	w := words{does: subject + " fails for ", do: "fail", short: "do", noun: "failures", things: requests}
-	several := strings.Contains(subject, " and ")
-	switch {
-	case outcome == "slow" && several:
-		w = words{does: subject + " are slow for ", do: "are slow", short: "are", noun: "slow requests", things: requests}
-	case outcome == "slow":
-		w = words{does: subject + " is slow for ", do: "are slow", short: "are", noun: "slow requests", things: requests}
-	case several:
-		w.does = subject + " fail for "
-	}
-	of := "the"
-	if subject == "" {
-		w.does, w.things = "", "rows"
-	} else {
-		of = possessive(subject)
+// of a table. outcome is request.Failed or request.Slow.
+func Sentence(f Finding, subject string, outcome request.Outcome) string {
+	of, w := "the", speech{things: "rows", Words: outcome.Words("row")}
+	if subject != "" {
+		of, w = possessive(subject), speech{things: requests, Words: outcome.Words("request")}
+		w.subject = subject + " " + w.Does + " for "
+		if strings.Contains(subject, " and ") {
+			w.subject = subject + " " + w.Do + " for "
+		}
 	}
 	if len(f.Cells) == 0 || len(f.Conditions) == 0 || f.Verdict == NoExplanation {
-		return fmt.Sprintf("No combination of the conditions on record explains %s %s.", of, w.noun)
+		return fmt.Sprintf("No combination of the conditions on record explains %s %s.", of, w.Nouns)
 	}
 	var others []Cell // with one element missing
 	for _, c := range f.Cells[1:] {
@@ -48,44 +41,42 @@ func Sentence(f Finding, subject, outcome string) string {
 			phrase(f.Conditions[0]), phrase(f.Conditions[1]), pair(f.Conditions, whole, others))
 	}
 	return fmt.Sprintf("%s when %s are in force together. With any one of them missing, %s %s.",
-		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others), w.short)
+		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others), w.Short)
 }
 
-// words are how a sentence speaks of one outcome.
-type words struct {
-	does   string // the subject and what it does, if there is a subject
-	do     string // what requests do
-	short  string // the same without the verb
-	noun   string
-	things string // what observations are called
+// A speech is how a sentence speaks of an outcome.
+type speech struct {
+	request.Words
+	subject string // with what it does; empty if there is none
+	things  string // what observations are called
 }
 
 // requests is what observations are called unless they are called otherwise.
 const requests = "requests"
 
 // of says how many requests do it.
-func (w words) of(share string) string {
-	if w.does == "" {
-		return share + " of " + w.things + " " + w.do
+func (w speech) of(share string) string {
+	if w.subject == "" {
+		return share + " of " + w.things + " " + w.Do
 	}
-	return w.does + share + " of " + w.things
+	return w.subject + share + " of " + w.things
 }
 
 // single says what one condition does.
-func (w words) single(whole Cell, c condition.Condition, others []Cell) string {
+func (w speech) single(whole Cell, c condition.Condition, others []Cell) string {
 	verb := "with"
 	if c.Dimension == "service.version" && c.Entity != "" {
 		verb = "that meet"
 	}
 	share := percent(whole.Risk) + rate(whole)
-	rest := "Of the others " + worst(others) + " " + w.short + "."
+	rest := "Of the others " + worst(others) + " " + w.Short + "."
 	if none := noneOf(others); none != "" {
-		rest = "Of the others " + none + " " + w.short + "."
+		rest = "Of the others " + none + " " + w.Short + "."
 	}
-	if w.does == "" {
-		return fmt.Sprintf("%s of %s %s %s %s. %s", share, w.things, verb, phrase(c), w.do, rest)
+	if w.subject == "" {
+		return fmt.Sprintf("%s of %s %s %s %s. %s", share, w.things, verb, phrase(c), w.Do, rest)
 	}
-	return fmt.Sprintf("%s%s of %s %s %s. %s", w.does, share, w.things, verb, phrase(c), rest)
+	return fmt.Sprintf("%s%s of %s %s %s. %s", w.subject, share, w.things, verb, phrase(c), rest)
 }
 
 // little is the share of the risk of a set up to which the risk of a part of it

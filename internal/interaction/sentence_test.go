@@ -6,6 +6,7 @@ import (
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
 )
 
 func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
@@ -17,11 +18,12 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 		return interaction.Cell{Holds: holds, Total: n, Failed: int(float64(n)*risk + 0.5), Risk: risk, Low: low, High: high}
 	}
 	for _, c := range []struct {
-		name, subject, outcome, want string
-		finding                      interaction.Finding
+		name, subject, want string
+		outcome             request.Outcome
+		finding             interaction.Finding
 	}{
 		{
-			name: "pair", subject: "Checkout", outcome: "failed",
+			name: "pair", subject: "Checkout", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, rounding},
 				Cells: []interaction.Cell{
@@ -31,7 +33,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. Neither alone does (0.2%, 0.3%).",
 		},
 		{
-			name: "triple", subject: "Checkout", outcome: "failed",
+			name: "triple", subject: "Checkout", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, pricing, rounding},
 				Cells: []interaction.Cell{
@@ -43,7 +45,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout fails for 61% (58% to 64%, n=1,204) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, at most 0.4% do.",
 		},
 		{
-			name: "certain", subject: "Checkout and cart", outcome: "failed",
+			name: "certain", subject: "Checkout and cart", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, pricing, rounding},
 				Cells: []interaction.Cell{
@@ -54,7 +56,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout and cart fail for 61% (58% to 64%, n=1,204) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, none of 3,500 do.",
 		},
 		{
-			name: "single", subject: "Checkout", outcome: "slow",
+			name: "single", subject: "Checkout", outcome: request.Slow,
 			finding: interaction.Finding{
 				Verdict: interaction.SingleCause, Conditions: []condition.Condition{cart},
 				Cells: []interaction.Cell{cell(12345, 0.402, 0.39, 0.41, "a"), cell(100000, 0.0121, 0.01, 0.02)},
@@ -62,7 +64,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout is slow for 40% (39% to 41%, n=12,345) of requests that meet cart 2.4.0. Of the others 1.2% are.",
 		},
 		{
-			name: "column", subject: "", outcome: "failed",
+			name: "column", subject: "", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.SingleCause, Conditions: []condition.Condition{cdn},
 				Cells: []interaction.Cell{cell(500, 1, 0.99, 1, "a"), cell(100000, 0.00004, 0, 0.0001)},
@@ -70,7 +72,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "100% (99% to 100%, n=500) of rows with cdn=3 fail. Of the others under 0.01% do.",
 		},
 		{
-			name: "joint", subject: "Checkout", outcome: "failed",
+			name: "joint", subject: "Checkout", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Joint, Conditions: []condition.Condition{cart, rounding},
 				Cells: []interaction.Cell{
@@ -80,7 +82,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. With only one of them it is 40% and 30%.",
 		},
 		{
-			name: "pair_of_which_one_does_most", subject: "", outcome: "failed",
+			name: "pair_of_which_one_does_most", subject: "", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Interact, Grade: "only together", Conditions: []condition.Condition{cdn, rounding},
 				Cells: []interaction.Cell{
@@ -90,7 +92,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "100% of rows fail when cdn=3 meets flag rounding=banker. With only one of them it is 17% and 91%.",
 		},
 		{
-			name: "pair_of_which_one_never_came_alone", subject: "Checkout", outcome: "failed",
+			name: "pair_of_which_one_never_came_alone", subject: "Checkout", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Joint, Conditions: []condition.Condition{cart, rounding},
 				Cells: []interaction.Cell{
@@ -100,7 +102,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout fails for 74% of requests when cart 2.4.0 meets flag rounding=banker. With only cart 2.4.0 it is 0.2%; what flag rounding=banker does alone is not known.",
 		},
 		{
-			name: "pair_that_never_parted", subject: "Checkout", outcome: "slow",
+			name: "pair_that_never_parted", subject: "Checkout", outcome: request.Slow,
 			finding: interaction.Finding{
 				Verdict: interaction.Joint, Conditions: []condition.Condition{cart, rounding},
 				Cells: []interaction.Cell{
@@ -110,7 +112,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "Checkout is slow for 74% of requests when cart 2.4.0 meets flag rounding=banker. What either does alone is not known.",
 		},
 		{
-			name: "several_entries_and_no_failure_elsewhere", subject: "GET /cart and POST /checkout", outcome: "failed",
+			name: "several_entries_and_no_failure_elsewhere", subject: "GET /cart and POST /checkout", outcome: request.Failed,
 			finding: interaction.Finding{
 				Verdict: interaction.Interact, Conditions: []condition.Condition{cart, pricing, rounding},
 				Cells: []interaction.Cell{
@@ -120,7 +122,7 @@ func TestSentenceReadsAsAPersonWouldSayIt(t *testing.T) {
 			want: "GET /cart and POST /checkout fail for 100% (92% to 100%, n=42) of requests when cart 2.4.0, pricing 2.0.0 and flag rounding=banker are in force together. With any one of them missing, none of 1,250 do.",
 		},
 		{
-			name: "nothing", subject: "Checkout", outcome: "failed",
+			name: "nothing", subject: "Checkout", outcome: request.Failed,
 			finding: interaction.Finding{Verdict: interaction.NoExplanation},
 			want:    "No combination of the conditions on record explains Checkout's failures.",
 		},

@@ -24,7 +24,7 @@ func New(c Config, store Store, log *slog.Logger) *Pipeline {
 	}
 	mined := make(map[request.Outcome]*interaction.Window)
 	for _, outcome := range explained() {
-		w, err := interaction.NewWindow(c.mining(), bucketSeconds*time.Second)
+		w, err := interaction.NewWindow(c.mining(outcome), bucketSeconds*time.Second)
 		if err != nil {
 			panic("BUG: pipeline config was not validated: " + err.Error())
 		}

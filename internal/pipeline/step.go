@@ -76,12 +76,12 @@ func (c Config) Validate() error {
 	if c.Objective <= 0 || c.Objective >= 1 {
 		return fmt.Errorf("objective is %v: want a share between 0 and 1", c.Objective)
 	}
-	return errors.Join(c.mining().Validate(), c.Request.Validate(), rolesOf(c.Roles), c.Incident.Validate())
+	return errors.Join(c.mining(request.Failed).Validate(), c.Request.Validate(), rolesOf(c.Roles), c.Incident.Validate())
 }
 
-// mining are the options of the engine.
-func (c Config) mining() interaction.Options {
-	return interaction.Options{MaxOrder: c.MaxOrder, Alpha: c.Alpha, Seed: 1}
+// mining are the options of the engine to explain an outcome.
+func (c Config) mining(outcome request.Outcome) interaction.Options {
+	return interaction.Options{MaxOrder: c.MaxOrder, Alpha: c.Alpha, Seed: 1, Outcome: outcome}
 }
 
 // rolesOf checks rules.

@@ -10,7 +10,6 @@ import (
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
-	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/wording"
 )
 
@@ -78,17 +77,19 @@ func verdictOf(i incident.Incident) string {
 
 // verdictTitle explains a verdict to those who meet it for the first time.
 func verdictTitle(i incident.Incident) string {
+	bad := i.Outcome.Words("request").Nouns
+	none := "No set of the conditions on record explains these " + bad + "."
 	if i.Finding == nil {
-		return "No set of the conditions on record explains these failures."
+		return none
 	}
 	return map[interaction.Verdict]string{
-		interaction.SingleCause:   "One condition explains the failures by itself.",
-		interaction.Interact:      "The conditions explain the failures together, and each of them is needed.",
+		interaction.SingleCause:   "One condition explains the " + bad + " by itself.",
+		interaction.Interact:      "The conditions explain the " + bad + " together, and each of them is needed.",
 		interaction.Joint:         "Each of the conditions is needed, but together they are not shown to do more than the sum of the parts.",
 		interaction.Proxy:         "The condition goes with another one that explains more.",
 		interaction.Alias:         "The condition cannot be told apart from another one in this data.",
-		interaction.Coincident:    "The state was in force at the time of the failures, and nothing shows that it did more.",
-		interaction.NoExplanation: "No set of the conditions on record explains these failures.",
+		interaction.Coincident:    "The state was in force at the time of the " + bad + ", and nothing shows that it did more.",
+		interaction.NoExplanation: none,
 	}[i.Finding.Verdict] + " " + statusTitle(statusOf(i))
 }
 
@@ -98,11 +99,7 @@ func statusOf(i incident.Incident) incident.Status { return cmp.Or(i.Status, inc
 
 // harm says how many requests were hurt, of how many.
 func harm(i incident.Incident) (hurt, rate string) {
-	word := "failed"
-	if i.Outcome == request.Slow {
-		word = "were slow"
-	}
-	hurt = fmt.Sprintf("%s of %s %s", wording.Count(i.Failures), wording.Plural(i.Requests, "request"), word)
+	hurt = fmt.Sprintf("%s of %s %s", wording.Count(i.Failures), wording.Plural(i.Requests, "request"), i.Outcome.Words("request").Ended(i.Failures))
 	if i.Requests <= 0 || i.Failures > i.Requests {
 		return hurt, ""
 	}

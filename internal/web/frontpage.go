@@ -49,6 +49,7 @@ type incidentLine struct {
 	URL, Age, Verdict, VerdictTitle string
 	Sentence                        []part
 	Hurt, Rate, Entries, Next, When string
+	Noun                            string // what one of those that were hurt is called
 	Spark                           *spark
 }
 
@@ -172,7 +173,7 @@ func viewLine(i incident.Incident, now time.Time) incidentLine {
 		URL:     "/incidents/" + string(i.ID),
 		Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Sentence: sentence(i),
 		Hurt: hurt, Rate: rate, Entries: shorten(entriesText(i.Entries), 160), Next: i.Next(),
-		When: clock(i.Began, now) + " UTC",
+		When: clock(i.Began, now) + " UTC", Noun: i.Outcome.Words("request").Noun,
 	}
 	if i.Closed.IsZero() {
 		line.Age = "for " + spell(now.Sub(i.Began))

@@ -23,7 +23,7 @@ type incidentView struct {
 	StateTitle               string
 	Sentence                 []part
 	Verdict, VerdictTitle    string
-	Hurt, Rate, Word         string
+	Hurt, Rate, Word, Noun   string // noun: what one of those that were hurt is called
 	Entries                  []string
 	Since, Age, Last, Ended  string
 	Next                     string
@@ -84,9 +84,11 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 		Sentence: sentence(i), Verdict: verdictOf(i), VerdictTitle: verdictTitle(i), Next: i.Next(),
 		Since: clock(i.Began, now) + " UTC", Cells: viewCells(i), Missing: i.Missing, Word: "Failed",
 	}
+	words := i.Outcome.Words("request")
+	v.Noun = words.Noun
 	v.StateTitle = map[incident.State]string{
 		incident.Open:      "Requests are still being hurt.",
-		incident.Mitigated: "The failures stopped. The cause is still in force somewhere, or is not known.",
+		incident.Mitigated: "The " + words.Nouns + " stopped. The cause is still in force somewhere, or is not known.",
 		incident.Resolved:  "The cause is no longer in force.",
 	}[i.State]
 	if i.State == incident.Mitigated {
@@ -110,8 +112,8 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 		v.Grade = f.Grade
 		v.Status = string(statusOf(i))
 		v.Experiment = viewExperiment(i, now)
-		v.Facts = fmt.Sprintf("All of them together cover %s of the failures. %s of those would not have been expected at the risk of the rest of the traffic; adjusted p %s.",
-			wording.Percent(f.Coverage), wording.Count(int(f.Excess+0.5)), probability(f.P))
+		v.Facts = fmt.Sprintf("All of them together cover %s of the %s. %s of those would not have been expected at the risk of the rest of the traffic; adjusted p %s.",
+			wording.Percent(f.Coverage), words.Nouns, wording.Count(int(f.Excess+0.5)), probability(f.P))
 		v.For, v.Against, v.Missing = f.For, f.Against, unique(f.Missing, i.Missing)
 		for _, a := range f.Aliases {
 			v.Aliases = append(v.Aliases, fmt.Sprintf("%s goes with %s: %s parted them.", a.Condition, a.Of, wording.Plural(a.Discordant, "observation")))

@@ -87,11 +87,7 @@ func (p painter) moments(top, y, bottom float64) []momentMark {
 		}
 		out = append(out, m)
 	}
-	first := "first failure"
-	if p.c.Outcome == request.Slow {
-		first = "first slow request"
-	}
-	add(p.i.Began, first)
+	add(p.i.Began, "first "+p.c.Outcome.Words("request").Noun)
 	if !p.labels && len(out) > 0 {
 		// The narrow picture has its title on the left of the same line.
 		out[0].TextY = at(y + 12)
