@@ -58,19 +58,25 @@ func (r *tableReader) timeSQL(t columnType) string {
 	case t == typeMoment:
 		return "CASE WHEN isfinite(told_time) THEN epoch_us(told_time) END"
 	}
-	number := t.numberSQL("told_time")
-	digits := "CASE WHEN abs(" + number + ") < 1e11 THEN CAST(" + number + " * 1e6 AS BIGINT)" +
+	if t != typeText {
+		return sinceSQL(t.numberSQL("told_time"))
+	}
+	// What looks like a date is tried as one first, for to fail at reading a
+	// number takes as long as to read a time. DuckDB finds that the number is there
+	// more than once and reads it in each row, whatever the CASE around it: so it is
+	// one of NULL where there is a date.
+	const zoned = "epoch_us(try_cast(told_time AS TIMESTAMPTZ))"
+	dated := "coalesce(" + plainTimeSQL + ", CASE WHEN told_time LIKE '____-%' THEN " + zoned + " END)"
+	number := t.numberSQL("(CASE WHEN " + dated + " IS NULL THEN told_time END)")
+	return "coalesce(" + dated + ", CASE WHEN " + number + " IS NULL THEN " + zoned + " ELSE " + sinceSQL(number) + " END)"
+}
+
+// sinceSQL is the time that a number says, in one of four units.
+func sinceSQL(number string) string {
+	return "CASE WHEN abs(" + number + ") < 1e11 THEN CAST(" + number + " * 1e6 AS BIGINT)" +
 		" WHEN abs(" + number + ") < 1e14 THEN CAST(" + number + " * 1e3 AS BIGINT)" +
 		" WHEN abs(" + number + ") < 1e17 THEN CAST(" + number + " AS BIGINT)" +
 		" WHEN abs(" + number + ") < 1e19 THEN CAST(" + number + " / 1e3 AS BIGINT) END"
-	if t != typeText {
-		return digits
-	}
-	// What looks like a date is tried as one first, for to fail at reading a
-	// number takes as long as to read a time.
-	const zoned = "epoch_us(try_cast(told_time AS TIMESTAMPTZ))"
-	return "coalesce(" + plainTimeSQL + ", CASE WHEN told_time LIKE '____-%' THEN " + zoned + " END, " +
-		"CASE WHEN " + number + " IS NULL THEN " + zoned + " ELSE " + digits + " END)"
 }
 
 // plainTimeSQL is the time of a text that names no zone, or Z. DuckDB reads such a
