@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.test/eddy/internal/interaction"
+	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/store/duckdb"
 )
 
@@ -140,7 +141,7 @@ func (l *largeTable) compare(result interaction.Result, eddy effort) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.t.Log(interaction.Sentence(result.Findings[0], "", "failed"))
+	l.t.Log(interaction.Sentence(result.Findings[0], "", request.Failed))
 	l.t.Logf("%s, %d rows, %d failed, %.0f MB, %d processors", l.format, result.Rows, result.Failed, float64(info.Size())/1e6, runtime.GOMAXPROCS(0))
 	for _, line := range []struct {
 		what string
