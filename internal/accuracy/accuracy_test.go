@@ -167,6 +167,32 @@ func TestPermutingKeepsTheFailuresOfEachEntryAndTime(t *testing.T) {
 	}
 }
 
+func TestBurstsHarmNobodyMoreThanOthers(t *testing.T) {
+	var large, small accuracy.Share
+	for i := range 12 {
+		p := accuracy.Plan{Seed: accuracy.Tuning(i), Requests: 20_000, Base: 0.05}
+		w := p.Build()
+		w.Burst(rand.New(rand.NewPCG(p.Seed, 1)))
+		for _, r := range w.Table.Rows {
+			for _, id := range r.Conditions {
+				if c := w.Table.Conditions[id]; c.Dimension == "tenant" {
+					if slices.Contains([]string{"t0", "t1", "t2"}, c.Value) {
+						large.Count(r.Failed == 1)
+					} else {
+						small.Count(r.Failed == 1)
+					}
+				}
+			}
+		}
+	}
+	// Failures come some four at a time, so that shares vary twice as much as
+	// if each came by itself.
+	se := 2 * math.Sqrt(0.05*0.95*(1/float64(large.N)+1/float64(small.N)))
+	if d := large.Rate() - small.Rate(); math.Abs(d) > 4*se {
+		t.Errorf("large tenants fail in %.4f, small ones in %.4f, want the same, give or take %.4f", large.Rate(), small.Rate(), 4*se)
+	}
+}
+
 func TestWilsonsIntervalHoldsTheShare(t *testing.T) {
 	for _, x := range []struct {
 		s         accuracy.Share

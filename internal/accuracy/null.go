@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
 )
 
@@ -32,8 +33,12 @@ func nullKinds() []nullKind {
 	}
 }
 
-// mostBurst is how many requests a burst reaches at most, half of which fail.
-const mostBurst = 8
+// A burst reaches as many requests as mostBurst at most, half of which fail, and
+// lasts no longer than burstLasts.
+const (
+	mostBurst  = 8
+	burstLasts = 10 * time.Second
+)
 
 // Burst deals as many failures as there are out again, in bursts.
 func (w *World) Burst(rng *rand.Rand) {
@@ -47,28 +52,44 @@ func (w *World) Burst(rng *rand.Rand) {
 
 // Disturb adds failures in bursts: of requests of one tenant, or through one
 // instance, that come shortly after each other. Which ones is left to chance,
-// so that nothing has to do with these failures beyond its burst.
+// so that nothing has to do with these failures beyond its burst: a request is in
+// one possible burst of its tenant and in one of each instance, and each of them
+// is as likely. Bursts from a request on would be longer where there are more
+// requests, and large tenants would fail more often than small ones.
 func (w *World) Disturb(rng *rand.Rand, failures int) {
-	rows := w.Table.Rows
+	var possible [columns][][]int
 	for failures > 0 {
-		from := rng.IntN(len(rows))
 		col := colTenant
 		if s := rng.IntN(2 * services); s < services {
 			col = s*perService + instance
 		}
-		end := rows[from].Time.Add(10 * time.Second)
-		reached := 0
-		for i := from; i < len(rows) && reached < mostBurst && failures > 0 && rows[i].Time.Before(end); i++ {
-			if rows[i].Conditions[col] != rows[from].Conditions[col] {
-				continue
-			}
-			reached++
-			if rows[i].Failed == 0 && rng.IntN(2) == 0 {
-				rows[i].Failed = 1
+		if possible[col] == nil {
+			possible[col] = w.bursts(col)
+		}
+		for _, i := range possible[col][rng.IntN(len(possible[col]))] {
+			if r := &w.Table.Rows[i]; failures > 0 && r.Failed == 0 && rng.IntN(2) == 0 {
+				r.Failed = 1
 				failures--
 			}
 		}
 	}
+}
+
+// bursts parts the requests into those that a burst of a column's value reaches
+// together.
+func (w *World) bursts(col int) (all [][]int) {
+	last := make(map[condition.ID]int) // the latest burst of each value
+	for i := range w.Table.Rows {
+		r := &w.Table.Rows[i]
+		k, begun := last[r.Conditions[col]]
+		if !begun || len(all[k]) == mostBurst || r.Time.Sub(w.Table.Rows[all[k][0]].Time) >= burstLasts {
+			k = len(all)
+			last[r.Conditions[col]] = k
+			all = append(all, nil)
+		}
+		all[k] = append(all[k], i)
+	}
+	return all
 }
 
 // nullTable is the share of tables without a cause that have a finding.
