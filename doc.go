@@ -25,6 +25,7 @@
 //	internal/request           assembles spans into requests with an outcome
 //	internal/graph             folds requests into who depends on whom, and on which shared resources
 //	internal/condition         keeps which states are in force, and stamps requests with them
+//	internal/popcount          counts the bits that rows of words have in common
 //	internal/interaction       finds the conditions, alone or together, that explain failures
 //	internal/modelcheck        walks every interleaving of a contract and shows the shortest way to break it
 //	internal/conformance       compares the phases that are announced with those in force and believed

@@ -2,8 +2,11 @@ package interaction
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
+
+	"example.test/eddy/internal/popcount"
 )
 
 // A board holds rows as bits: one row of words for each class, in which a bit
@@ -27,14 +30,18 @@ type board struct {
 // A stripe is the words of a band.
 type stripe struct{ band, from, to int }
 
-// fill makes the stripes of bands that have so many entries, each of a multiple of
-// words. Those with the most failures to be expected of a word come first: that is
-// where most is learnt about a set.
-func (b *board) fill(sizes []int, words int) {
+// whole is what the number of words of a board is a multiple of, so that none is left
+// over where several are counted at a time.
+const whole = 8
+
+// fill makes the stripes of bands that have so many entries. Those with the most
+// failures to be expected of a word come first: that is where most is learnt about a
+// set.
+func (b *board) fill(sizes []int) {
 	b.stripes = b.stripes[:0]
 	for band, n := range sizes {
 		if n > 0 {
-			b.stripes = append(b.stripes, stripe{band: band, to: (n + 64*words - 1) / (64 * words) * words})
+			b.stripes = append(b.stripes, stripe{band: band, to: (n + 63) / 64})
 		}
 	}
 	density := func(s stripe) float64 { return float64(sizes[s.band]) * bandRate(s.band) / float64(s.to) }
@@ -47,18 +54,19 @@ func (b *board) fill(sizes []int, words int) {
 		s.from, s.to = b.words, b.words+s.to
 		b.words = s.to
 	}
+	b.words = (b.words + whole - 1) / whole * whole
 }
 
 // lay lays out entries, given by their positions in l with what each counts, by
-// the band of their stratum. Bands begin at a multiple of so many words.
-func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64, words int) {
+// the band of their stratum.
+func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64) {
 	b.next = grow(b.next, mostBands)
 	var all int64
 	for i, p := range entries {
 		b.next[band[p.stratum]]++
 		all |= counts[i]
 	}
-	b.fill(b.next, words)
+	b.fill(b.next)
 	planes := bits.Len64(uint64(all))
 	b.all = grow(b.all, b.words*(len(c.list)+2+planes))
 	room := b.all
@@ -105,45 +113,77 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 	}
 }
 
+// single reports whether every entry counts one. The plane is then all ones.
+func (b *board) single() bool { return len(b.planes) == 1 }
+
 // and sets dst to x AND y and returns what its bits count. dst may be x.
 func (b *board) and(dst, x, y []uint64) (total int64) {
-	if len(b.planes) == 1 {
-		return andCount(dst, x, y) // every entry counts one: the plane is all ones
+	total = popcount.And(dst, x, y)
+	if b.single() {
+		return total
 	}
-	for w := range dst {
-		dst[w] = x[w] & y[w]
-		total += b.value(dst[w], w)
-	}
-	return total
+	return b.common(dst, dst)
 }
 
-// block is how many words are counted before the sum is looked at. The bands of a
-// board that is counted so begin at a block of their own.
-const block = 4
+// common counts x AND y.
+func (b *board) common(x, y []uint64) (n int64) {
+	if b.single() {
+		return popcount.Common(x, y, y)
+	}
+	for p, plane := range b.planes {
+		n += popcount.Common(x, y, plane) << p
+	}
+	return n
+}
 
-// weighUpTo counts what is in x, y and z, and adds that up weighted by block, so
-// long as the sum is no more than most; all says that it was counted to the end.
-func (b *board) weighUpTo(most float64, x, y, z []uint64, weight []float64) (total int64, all bool) {
-	sum := 0.0
-	single := len(b.planes) == 1
-	for i, u := range weight {
-		w := i * block
-		p, q, r := (*[block]uint64)(x[w:]), (*[block]uint64)(y[w:]), (*[block]uint64)(z[w:])
-		var n int64
-		if single {
-			n = int64(bits.OnesCount64(p[0]&q[0]&r[0]) + bits.OnesCount64(p[1]&q[1]&r[1]) +
-				bits.OnesCount64(p[2]&q[2]&r[2]) + bits.OnesCount64(p[3]&q[3]&r[3]))
-		} else {
-			for j := range block {
-				n += b.value(p[j]&q[j]&r[j], w+j)
-			}
-		}
-		total += n
-		if sum += float64(n) * u; sum > most {
-			return 0, false
+// each counts x AND each of some classes.
+func (b *board) each(dst []int32, x []uint64, classes []int32) {
+	if b.single() {
+		popcount.Each(dst, x, b.slab(), classes)
+		return
+	}
+	for i, k := range classes {
+		dst[i] = int32(b.common(x, b.class[k]))
+	}
+}
+
+// weighEach adds up what is in x AND each of some classes, weighted by word. x may be
+// the first words of a row only.
+func (b *board) weighEach(dst, weights, x []uint64, classes []int32) {
+	if b.single() {
+		popcount.WeighEach(dst, weights, x, b.slab(), classes)
+		return
+	}
+	for i, k := range classes {
+		dst[i] = 0
+		for p, plane := range b.planes {
+			_, s := popcount.Weigh(weights[:len(x)], x, b.class[k], plane, none)
+			dst[i] += s << p
 		}
 	}
-	return total, true
+}
+
+// slab is the rows of the classes.
+func (b *board) slab() popcount.Slab { return popcount.Slab{Bits: b.all, Row: b.words} }
+
+// none is no limit for what is weighed.
+const none = math.MaxInt64
+
+// weigh counts what is in x, y and z, and adds that up weighted by word; z must be x
+// or y unless every entry counts one. It may stop when the sum is above limit, and
+// gives only such a sum then.
+func (b *board) weigh(weights, x, y, z []uint64, limit uint64) (n int64, sum uint64) {
+	if b.single() {
+		return popcount.Weigh(weights, x, y, z, limit)
+	}
+	for p, plane := range b.planes {
+		c, s := popcount.Weigh(weights, x, y, plane, (limit-sum)>>p)
+		n, sum = n+c<<p, sum+s<<p
+		if sum > limit {
+			break
+		}
+	}
+	return n, sum
 }
 
 // value is what the bits v of word w count.
@@ -154,85 +194,15 @@ func (b *board) value(v uint64, w int) (n int64) {
 	return n
 }
 
-// common counts x AND y.
-func (b *board) common(x, y []uint64) (n int64) {
-	if len(b.planes) == 1 {
-		return commonBits(x, y)
-	}
-	for p, plane := range b.planes {
-		n += andAndCount(x, y, plane) << p
-	}
-	return n
-}
-
-// by gives every so many words what their band has.
-func (b *board) by(words int, dst, of []float64) []float64 {
-	dst = grow(dst, b.words/words)
+// weights gives every word what its band has, in whole numbers of the unit.
+func (b *board) weights(dst []uint64, of []float64, unit float64) []uint64 {
+	dst = grow(dst, b.words)
 	for _, s := range b.stripes {
-		for i := s.from / words; i < s.to/words; i++ {
-			dst[i] = of[s.band]
+		for w := s.from; w < s.to; w++ {
+			dst[w] = uint64(of[s.band] / unit)
 		}
 	}
 	return dst
-}
-
-// weigh adds up what x AND y counts, weighted by word.
-func (b *board) weigh(x, y []uint64, weight []float64) (sum float64) {
-	y, weight = y[:len(x)], weight[:len(x)]
-	single := len(b.planes) == 1
-	for w := range x {
-		both := x[w] & y[w]
-		n := float64(bits.OnesCount64(both))
-		if !single {
-			n = float64(b.value(both, w))
-		}
-		sum += n * weight[w]
-	}
-	return sum
-}
-
-// expected adds up what is in all of the rows, weighted by band.
-func (b *board) expected(weight []float64, rows ...[]uint64) (sum float64) {
-	for _, s := range b.stripes {
-		var n int64
-		for w := s.from; w < s.to; w++ {
-			v := rows[0][w]
-			for _, row := range rows[1:] {
-				v &= row[w]
-			}
-			n += b.value(v, w)
-		}
-		sum += float64(n) * weight[s.band]
-	}
-	return sum
-}
-
-// atLeast reports whether x AND y counts at least n.
-func (b *board) atLeast(n int64, x, y []uint64) bool {
-	return b.common(x, y) >= n
-}
-
-// commonBits returns how many bits are set in both; y is as long as x.
-func commonBits(x, y []uint64) int64 {
-	y = y[:len(x)]
-	n := 0
-	for w, v := range x {
-		n += bits.OnesCount64(v & y[w])
-	}
-	return int64(n)
-}
-
-// andCount sets dst to x AND y, which are as long, and returns how many bits
-// are set.
-func andCount(dst, x, y []uint64) int64 {
-	x, y = x[:len(dst)], y[:len(dst)]
-	n := 0
-	for w := range dst {
-		v := x[w] & y[w]
-		dst[w] = v
-		n += bits.OnesCount64(v)
-	}
-	return int64(n)
 }
 
 // implies reports whether all rows of class a have class b.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/popcount"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -425,23 +426,12 @@ func (l *ledger) within(b *berth, mask []uint64) sum {
 // are in two masks.
 func (l *ledger) span(a, b []uint64, first int) (s sum) {
 	for d, plane := range l.bad {
-		s.failed += andAndCount(a, b, plane[first:]) << d
+		s.failed += popcount.Common(a, b, plane[first:]) << d
 	}
 	for d, plane := range l.fine {
-		s.ok += andAndCount(a, b, plane[first:]) << d
+		s.ok += popcount.Common(a, b, plane[first:]) << d
 	}
 	return s
-}
-
-// andAndCount returns how many bits are set in all three; b and c are as long as
-// a at least.
-func andAndCount(a, b, c []uint64) int64 {
-	b, c = b[:len(a)], c[:len(a)]
-	n := 0
-	for w, v := range a {
-		n += bits.OnesCount64(v & b[w] & c[w])
-	}
-	return int64(n)
 }
 
 // failing is how many entries have failures.

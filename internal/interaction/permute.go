@@ -116,7 +116,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	for i := range counts {
 		counts[i] = p.failed[i] + p.ok[i]
 	}
-	all.lay(m.ledger, m.classes, sample.band, p.entries, counts, block)
+	all.lay(m.ledger, m.classes, sample.band, p.entries, counts)
 	t.oks, t.whole = &all, true
 	t.order = min(t.order, mostPermuted)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
@@ -131,7 +131,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 				at, counts = append(at, e), append(counts, failed[i])
 			}
 		}
-		fails.lay(m.ledger, m.classes, sample.band, at, counts, 1)
+		fails.lay(m.ledger, m.classes, sample.band, at, counts)
 		t.fails = &fails
 		if t.reaches(score) {
 			reached++

@@ -145,8 +145,8 @@ func (m *miner) lots(d *sampled) bool {
 // boards lays out a sample for the search.
 func (m *miner) boards(d *sampled, fails, oks *board) (*board, *board) {
 	var both sync.WaitGroup
-	both.Go(func() { oks.lay(m.ledger, m.classes, d.band, d.oks, d.okCounts, block) })
-	fails.lay(m.ledger, m.classes, d.band, d.fails, d.failCounts, 1)
+	both.Go(func() { oks.lay(m.ledger, m.classes, d.band, d.oks, d.okCounts) })
+	fails.lay(m.ledger, m.classes, d.band, d.fails, d.failCounts)
 	both.Wait()
 	return fails, oks
 }

@@ -14,6 +14,13 @@ const (
 	// mostNodes bounds the search; beyond it the result says that it was cut
 	// short. At 600 conditions and order 4 a search takes under a tenth of it.
 	mostNodes = 8_000_000
+
+	// rateUnit and surpriseUnit are what rates and surprises are whole multiples of in
+	// a search: sums of fractions would depend on the order of what is added, and so on
+	// that of the rows. Both are powers of two, so that multiples up to 1 and 64 fit
+	// into 32 bits.
+	rateUnit     = 1.0 / (1 << 31)
+	surpriseUnit = 1.0 / (1 << 26)
 )
 
 // A candidate is a set of classes, ascending, and how it scored in the search.
@@ -92,10 +99,9 @@ type search struct {
 	rate     []float64 // share of failures by band
 	surprise []float64 // minus its logarithm
 	highest  float64   // of the rates
-	// Both once more by word of the board of failures, and the rate by block of the
-	// other one.
-	wordRate, wordSurprise []float64
-	blockRate              []float64
+	// Both once more by word of the board of failures, and the rate by word of the
+	// other one, in their units.
+	failRate, failSurprise, okRate []uint64
 
 	best shortlist
 	pure shortlist // of sets that nearly always fail
@@ -120,18 +126,19 @@ func (s *search) run() {
 			continue
 		}
 		fails, oks := s.fails.class[k], s.oks.class[k]
-		a := s.fails.common(s.fails.alive, fails)
+		a := s.fails.common(fails, fails)
 		if a < s.least.small {
 			continue
 		}
-		b, e := s.oks.common(s.oks.alive, oks), s.oks.expected(s.rate, oks)
+		b, e := s.oks.weigh(s.okRate, oks, oks, oks, none)
 		if s.whole {
 			b -= a
 		} else {
-			e += s.fails.expected(s.rate, fails)
+			_, own := s.fails.weigh(s.failRate, fails, fails, fails, none)
+			e += own
 		}
 		s.size[k] = a + b
-		s.singles = append(s.singles, single{int32(k), deviance(float64(a), e, float64(a+b), s.f, s.n)})
+		s.singles = append(s.singles, single{int32(k), deviance(float64(a), float64(e)*rateUnit, float64(a+b), s.f, s.n)})
 	}
 	slices.SortFunc(s.singles, func(x, y single) int {
 		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.k, y.k))
@@ -202,17 +209,15 @@ func (s *search) prepare() {
 			n = float64(bs[i])
 		}
 		s.f, s.n = s.f+f, s.n+n
-		if n > 0 {
-			s.rate[i] = f / n
+		if f > 0 {
+			s.rate[i] = max(1, math.Round(f/n/rateUnit)) * rateUnit
+			s.surprise[i] = math.Round(-math.Log(s.rate[i])/surpriseUnit) * surpriseUnit
 			s.highest = max(s.highest, s.rate[i])
 		}
-		if f > 0 {
-			s.surprise[i] = -math.Log(s.rate[i])
-		}
 	}
-	s.wordRate = s.fails.by(1, s.wordRate, s.rate)
-	s.wordSurprise = s.fails.by(1, s.wordSurprise, s.surprise)
-	s.blockRate = s.oks.by(block, s.blockRate, s.rate)
+	s.failRate = s.fails.weights(s.failRate, s.rate, rateUnit)
+	s.failSurprise = s.fails.weights(s.failSurprise, s.surprise, surpriseUnit)
+	s.okRate = s.oks.weights(s.okRate, s.rate, rateUnit)
 	for i := range s.walkers {
 		s.walkers[i].prepare(s)
 	}
@@ -227,7 +232,7 @@ func (s *search) pair() {
 	for i, a := range s.searched {
 		for _, b := range s.searched[:i] {
 			if s.classes.list[a].name == s.classes.list[b].name ||
-				!s.fails.atLeast(s.least.small, s.fails.class[a], s.fails.class[b]) ||
+				s.fails.common(s.fails.class[a], s.fails.class[b]) < s.least.small ||
 				s.fails.implies(a, b) && s.oks.implies(a, b) || s.fails.implies(b, a) && s.oks.implies(b, a) {
 				s.never[int(a)*n+int(b)], s.never[int(b)*n+int(a)] = true, true
 			}

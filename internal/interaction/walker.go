@@ -15,6 +15,10 @@ type walker struct {
 	spare      []uint64
 	spareOK    []uint64
 	budgets    [1 << 12]budget
+	// Room for what is counted of several classes at once.
+	some, counts []int32
+	sums, others []uint64
+	first        [glanceWords]uint64
 	// Of the classes that may follow the first one of a set, it takes every
 	// stride-th from offset on.
 	stride, offset int
@@ -27,14 +31,6 @@ type level struct {
 	laid    bool
 	counted tally      // ok only once laid
 	rest    []follower // classes that may follow it
-}
-
-// A follower is a class after a prefix: what both count among the failures, and
-// the most that a set with both can score.
-type follower struct {
-	k      int32
-	failed int64
-	atMost float64
 }
 
 // A tally is what a set counts on the boards.
@@ -52,10 +48,10 @@ func (w *walker) prepare(s *search) {
 		l.fails, l.oks = grow(l.fails, s.fails.words), grow(l.oks, s.oks.words)
 	}
 	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
-	none := &w.levels[0]
-	none.counted, none.laid = tally{int64(s.f), int64(s.n - s.f)}, true
-	copy(none.fails, s.fails.alive)
-	copy(none.oks, s.oks.alive)
+	top := &w.levels[0]
+	top.counted, top.laid = tally{int64(s.f), int64(s.n - s.f)}, true
+	copy(top.fails, s.fails.alive)
+	copy(top.oks, s.oks.alive)
 	clear(w.budgets[:])
 }
 
@@ -63,51 +59,31 @@ func (w *walker) prepare(s *search) {
 // next is every stride-th of those after it from offset on.
 func (w *walker) begin(first, offset, stride int) {
 	w.offset, w.stride = offset, stride
-	rest := w.levels[0].rest[:0]
-	for _, k := range w.searched[first+1:] {
-		rest = append(rest, follower{k: k})
+	top := &w.levels[0]
+	top.rest = top.rest[:0]
+	for _, k := range w.searched[first:] {
+		top.rest = append(top.rest, follower{k: k})
 	}
-	w.levels[0].rest = rest
-	if f, ok := w.follows(w.searched[first]); ok {
-		w.enter(f, rest)
+	var one [1]follower
+	for _, f := range w.follow(one[:0], top.rest[:1]) {
+		w.enter(f, top.rest[1:])
 	}
 }
 
-// follows reports whether class k after the prefix is worth looking at, which
-// the failures that have both tell: they are few, and most pairs end here.
-func (w *walker) follows(k int32) (follower, bool) {
-	if w.nodes++; w.nodes&1023 == 0 && (w.ctx.Err() != nil || w.nodes > mostNodes/len(w.walkers)) {
-		w.cut = true
+// allowed is how many failures may be expected, in units of the rate, of a set with
+// one element more than the prefix, class k, that has failed of them, for it to beat
+// the bar; the set is a part of what is counted at level l.
+func (w *walker) allowed(l *level, k int32, failed int64) uint64 {
+	if most := min(l.counted.failed+l.counted.ok, w.size[k]); 2*float64(most) > w.n-w.f {
+		return none // the score need not fall as more are expected
 	}
-	depth := len(w.prefix)
-	if w.cut || depth > 0 && w.never[int(w.prefix[depth-1])*len(w.classes.list)+int(k)] {
-		return follower{}, false // of the elements before the last it was asked then
-	}
-	x, y := w.levels[depth].fails, w.fails.class[k]
-	n := w.fails.common(x, y)
-	if n < w.least.of(depth+1) {
-		return follower{}, false
-	}
-	f := follower{k, n, math.Inf(1)}
-	if depth+1 < w.order {
-		f.atMost = w.atMost(depth+1, float64(n), x, y)
-	}
-	return f, f.atMost > w.bar()
+	return w.budget(len(w.prefix)+1, failed)
 }
 
-// atMost bounds the score of sets of k elements or more that have only the a
-// failures in both x and y: that of one that keeps all of them and no success.
-// Deviance is convex in both counts, so that this is its greatest value (Morishita
-// and Sese 2000); where strata differ, what the failures alone can give is the sum
-// of their surprise, and so is the least p.
-// The price is that of the sample: what does not stand out by it there is one of
-// the many sets that do so by chance.
-func (w *walker) atMost(k int, a float64, x, y []uint64) float64 {
-	e, surprise := w.fails.weigh(x, y, w.wordRate), w.fails.weigh(x, y, w.wordSurprise)
-	if e >= a || w.unlikely(k, surprise) {
-		return math.Inf(-1)
-	}
-	return deviance(a, e, a, w.f, w.n) + 2*(surprise-term(a, e)) - w.cheapest[k]
+// surprised is how surprising they are together.
+func (w *walker) surprised(x, y []uint64) float64 {
+	_, sum := w.fails.weigh(w.failSurprise, x, y, y, none)
+	return float64(sum) * surpriseUnit
 }
 
 // unlikely reports whether no set of k elements or more whose failures have so much
@@ -137,13 +113,8 @@ func (w *walker) enter(f follower, rest []follower) {
 	w.prefix = append(w.prefix, f.k)
 	defer func() { w.prefix = w.prefix[:depth] }()
 	next.laid, next.counted.failed = false, f.failed
-	next.rest = next.rest[:0]
 	w.fails.and(next.fails, l.fails, w.fails.class[f.k])
-	for i := range rest {
-		if g, ok := w.follows(rest[i].k); ok {
-			next.rest = append(next.rest, g)
-		}
-	}
+	next.rest = w.follow(next.rest[:0], rest)
 	from, step := 0, 1
 	if depth == 0 {
 		from, step = w.offset, w.stride
@@ -161,26 +132,26 @@ func (w *walker) score(f follower) bool {
 	l := &w.levels[depth]
 	// The bits of a prefix that few follow cost more than doing without them: then
 	// it is counted as what is before its last element, and that.
-	base, extra := l, w.oks.alive
+	class := w.oks.class[f.k]
+	base, extra := l, class
 	last := depth+1 == w.order
-	if last && !l.laid {
+	if last && !l.laid && w.oks.single() {
 		base, extra = w.lay(depth-1), w.oks.class[w.prefix[depth-1]]
 	} else {
 		w.lay(depth)
 	}
-	budget, brought := math.Inf(1), 0.0
-	if !w.whole {
-		brought = w.fails.weigh(l.fails, w.fails.class[f.k], w.wordRate)
-	}
+	limit := uint64(none)
 	same := !last && f.failed == l.counted.failed
-	if most := min(base.counted.failed+base.counted.ok, w.size[f.k]); !same && 2*float64(most) <= w.n-w.f {
-		budget = w.budget(depth+1, f.failed) - brought
+	if !same {
+		limit = w.allowed(base, f.k, f.failed)
 	}
-	if budget < 0 {
-		return true
+	b, e := w.oks.weigh(w.okRate, base.oks, class, extra, limit)
+	if e <= limit && !w.whole {
+		fails := w.fails.class[f.k]
+		_, own := w.fails.weigh(w.failRate, l.fails, fails, fails, none)
+		e += own
 	}
-	b, all := w.oks.weighUpTo(budget, base.oks, w.oks.class[f.k], extra, w.blockRate)
-	if !all {
+	if e > limit {
 		return true
 	}
 	if w.whole {
@@ -189,17 +160,11 @@ func (w *walker) score(f follower) bool {
 	if same && b == l.counted.ok {
 		return false
 	}
-	if last && w.unlikely(depth+1, w.fails.weigh(l.fails, w.fails.class[f.k], w.wordSurprise)) {
+	if last && w.unlikely(depth+1, w.surprised(l.fails, w.fails.class[f.k])) {
 		return true // of shorter sets it was asked before
 	}
-	// Once more, from whole counts by band: sums of fractions depend on their order,
-	// and so on that of the rows.
-	e := w.oks.expected(w.rate, base.oks, w.oks.class[f.k], extra)
-	if !w.whole {
-		e += w.fails.expected(w.rate, l.fails, w.fails.class[f.k])
-	}
 	w.prefix = append(w.prefix, f.k)
-	w.offer(tally{f.failed, b}, e)
+	w.offer(tally{f.failed, b}, float64(e)*rateUnit)
 	w.prefix = w.prefix[:depth]
 	return b > 0
 }
@@ -225,17 +190,17 @@ type budget struct {
 	order  int
 	failed int64
 	bar    float64
-	most   float64
+	most   uint64
 }
 
-// budget returns how many failures may be expected of a set of k elements, which
-// has failed of them, for its score to beat the bar. Above it the set need not
-// be counted to the end.
+// budget returns how many failures, in units of the rate, may be expected of a set of
+// k elements, which has failed of them, for its score to beat the bar. Above it the
+// set need not be counted to the end.
 //
 // The score falls as more are expected. With as many expected it falls as the set
 // has more observations, so long as it has no more than half of the successes;
 // and it has as many at least as give what is expected at the highest rate.
-func (w *walker) budget(k int, failed int64) float64 {
+func (w *walker) budget(k int, failed int64) uint64 {
 	bar := w.bar()
 	b := &w.budgets[(failed*8+int64(k))%int64(len(w.budgets))]
 	if b.order == k && b.failed == failed && b.bar <= bar && bar < b.bar+2 {
@@ -251,7 +216,7 @@ func (w *walker) budget(k int, failed int64) float64 {
 			high = e
 		}
 	}
-	*b = budget{k, failed, bar, high}
+	*b = budget{k, failed, bar, uint64(math.Ceil(high / rateUnit))}
 	return b.most
 }
 

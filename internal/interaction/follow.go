@@ -1,0 +1,141 @@
+package interaction
+
+import (
+	"math"
+	"slices"
+
+	"example.test/eddy/internal/popcount"
+)
+
+// A follower is a class after a prefix: what both count among the failures, and
+// the most that a set with both can score.
+type follower struct {
+	k      int32
+	failed int64
+	atMost float64
+}
+
+// follow returns those of some classes that are worth looking at after the prefix,
+// which the failures that have both tell: they are few, and most pairs end here.
+func (w *walker) follow(dst []follower, rest []follower) []follower {
+	depth := len(w.prefix)
+	if !w.ahead(len(rest)) {
+		return dst
+	}
+	w.pass(rest)
+	fails := w.levels[depth].fails
+	w.fails.each(w.counts, fails, w.some)
+	w.keep(w.least.of(depth + 1))
+	if depth+1 == w.order {
+		w.glance()
+		for i, k := range w.some {
+			dst = append(dst, follower{k, int64(w.counts[i]), math.Inf(1)})
+		}
+		return dst
+	}
+	w.fails.weighEach(w.sums, w.failRate, fails, w.some)
+	w.fails.weighEach(w.others, w.failSurprise, fails, w.some)
+	bar := w.bar()
+	for i, k := range w.some {
+		n := int64(w.counts[i])
+		most := w.atMost(depth+1, float64(n), float64(w.sums[i])*rateUnit, float64(w.others[i])*surpriseUnit)
+		if most > bar {
+			dst = append(dst, follower{k, n, most})
+		}
+	}
+	return dst
+}
+
+// ahead counts that so many classes are looked at, and reports whether the search
+// may go on.
+func (w *walker) ahead(n int) bool {
+	before := w.nodes
+	w.nodes += n
+	if w.nodes>>10 != before>>10 && (w.ctx.Err() != nil || w.nodes > mostNodes/len(w.walkers)) {
+		w.cut = true
+	}
+	return !w.cut
+}
+
+// pass takes up those of some classes that a set may have beside the last one of the
+// prefix; of the others this was asked before.
+func (w *walker) pass(rest []follower) {
+	w.some = w.some[:0]
+	if len(w.prefix) == 0 {
+		for i := range rest {
+			w.some = append(w.some, rest[i].k)
+		}
+	} else {
+		n := len(w.classes.list)
+		never := w.never[int(w.prefix[len(w.prefix)-1])*n:][:n]
+		for i := range rest {
+			if k := rest[i].k; !never[k] {
+				w.some = append(w.some, k)
+			}
+		}
+	}
+	n := len(w.some)
+	w.counts = slices.Grow(w.counts[:0], n)[:n]
+	w.sums, w.others = slices.Grow(w.sums[:0], n)[:n], slices.Grow(w.others[:0], n)[:n]
+}
+
+// keep leaves only the classes taken up that count least.
+func (w *walker) keep(least int64) {
+	n := 0
+	for i, c := range w.counts {
+		if int64(c) >= least {
+			w.some[n], w.counts[n] = w.some[i], c
+			n++
+		}
+	}
+	w.some, w.counts = w.some[:n], w.counts[:n]
+}
+
+// glanceWords is how many words of the other board are looked at of all last elements
+// together, before each is counted by itself: most turn out to be hopeless.
+const glanceWords = 64
+
+// glance leaves only those classes of which a set with the prefix may beat the bar,
+// as far as the first words of the other board tell.
+func (w *walker) glance() {
+	depth := len(w.prefix)
+	if depth == 0 || !w.oks.single() || w.oks.words < glanceWords || len(w.some) == 0 {
+		return
+	}
+	l, above := &w.levels[depth], w.lay(depth-1)
+	x := l.oks[:glanceWords]
+	if !l.laid {
+		x = w.first[:]
+		popcount.And(x, above.oks[:glanceWords], w.oks.class[w.prefix[depth-1]][:glanceWords])
+	}
+	w.oks.weighEach(w.sums, w.okRate, x, w.some)
+	n := 0
+	for i, k := range w.some {
+		if w.sums[i] <= w.allowed(above, k, int64(w.counts[i])) {
+			w.some[n], w.counts[n] = k, w.counts[i]
+			n++
+		}
+	}
+	w.some, w.counts = w.some[:n], w.counts[:n]
+}
+
+// atMost bounds the score of sets of k elements or more that have only a failures,
+// of which e were expected: that of one that keeps all of them and no success.
+// Deviance is convex in both counts, so that this is its greatest value (Morishita
+// and Sese 2000); where strata differ, what the failures alone can give is the sum
+// of their surprise, and so is the least p.
+// The price is that of the sample: what does not stand out by it there is one of
+// the many sets that do so by chance.
+func (w *walker) atMost(k int, a, e, surprise float64) float64 {
+	if e >= a || w.unlikely(k, surprise) {
+		return math.Inf(-1)
+	}
+	// The deviance of such a set is twice that surprise, and what the other failures and
+	// the successes give, of which there are d fewer and more than expected: together
+	// no more than this, which needs no logarithm.
+	d, fails, oks := a-e, w.f-a, w.n-w.f
+	if oks-d < 1 {
+		return math.Inf(1)
+	}
+	return 2*surprise + min(2*d, d*d/fails) + d*d/(oks-d) - w.cheapest[k]
+}
