@@ -41,7 +41,7 @@ func (t transaction) addSpans(ctx context.Context, spans []*telemetry.Span, from
 		return nil, err
 	}
 	var attributes, events, links []byte
-	err = t.fill(ctx, "", "span_rows", func(add addRow) error {
+	err = fill(ctx, t.conn, "", "span_rows", func(add addRow) error {
 		for _, s := range fresh {
 			var parent, message, eventText, linkText driver.Value
 			if !s.Parent.IsZero() {

@@ -130,7 +130,7 @@ type TableReading struct {
 // error names the file, and the line or the column.
 func ReadTable(ctx context.Context, src TableSource) (TableReading, error) {
 	var reading TableReading
-	err := withTable(ctx, src, func(r *tableReader) error {
+	err := withTable(ctx, src, mostHeld, func(r *tableReader) error {
 		var err error
 		reading, err = r.read(ctx)
 		return err
@@ -139,7 +139,7 @@ func ReadTable(ctx context.Context, src TableSource) (TableReading, error) {
 }
 
 // withTable calls f with a reader of its own, and removes what it leaves behind.
-func withTable(ctx context.Context, src TableSource, f func(*tableReader) error) error {
+func withTable(ctx context.Context, src TableSource, mostHeld int, f func(*tableReader) error) error {
 	if err := src.validate(); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func withTable(ctx context.Context, src TableSource, f func(*tableReader) error)
 		return err
 	}
 	defer db.Close()
-	return f(&tableReader{db: db, src: src, dir: dir})
+	return f(&tableReader{db: db, src: src, dir: dir, mostHeld: mostHeld})
 }
 
 // mostMined is how many rows are mined if the caller does not say: they take a
@@ -205,7 +205,17 @@ func openTable(ctx context.Context, dir, memory string) (*sql.DB, error) {
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(1) // temporary tables and types belong to a connection
-	settings := []string{
+	for _, s := range tableSettings(dir, memory) {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			return nil, errors.Join(fmt.Errorf("open DuckDB in memory: %s: %w", s, tableError(err)), db.Close())
+		}
+	}
+	return db, nil
+}
+
+// tableSettings are the statements that set up such a DuckDB.
+func tableSettings(dir, memory string) []string {
+	return []string{
 		"SET memory_limit=" + quoteText(memory),
 		"SET temp_directory=" + quoteText(dir),
 		fmt.Sprintf("SET threads=%d", runtime.GOMAXPROCS(0)),
@@ -214,12 +224,6 @@ func openTable(ctx context.Context, dir, memory string) (*sql.DB, error) {
 		"SET autoload_known_extensions=false",
 		"SET TimeZone='UTC'",
 	}
-	for _, s := range settings {
-		if _, err := db.ExecContext(ctx, s); err != nil {
-			return nil, errors.Join(fmt.Errorf("open DuckDB in memory: %s: %w", s, tableError(err)), db.Close())
-		}
-	}
-	return db, nil
 }
 
 // quoteText returns s as an SQL string.
@@ -230,9 +234,10 @@ func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) 
 
 // A tableReader reads one table. Its fields are filled in the order of read.
 type tableReader struct {
-	db  *sql.DB
-	src TableSource
-	dir string
+	db       *sql.DB
+	src      TableSource
+	dir      string
+	mostHeld int // bytes that lines may be held in
 
 	files   []tableFile
 	outcome tableOutcome
@@ -242,6 +247,8 @@ type tableReader struct {
 	slow        *TableSlow // nil unless slow rows are what failed
 	limited     bool       // slow has its limits
 	limitsEmpty bool       // the first of its entries are the empty cells
+	copied      bool       // the lines are in a file of ours
+	held        *heldLines // the lines, if they are in memory
 	total       tableTotal
 	// complete says that all rows count, so that it need not be asked of each.
 	complete bool
@@ -258,10 +265,11 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 	steps := []func(context.Context) error{
 		r.openFiles,  // which files, formats, columns
 		r.findRoles,  // which columns tell failures and time, and which are offered
+		r.view,       // what their rows are
+		r.takeSample, // which columns are numbers, which number the rows
 		r.load,       // where their rows can be asked for again and again
 		r.findLimits, // from when a row is slow, if that is asked
 		r.measure,    // how many rows there are, and how many failed
-		r.takeSample, // which columns are numbers, which number the rows
 		r.draw,       // the sample, of a table too large to look at each cell
 		r.profile,    // how often each value of each column occurs
 		r.choose,     // what becomes of each column

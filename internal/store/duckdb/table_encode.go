@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,27 +22,25 @@ const noWord = "CAST(0 AS UBIGINT)"
 // numbers of a row are packed into a few words, and DuckDB adds up the rows whose
 // words are the same: a string never leaves it twice.
 func (r *tableReader) encode(ctx context.Context, bucket time.Duration) error {
-	r.packed = packedRows{fields: make(map[int]packedField)}
-	words := []string{noWord}
-	word, used := 0, 0
+	r.packed = packedRows{fields: make(map[int]packedField), words: 1}
+	used := 0
 	for _, i := range r.offered() {
-		c := &r.columns[i]
-		if err := r.createWords(ctx, i, c); err != nil {
+		width := bits.Len(uint(r.columns[i].codes() - 1))
+		if used+width > 64 {
+			r.packed.words, used = r.packed.words+1, 0
+		}
+		r.packed.fields[i] = packedField{word: r.packed.words - 1, shift: used, width: width}
+		used += width
+	}
+	if r.held != nil {
+		return r.packHeld(ctx, bucket)
+	}
+	for _, i := range r.offered() {
+		if err := r.createWords(ctx, i, &r.columns[i]); err != nil {
 			return err
 		}
-		f := packedField{word: word, shift: used, width: bits.Len(uint(c.codes() - 1))}
-		if used+f.width > 64 {
-			word, f.word, f.shift, used = word+1, word+1, 0, 0
-		}
-		used += f.width
-		if f.word == len(words) {
-			words = append(words, noWord)
-		}
-		words[f.word] += fmt.Sprintf(" | (c%d << %d)", i, f.shift)
-		r.packed.fields[i] = f
 	}
-	r.packed.words = len(words)
-	return r.fetch(ctx, r.packedSQL(words, bucket))
+	return r.fetch(ctx, r.packedSQL(bucket))
 }
 
 // codes is how many codes a column has: 0 for nothing that is offered, then the
@@ -207,10 +206,14 @@ func (r *tableReader) bucket() time.Duration {
 
 // packedSQL selects the rows that are mined, each a few words, and adds up those
 // that are alike.
-func (r *tableReader) packedSQL(words []string, bucket time.Duration) string {
-	selected := make([]string, len(words))
-	for i, w := range words {
-		selected[i] = fmt.Sprintf("%s AS w%d", w, i)
+func (r *tableReader) packedSQL(bucket time.Duration) string {
+	words := slices.Repeat([]string{noWord}, r.packed.words)
+	for _, i := range r.offered() {
+		f := r.packed.fields[i]
+		words[f.word] += fmt.Sprintf(" | (c%d << %d)", i, f.shift)
+	}
+	for i := range words {
+		words[i] += fmt.Sprintf(" AS w%d", i)
 	}
 	codes, cells := make([]string, 0, len(r.columns)+4), []string{"*"}
 	for _, i := range r.offered() {
@@ -221,6 +224,6 @@ func (r *tableReader) packedSQL(words []string, bucket time.Duration) string {
 		}
 	}
 	return fmt.Sprintf(`SELECT %s AS bucket, %s, weight, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
-		FROM (SELECT %s FROM (SELECT %s FROM (%s))) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(selected, ", "),
+		FROM (SELECT %s FROM (SELECT %s FROM (%s))) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(words, ", "),
 		strings.Join(append(codes, "total", "failed", "moment", "weight"), ", "), strings.Join(cells, ", "), r.pickSQL(bucket))
 }

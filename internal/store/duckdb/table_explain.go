@@ -26,9 +26,14 @@ import (
 // alone decides, about one at each hundredth of its values, those are taken that
 // part the failures from the rest best. All of them count as looked at.
 func Explain(ctx context.Context, src TableSource, o interaction.Options) (interaction.Result, TableReading, error) {
+	return explainHolding(ctx, src, o, mostHeld)
+}
+
+// explainHolding is Explain, with lines held in up to so many bytes.
+func explainHolding(ctx context.Context, src TableSource, o interaction.Options, mostHeld int) (interaction.Result, TableReading, error) {
 	var result interaction.Result
 	var reading TableReading
-	err := withTable(ctx, src, func(r *tableReader) error {
+	err := withTable(ctx, src, mostHeld, func(r *tableReader) error {
 		var err error
 		if reading, err = r.read(ctx); err != nil {
 			return err

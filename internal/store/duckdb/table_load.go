@@ -3,9 +3,11 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // inPlace reports whether the files can be asked where they are: all of them
@@ -19,38 +21,57 @@ func (r *tableReader) inPlace() bool {
 	return true
 }
 
-// load makes the view lines, of which all later queries ask: what recordsSQL
-// has, and n, the number of the row.
+// load puts the rows where later queries can ask for them again and again. Those
+// of Parquet stay where they are.
 //
-// Text is parsed once, which takes longer than all the rest, into a Parquet file
-// in the temporary directory: writing it costs what a temporary table would, and
-// it takes a tenth of the memory, is faster to count, and can be any size. Rows
-// are written in the order of the files, so that their numbers mean the same
-// however many threads there are.
+// Text is parsed once, which takes longer than all the rest, and held in memory. If
+// that is too much, or if rows were slow, which is asked in SQL alone, it is copied
+// into a Parquet file in the temporary directory: writing it costs what a temporary
+// table would, and it takes a tenth of the memory, is faster to count, and can be any
+// size. Either way rows are in the order of the files, so that their numbers mean
+// the same however many threads there are.
 func (r *tableReader) load(ctx context.Context) error {
-	if r.inPlace() {
-		return r.view(ctx)
+	if !r.inPlace() {
+		var size int64
+		for i := range r.files {
+			size += r.files[i].size
+		}
+		r.say(fmt.Sprintf("reading %d MB of text", size>>20))
+		if r.slow == nil && size < 4*int64(r.mostHeld) { // else it would be tried in vain
+			err := r.hold(ctx)
+			if err == nil {
+				return nil
+			} else if !errors.Is(err, errNotHeld) {
+				return r.inFile(err)
+			}
+		}
+		if err := r.exec(ctx, "COPY (SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered(), false)+
+			")) TO "+r.copy()+" (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"); err != nil {
+			return err
+		}
+		r.copied = true
+		if err := r.view(ctx); err != nil {
+			return err
+		}
 	}
-	var size int64
-	for i := range r.files {
-		size += r.files[i].size
-	}
-	r.say(fmt.Sprintf("reading %d MB of text", size>>20))
-	if err := r.exec(ctx, "COPY (SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered(), false)+
-		")) TO "+r.copied()+" (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"); err != nil {
-		return err
-	}
-	return r.view(ctx)
+	// From here on the order costs time and does not matter.
+	return r.exec(ctx, "SET preserve_insertion_order=false")
 }
 
-// copied is the file that text is parsed into, as an SQL string.
-func (r *tableReader) copied() string { return quoteText(filepath.Join(r.dir, "lines.parquet")) }
+// copy is the file that text is copied into, as an SQL string.
+func (r *tableReader) copy() string { return quoteText(filepath.Join(r.dir, "lines.parquet")) }
 
-// view makes the view lines, by what is known by now.
+// view makes the view lines, by what is known by now: what recordsSQL has, and n,
+// the number of the row. All queries ask it, unless the lines are held.
 func (r *tableReader) view(ctx context.Context) error {
-	from := fmt.Sprintf("SELECT * RENAME (%s AS n) FROM read_parquet(%s, %[1]s=true)", numberedRow, r.copied())
-	if r.inPlace() {
+	var from string
+	switch {
+	case r.inPlace():
 		from = r.recordsSQL(r.offered(), true)
+	case r.copied:
+		from = fmt.Sprintf("SELECT * RENAME (%s AS n) FROM read_parquet(%s, %[1]s=true)", numberedRow, r.copy())
+	default:
+		from = "SELECT *, row_number() OVER () - 1 AS n FROM (" + r.recordsSQL(r.offered(), false) + ")"
 	}
 	if r.limited {
 		from = "SELECT * REPLACE (" + r.slowSQL() + " AS failed) FROM (" + from + ")"
@@ -73,6 +94,28 @@ type stratum struct{ bucket, failing, other int64 }
 // more is sampled evenly over time.
 const mostStrata = 20_000
 
+// A bucketCount is what the lines of a bucket of time say.
+type bucketCount struct {
+	bucket         int64
+	lines, failing int64 // lines, and those in which something failed
+	counted        int64 // lines that count
+	rows, failed   int64
+	bad            int64 // lines that say what cannot be
+}
+
+// add counts a line.
+func (c *bucketCount) add(total, failed int64) {
+	c.lines++
+	c.rows += total
+	c.failed += failed
+	if total > 0 {
+		c.counted++
+	}
+	if failed > 0 {
+		c.failing++
+	}
+}
+
 // measure counts the rows, by bucket of time, and checks that they say who
 // failed. If all of them do, later queries of files in place need not ask again.
 func (r *tableReader) measure(ctx context.Context) error {
@@ -85,42 +128,57 @@ func (r *tableReader) measure(ctx context.Context) error {
 	if r.buckets(bucket) > mostStrata {
 		bucket = 0
 	}
-	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT coalesce(%s, 0) AS bucket, count(*), count(*) FILTER (failed > 0),
-		coalesce(sum(total), 0)::BIGINT, coalesce(sum(failed), 0)::BIGINT, count(*) FILTER (bad), count(*) FILTER (total > 0)
-		FROM lines GROUP BY bucket ORDER BY bucket`, bucketSQL(bucket)))
+	counts, err := r.countBuckets(ctx, bucket)
 	if err != nil {
-		return r.inFile(err)
-	}
-	defer rows.Close()
-	var bad, whole int64
-	for rows.Next() {
-		var s stratum
-		var lines, all, failed, wrong, some int64
-		if err := rows.Scan(&s.bucket, &lines, &s.failing, &all, &failed, &wrong, &some); err != nil {
-			return err
-		}
-		t.lines, t.failing, t.rows, t.failed = t.lines+lines, t.failing+s.failing, t.rows+all, t.failed+failed
-		bad, whole = bad+wrong, whole+some
-		s.other = some - s.failing
-		r.strata = append(r.strata, s)
-	}
-	if err := rows.Err(); err != nil {
 		return err
+	}
+	var bad, counted int64
+	for _, c := range counts {
+		t.lines, t.failing, t.rows, t.failed = t.lines+c.lines, t.failing+c.failing, t.rows+c.rows, t.failed+c.failed
+		bad, counted = bad+c.bad, counted+c.counted
+		r.strata = append(r.strata, stratum{c.bucket, c.failing, c.counted - c.failing})
 	}
 	if err := r.checkOutcome(ctx, bad); err != nil {
 		return err
 	}
-	if whole == t.lines && r.inPlace() {
+	if counted == t.lines && r.inPlace() {
 		r.complete = true
 		return r.view(ctx)
 	}
 	return nil
 }
 
+// countBuckets counts the lines by bucket of time, ascending.
+func (r *tableReader) countBuckets(ctx context.Context, bucket time.Duration) ([]bucketCount, error) {
+	if r.held != nil {
+		return r.held.countBuckets(bucket), nil
+	}
+	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT coalesce(%s, 0) AS bucket, count(*), count(*) FILTER (failed > 0), count(*) FILTER (total > 0),
+		coalesce(sum(total), 0)::BIGINT, coalesce(sum(failed), 0)::BIGINT, count(*) FILTER (bad)
+		FROM lines GROUP BY bucket ORDER BY bucket`, bucketSQL(bucket)))
+	if err != nil {
+		return nil, r.inFile(err)
+	}
+	defer rows.Close()
+	var counts []bucketCount
+	for rows.Next() {
+		var c bucketCount
+		if err := rows.Scan(&c.bucket, &c.lines, &c.failing, &c.counted, &c.rows, &c.failed, &c.bad); err != nil {
+			return nil, err
+		}
+		counts = append(counts, c)
+	}
+	return counts, rows.Err()
+}
+
 // findSpan finds the time that the table covers. Of a column of timestamps in
 // Parquet the file itself says it.
 func (r *tableReader) findSpan(ctx context.Context) error {
 	if r.src.Time == "" {
+		return nil
+	}
+	if r.held != nil {
+		r.total.first, r.total.last = r.held.first, r.held.last
 		return nil
 	}
 	query := "SELECT min(moment), max(moment) FROM lines"

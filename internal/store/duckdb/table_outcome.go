@@ -76,7 +76,6 @@ func (r *tableReader) findRoles(context.Context) error {
 			c := candidate{name: name, named: slices.Contains(r.src.Only, name), entry: entry}
 			if r.inPlace() {
 				c.stored = r.typeOf(name)
-				c.raw = c.stored == typeText
 			}
 			if entry {
 				r.entryColumn = len(r.columns)

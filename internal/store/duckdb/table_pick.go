@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -38,20 +39,27 @@ func (r *tableReader) shares() share {
 	return s
 }
 
-// pickSQL selects the rows of lines that are mined, with weight, how many rows
-// without failures each of them stands for, to each that failed: all of them, or
-// a sample of a large table.
+// Rates say which rows a sample has: those with a draw below failing, of rows with
+// failures, and of others below what is given for their bucket of time.
+type rates struct {
+	failing float64
+	highest float64 // of the others
+	others  []rate  // by stratum
+}
+
+// A rate is for rows without failures: each that is picked stands for weight of
+// them, to each row that failed.
+type rate struct {
+	bucket        int64
+	below, weight float64
+}
+
+// rates returns the rates of a sample.
 //
 // Times in which something failed share nine tenths of what a sample has of the
 // other rows, evenly as far as they have the rows and oversample allows: what is
 // compared with the failures are rows of the same time.
-func (r *tableReader) pickSQL(bucket time.Duration) string {
-	if r.drawn {
-		return "SELECT * FROM drawn"
-	}
-	if !r.sampled() {
-		return "SELECT *, CAST(1 AS DOUBLE) AS weight FROM lines WHERE total > 0"
-	}
+func (r *tableReader) rates() rates {
 	s := r.shares()
 	var with, without []int64
 	for _, t := range r.strata {
@@ -64,33 +72,44 @@ func (r *tableReader) pickSQL(bucket time.Duration) string {
 	room := s.other * float64(sum(with)+sum(without))
 	most := level(with, 0.9*room)
 	rest := level(without, room-min(0.9*room, float64(sum(with))))
-	rates := make([]string, len(r.strata))
-	highest := 0.0
-	for i, t := range r.strata {
+	all := rates{failing: math.RoundToEven(s.failing * draws)}
+	for _, t := range r.strata {
 		keep := most
 		if t.failing == 0 {
 			keep = rest
 		}
-		rate := max(1e-9, min(1, keep/float64(max(1, t.other)), oversample*s.other))
-		highest = max(highest, rate)
-		rates[i] = fmt.Sprintf("(%d, %.0f, %s)", t.bucket, rate*draws, doubleSQL(s.failing/rate))
+		of := max(1e-9, min(1, keep/float64(max(1, t.other)), oversample*s.other))
+		all.others = append(all.others, rate{t.bucket, math.RoundToEven(of * draws), s.failing / of})
+		all.highest = max(all.highest, math.RoundToEven(of*draws))
 	}
-	failing := "failed > 0"
-	if s.failing < 1 {
-		failing = fmt.Sprintf("failed > 0 AND draw < %.0f", s.failing*draws)
+	return all
+}
+
+// pickSQL selects the rows of lines that are mined, with weight, how many rows
+// without failures each of them stands for, to each that failed: all of them, or
+// a sample of a large table.
+func (r *tableReader) pickSQL(bucket time.Duration) string {
+	if r.drawn {
+		return "SELECT * FROM drawn"
 	}
-	if len(r.strata) == 1 {
-		bucket = 0
+	if !r.sampled() {
+		return "SELECT *, CAST(1 AS DOUBLE) AS weight FROM lines WHERE total > 0"
+	}
+	s := r.rates()
+	others := make([]string, len(s.others))
+	for i, o := range s.others {
+		others[i] = fmt.Sprintf("(%d, %.0f, %s)", o.bucket, o.below, doubleSQL(o.weight))
 	}
 	on := bucketSQL(bucket)
-	if len(r.strata) == 1 {
-		on = fmt.Sprint(r.strata[0].bucket)
+	if len(s.others) == 1 {
+		on = fmt.Sprint(s.others[0].bucket)
 	}
 	// The first filter is within the scan, and decides what is read at all.
 	return fmt.Sprintf(`SELECT drawn.*, CASE WHEN failed > 0 THEN 1 ELSE rates.weight END AS weight
-		FROM (SELECT * FROM (SELECT *, hash(xor(hash(n), CAST(%d AS UBIGINT))) & %d AS draw FROM lines) WHERE total > 0 AND (%s OR failed = 0 AND draw < %.0f)) AS drawn
+		FROM (SELECT * FROM (SELECT *, hash(xor(hash(n), CAST(%d AS UBIGINT))) & %d AS draw FROM lines)
+			WHERE total > 0 AND (failed > 0 AND draw < %.0f OR failed = 0 AND draw < %.0f)) AS drawn
 		JOIN (VALUES %s) AS rates(bucket, below, weight) ON rates.bucket = %s WHERE failed > 0 OR draw < below`,
-		r.src.Seed, uint64(draws-1), failing, highest*draws, strings.Join(rates, ", "), on)
+		r.src.Seed, uint64(draws-1), s.failing, s.highest, strings.Join(others, ", "), on)
 }
 
 // mostProfiled is up to how many times the rows that may be mined the values of
@@ -101,7 +120,7 @@ const mostProfiled = 100
 // draw keeps the sample of a very large table, so that the values of its columns
 // can be counted in it before it is packed.
 func (r *tableReader) draw(ctx context.Context) error {
-	if r.total.lines <= mostProfiled*int64(r.src.MaxRows) {
+	if r.held != nil || r.total.lines <= mostProfiled*int64(r.src.MaxRows) {
 		return nil
 	}
 	r.say("choosing which of " + wording.Count(r.total.lines) + " rows to search")

@@ -41,7 +41,6 @@ type candidate struct {
 	named  bool       // by --only
 	entry  bool       // it says where a row came in, and is no condition
 	stored columnType // of its cells in lines
-	raw    bool       // which are text, empty where others are NULL
 
 	number bool // its values become ranges
 	many   bool // of which there are too many to count each by itself
@@ -74,7 +73,7 @@ const numberPattern = `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?`
 // textSQL is the text of the column's cell in lines, numberSQL the number that
 // it is, if it is one, and emptySQL whether there is nothing in it.
 func (c *candidate) textSQL(i int) string {
-	if c.raw {
+	if c.stored == typeText {
 		return fmt.Sprintf("nullif(c%d, '')", i)
 	}
 	return c.cellSQL(i)
@@ -85,7 +84,7 @@ func (c *candidate) cellSQL(i int) string { return c.stored.textSQL(fmt.Sprintf(
 
 func (c *candidate) numberSQL(i int) string { return c.stored.numberSQL(fmt.Sprintf("c%d", i)) }
 func (c *candidate) emptySQL(i int) string {
-	if c.raw {
+	if c.stored == typeText {
 		return fmt.Sprintf("(c%d IS NULL OR c%[1]d = '')", i)
 	}
 	return fmt.Sprintf("(c%d IS NULL)", i)
@@ -98,13 +97,9 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 	for i := range r.columns {
 		list[i] = fmt.Sprintf("%s AS c%d", r.columns[i].textSQL(i), i)
 	}
-	// The order of the file shows a column that numbers the rows; after this it
-	// costs time and does not matter.
-	sample := fmt.Sprintf("CREATE TEMP TABLE sample AS SELECT %s, n FROM lines LIMIT %d", strings.Join(list, ", "), sampleLines)
-	for _, statement := range []string{sample, "SET preserve_insertion_order=false"} {
-		if err := r.exec(ctx, statement); err != nil {
-			return err
-		}
+	// The order of the file shows a column that numbers the rows.
+	if err := r.exec(ctx, fmt.Sprintf("CREATE TEMP TABLE sample AS SELECT %s, n FROM lines LIMIT %d", strings.Join(list, ", "), sampleLines)); err != nil {
+		return err
 	}
 	parts := make([]string, len(r.columns))
 	for i := range r.columns {
@@ -213,6 +208,9 @@ func (r *tableReader) profile(ctx context.Context) error {
 		return nil
 	}
 	r.say(fmt.Sprintf("counting the values of %s", wording.Plural(len(r.offered()), "column")))
+	if r.held != nil {
+		return r.profileHeld(ctx)
+	}
 	from, lines, total, failed := "lines", "count(*)", "sum(total)", "sum(failed)"
 	if r.drawn {
 		each := r.shares().failing
@@ -227,7 +225,7 @@ func (r *tableReader) profile(ctx context.Context) error {
 		switch {
 		case c.stored != typeText && !c.many:
 			value = "CAST(word AS VARCHAR)"
-		case c.raw:
+		case !c.many:
 			value = "nullif(word, '')"
 		}
 		parts = append(parts, fmt.Sprintf(`SELECT %d AS col, coalesce(CAST(number AS VARCHAR), %s) AS value, lines, total, failed FROM (

@@ -88,13 +88,13 @@ const plainTimeSQL = "CASE WHEN told_time LIKE '____-%' AND told_time NOT LIKE '
 // recordsSQL selects, for each row of the files, the columns as c<index>, and then
 // total, failed, moment, bad and the cells that these were
 // read from; and, if that is asked, took, how long the row took, and whether it
-// names its unit. A row that does not count has a total and a failed of 0. It is bad,
+// names its unit. Text may be empty as well as NULL, for to make it NULL would touch
+// each cell of each query. A row that does not count has a total and a failed of 0. It is bad,
 // and no mere gap, if a count is not a whole number, if more failed than there
 // were, or if the outcome or the time cannot be read.
 //
-// If the rows stay where they are, columns are in their own types, text may be
-// empty as well as NULL, for to make it NULL would touch each cell of each query,
-// and n is the number of the row. The files' own names stay inside, where no name of ours can
+// If the rows stay where they are, columns are in their own types, and n is the
+// number of the row. The files' own names stay inside, where no name of ours can
 // be taken for one of theirs.
 func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
 	typeOf := func(name string) columnType {
@@ -107,11 +107,7 @@ func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
 	for _, i := range columns {
 		name := r.columns[i].name
 		reads = append(reads, name)
-		cell := quoteName(name)
-		if !inPlace {
-			cell = "nullif(" + cell + ", '')"
-		}
-		renamed = append(renamed, fmt.Sprintf("%s AS c%d", cell, i))
+		renamed = append(renamed, fmt.Sprintf("%s AS c%d", quoteName(name), i))
 		keep = append(keep, fmt.Sprintf("c%d", i))
 	}
 	if inPlace {

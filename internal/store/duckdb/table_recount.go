@@ -11,13 +11,52 @@ import (
 	"example.test/eddy/internal/interaction"
 )
 
-// recount counts all rows by the chosen conditions, in one query, and returns
-// them as a table with no others.
+// A lineKind is lines that are alike in what is counted: which of the conditions
+// they have, by bit, and the code of their entry.
+type lineKind struct {
+	bucket        int64
+	held, place   uint64
+	total, failed int64
+}
+
+// recount counts all rows by the chosen conditions, and returns them as a table
+// with no others.
 func (r *tableReader) recount(ctx context.Context, from interaction.Table, c choice, bucket time.Duration) (interaction.Table, error) {
 	var t interaction.Table
+	for _, id := range c.ids {
+		t.Conditions = append(t.Conditions, from.Conditions[id])
+	}
+	if e := r.entry(); e != nil && e.left == "" {
+		for i := range e.states {
+			t.Conditions = append(t.Conditions, condition.Condition{Dimension: e.name, Value: e.states[i].name()})
+		}
+	}
+	kinds, err := r.countKinds(ctx, c, bucket)
+	for _, k := range kinds {
+		row := interaction.Row{Total: int(k.total), Failed: int(k.failed)}
+		if bucket > 0 {
+			row.Time = time.Unix(0, k.bucket*int64(bucket)).UTC()
+		}
+		for i := range c.ids {
+			if k.held>>i&1 == 1 {
+				row.Conditions = append(row.Conditions, condition.ID(i))
+			}
+		}
+		if k.place > 0 { // codes of states are numbered from 1, conditions after the others
+			row.Conditions = append(row.Conditions, condition.ID(len(c.ids)+int(k.place)-1))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t, err
+}
+
+// countKinds counts all lines by kind, in one query. The kinds are sorted.
+func (r *tableReader) countKinds(ctx context.Context, c choice, bucket time.Duration) ([]lineKind, error) {
+	if r.held != nil {
+		return r.countKindsHeld(c, bucket), nil
+	}
 	bits := []string{"0"}
 	for i, id := range c.ids {
-		t.Conditions = append(t.Conditions, from.Conditions[id])
 		// The numbers are as narrow as they can be: wider ones, or shifts of truth
 		// values, take half as long again as the whole query.
 		bits = append(bits, fmt.Sprintf("CASE WHEN %s THEN %d ELSE 0 END", r.holdsSQL(r.meanings[id]), int64(1)<<i))
@@ -25,37 +64,22 @@ func (r *tableReader) recount(ctx context.Context, from interaction.Table, c cho
 	place := noWord
 	if e := r.entry(); e != nil && e.left == "" {
 		place = e.codeSQL(r.entryColumn)
-		for i := range e.states {
-			t.Conditions = append(t.Conditions, condition.Condition{Dimension: e.name, Value: e.states[i].name()})
-		}
 	}
 	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s AS bucket, %s AS held, %s AS place, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
 		FROM lines WHERE total > 0 GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(bits, " | "), place))
 	if err != nil {
-		return t, r.inFile(err)
+		return nil, r.inFile(err)
 	}
 	defer rows.Close()
+	var kinds []lineKind
 	for rows.Next() {
-		var at, held int64
-		var place uint64
-		var row interaction.Row
-		if err := rows.Scan(&at, &held, &place, &row.Total, &row.Failed); err != nil {
-			return t, err
+		var k lineKind
+		if err := rows.Scan(&k.bucket, &k.held, &k.place, &k.total, &k.failed); err != nil {
+			return nil, err
 		}
-		if bucket > 0 {
-			row.Time = time.Unix(0, at*int64(bucket)).UTC()
-		}
-		for i := range c.ids {
-			if held>>i&1 == 1 {
-				row.Conditions = append(row.Conditions, condition.ID(i))
-			}
-		}
-		if place > 0 { // codes of states are numbered from 1, conditions after the others
-			row.Conditions = append(row.Conditions, condition.ID(len(c.ids)+int(place)-1))
-		}
-		t.Rows = append(t.Rows, row)
+		kinds = append(kinds, k)
 	}
-	return t, rows.Err()
+	return kinds, rows.Err()
 }
 
 // holdsSQL is true for a row of lines that has what the meaning says, and false or

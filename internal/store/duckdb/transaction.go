@@ -59,23 +59,23 @@ func (t transaction) exec(ctx context.Context, name string, args ...any) error {
 }
 
 // stage creates the temporary table new_<what> by sql/stage_<what>.sql and
-// lets fill add rows to it.
-func (t transaction) stage(ctx context.Context, what string, fill func(add addRow) error) error {
+// lets rows add to it.
+func (t transaction) stage(ctx context.Context, what string, rows func(add addRow) error) error {
 	if err := t.exec(ctx, "stage_"+what); err != nil {
 		return err
 	}
-	return t.fill(ctx, "temp", "new_"+what, fill)
+	return fill(ctx, t.conn, "temp", "new_"+what, rows)
 }
 
-// fill adds the rows of fill to a table; the empty catalog is that of the file.
-// Values, and bytes in them, are copied by add.
-func (t transaction) fill(ctx context.Context, catalog, table string, fill func(add addRow) error) error {
-	err := t.conn.Raw(func(conn any) error {
+// fill lets rows add to a table; the empty catalog is that of the file. Values,
+// and bytes in them, are copied by add.
+func fill(ctx context.Context, conn *sql.Conn, catalog, table string, rows func(add addRow) error) error {
+	err := conn.Raw(func(conn any) error {
 		a, err := duck.NewAppender(conn.(driver.Conn), catalog, "", table)
 		if err != nil {
 			return err
 		}
-		if err := fill(a.AppendRow); err != nil {
+		if err := rows(a.AppendRow); err != nil {
 			return errors.Join(err, a.Close())
 		}
 		return a.CloseWithCancel(ctx)

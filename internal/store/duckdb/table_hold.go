@@ -1,0 +1,149 @@
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"strings"
+)
+
+// mostHeld is how many bytes of memory lines are held in, about: three million of
+// twenty columns. Those of a larger table are copied.
+const mostHeld = 256 << 20
+
+var errNotHeld = errors.New("too large to be held in memory")
+
+// Held lines are those of a table of text, in memory, in the order of the files:
+// each cell as the number of its word. To write down the words that differ takes
+// a fraction of what it takes DuckDB to store all of them; and whatever is asked
+// of the lines later is then a look at a number.
+type heldLines struct {
+	words   []*words    // by column; nil for what is left out
+	numbers [][]float64 // by column, of those of numbers: what each word is; NaN for no number
+	blocks  []heldBlock
+	bytes   int
+
+	bad         int64 // lines that say what cannot be
+	first, last int64 // as tableTotal has them
+	timed       bool  // a line has a time
+}
+
+// A heldBlock is lines that follow each other.
+type heldBlock struct {
+	words [][]uint32 // by column
+	// numbers are in full, by column of those of very many, whose words are
+	// rounded; NaN for no number.
+	numbers               [][]float64
+	total, failed, moment []int64
+}
+
+// hold reads the lines of the files into memory, or returns errNotHeld.
+func (r *tableReader) hold(ctx context.Context) error {
+	h := &heldLines{words: make([]*words, len(r.columns)), numbers: make([][]float64, len(r.columns))}
+	var selected []string
+	for _, i := range r.offered() {
+		c := &r.columns[i]
+		h.words[i] = newWords()
+		text, number := c.keysSQL(i)
+		selected = append(selected, "CAST("+text+" AS VARCHAR)")
+		if c.many {
+			selected = append(selected, number, c.numberSQL(i))
+		}
+	}
+	// The types are those that holdChunk takes them for.
+	selected = append(selected, "CAST(moment AS BIGINT)", "CAST(total AS BIGINT)", "CAST(failed AS BIGINT)", "bad")
+	query := "SELECT " + strings.Join(selected, ", ") + " FROM (" + r.recordsSQL(r.offered(), false) + ")"
+	settings := append(tableSettings(filepath.Join(r.dir, "hold"), r.src.Memory), "SET streaming_buffer_size='32MB'")
+	err := chunks(ctx, settings, query, func(c chunk) error {
+		r.holdChunk(h, c)
+		for _, w := range h.words {
+			if w != nil {
+				h.bytes += w.grown()
+			}
+		}
+		if h.bytes > r.mostHeld {
+			return errNotHeld
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.held = h
+	return nil
+}
+
+// holdChunk adds the lines of a chunk, whose columns are as hold selects them.
+func (r *tableReader) holdChunk(h *heldLines, c chunk) {
+	b := heldBlock{words: make([][]uint32, len(r.columns)), numbers: make([][]float64, len(r.columns))}
+	column := 0
+	for _, i := range r.offered() {
+		b.words[i] = h.words[i].read(cells[cell](c, column))
+		column++
+		if r.columns[i].many {
+			h.words[i].readRounded(b.words[i], c, column)
+			b.numbers[i] = readNumbers(c, column+1)
+			column += 2
+			h.bytes += 8 * c.rows
+		}
+		h.bytes += 4 * c.rows
+	}
+	moment, known := cells[int64](c, column)
+	b.moment = make([]int64, c.rows)
+	for line, at := range moment {
+		if !known.at(line) {
+			continue
+		}
+		b.moment[line] = at
+		if !h.timed {
+			h.first, h.last, h.timed = at, at, true
+		}
+		h.first, h.last = min(h.first, at), max(h.last, at)
+	}
+	total, _ := cells[int64](c, column+1)
+	failed, _ := cells[int64](c, column+2)
+	bad, _ := cells[bool](c, column+3)
+	b.total, b.failed = append(b.total, total...), append(b.failed, failed...)
+	for _, is := range bad {
+		if is {
+			h.bad++
+		}
+	}
+	h.bytes += 24 * c.rows
+	h.blocks = append(h.blocks, b)
+}
+
+// read returns the numbers of cells.
+func (w *words) read(list []cell, there known) []uint32 {
+	numbers := make([]uint32, len(list))
+	for line := range list {
+		if c := &list[line]; there.at(line) && c.len() > 0 {
+			numbers[line] = w.number(c)
+		}
+	}
+	return numbers
+}
+
+// readRounded adds the numbers of a column that has very many.
+func (w *words) readRounded(numbers []uint32, c chunk, column int) {
+	list, there := cells[float64](c, column)
+	for line, x := range list {
+		if there.at(line) {
+			numbers[line] = w.rounded(x)
+		}
+	}
+}
+
+// readNumbers returns a column of numbers.
+func readNumbers(c chunk, column int) []float64 {
+	list, there := cells[float64](c, column)
+	numbers := make([]float64, len(list))
+	for line, x := range list {
+		if !there.at(line) || math.IsInf(x, 0) {
+			x = math.NaN()
+		}
+		numbers[line] = x
+	}
+	return numbers
+}
