@@ -137,8 +137,11 @@ func (p *page) finding(f interaction.Finding, say bool) {
 	}
 	p.cells(f)
 	p.line("")
-	p.wrap("   ", fmt.Sprintf("Covers %s of the %s, %s of them more than expected; %s.",
-		wording.Percent(f.Coverage), p.words.Nouns, wording.Count(int(f.Excess+0.5)), chance(f.P)))
+	more := ""
+	if f.Rank == 1 { // of later findings, the evidence says what was put aside
+		more = fmt.Sprintf(", %s of them more than expected", wording.Count(int(f.Excess+0.5)))
+	}
+	p.wrap("   ", fmt.Sprintf("Covers %s of the %s%s; %s.", wording.Percent(f.Coverage), p.words.Nouns, more, chance(f.P)))
 	for _, a := range f.Aliases {
 		p.wrap("   = ", fmt.Sprintf("%s cannot be told from %s here: %s rows have one without the other.",
 			a.Condition, a.Of, wording.Count(a.Discordant)))

@@ -83,6 +83,37 @@ func TestWhatFollowsFromAFailureComesLast(t *testing.T) {
 	}
 }
 
+func TestWhatFollowsFromFailuresDoesNotStandForTheirCause(t *testing.T) {
+	for seed := range uint64(4) {
+		w := newWorld(seed)
+		for i := range 12_000 {
+			cart, flag := w.rng.IntN(2), w.rng.IntN(2)
+			failed := w.chance(0.003) || cart == 1 && flag == 1 && w.chance(0.1)
+			attempt := "0"
+			if failed && w.chance(0.9) || w.chance(0.01) {
+				attempt = "1" // the row says that it was tried again
+			}
+			w.add(10*time.Minute*time.Duration(i)/12_000, failed, fmt.Sprintf("cart: service.version=%d", cart),
+				fmt.Sprintf("flag x=%d", flag), "attempt="+attempt, fmt.Sprintf("zone=%d", w.rng.IntN(4)))
+		}
+		r := mine(t, w.done(), interaction.Options{})
+		if len(r.Findings) == 0 || !slices.Equal(names(r.Findings[0]), []string{"flag x=1", "cart service.version=1"}) {
+			t.Errorf("seed %d: want the cart with the flag, got %s", seed, describe(r))
+			continue
+		}
+		// Nothing was put aside before it that it explains.
+		f := r.Findings[0]
+		if f.Excess < 0.9*float64(f.Cells[0].Failed) {
+			t.Errorf("seed %d: %v of %d failures are more than expected, want nearly all", seed, f.Excess, f.Cells[0].Failed)
+		}
+		for _, f := range r.Findings[1:] {
+			if said := strings.Join(f.For, " "); !strings.Contains(said, "with what has the first finding put aside") {
+				t.Errorf("seed %d: want it said that the second finding is about the rest, got %s", seed, said)
+			}
+		}
+	}
+}
+
 func TestVersionsThatServedSideBySideForAWhileAreCompared(t *testing.T) {
 	for seed := range uint64(4) {
 		w := newWorld(seed)

@@ -22,7 +22,7 @@ func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 		wording.Count(int(whole.failed)), m.options.things(whole.total()), list(f.Conditions, phrase), words.Ended(int(whole.failed)),
 		percent(p.risk), percent(low), percent(high)))
 	f.For = append(f.For, fmt.Sprintf("%s more than at the risk of %s; a set as striking by chance: %s.",
-		wording.Plural(int(math.Round(j.excess)), words.Noun), m.others(), probability(j.p)))
+		wording.Plural(int(math.Round(j.excess)), words.Noun), m.others()+j.beside(), probability(j.p)))
 	if m.change != nil {
 		m.change.argue(f, j.set, whole, words)
 	}
@@ -62,6 +62,17 @@ func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 	}
 	m.doubt(f, t)
 	m.halves(f, j.set) // the table is no longer good
+}
+
+// beside says that a finding is about what those before it leave.
+func (j *judgement) beside() string {
+	switch j.after {
+	case 0:
+		return ""
+	case 1:
+		return ", with what has the first finding put aside"
+	}
+	return fmt.Sprintf(", with what has the first %s findings put aside", wording.Few(j.after))
 }
 
 // beyond says what the risk of an interaction exceeds by so much.

@@ -142,7 +142,8 @@ type Finding struct {
 	// was in force, 0 to 1.
 	Coverage float64 `json:"coverage"`
 	// Excess is how many of those failures would not have been expected at the
-	// risk of the rest of the traffic of the same time.
+	// risk of the rest of the traffic of the same time; of a later finding, with what
+	// has an earlier one put aside.
 	Excess float64 `json:"excess"`
 	// Difference is the risk with the whole set less the highest risk with any
 	// element missing.

@@ -29,6 +29,7 @@ type judgement struct {
 	during   []coincidence // environments it keeps to, that may be no part of it
 	worse    []aggravator  // not needed, but making it worse
 	thin     []int         // elements without which there are too few observations
+	after    int           // how many findings had been put aside
 }
 
 // judge counts a set on all rows that are alive and tests it: against the rest

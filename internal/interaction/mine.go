@@ -141,6 +141,7 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		if !ok {
 			break
 		}
+		j.after = len(found)
 		found = append(found, j)
 		m.exact.remove(j.set)
 	}
@@ -189,9 +190,10 @@ func (m *miner) next(s *search) (judgement, bool) {
 }
 
 // upstream reports whether a set names something that does not follow from a
-// failure, and, if it names something that does as well, is more than the part of
-// it that happened to: of all the ways to add as many conditions, none would be
-// expected to differ as much from the rest of it.
+// failure. If it names something that does as well, the rest must do no harm without
+// that, or it would be the cause; and the set must be more than the part of what
+// follows that happened to be in it: of all the ways to add as many conditions, none
+// would be expected to differ as much.
 func (m *miner) upstream(j judgement) bool {
 	var follows []int32
 	mask := 0
@@ -209,6 +211,10 @@ func (m *miner) upstream(j judgement) bool {
 	}
 	t := m.exact.cross(j.set, false)
 	whole := t.whole()
+	alone := m.exact.compare(t, func(c int) bool { return c == whole&^mask }, func(c int) bool { return c&mask == 0 })
+	if alone.p() <= necessity {
+		return false
+	}
 	c := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c&mask == mask })
 	return c.p()*m.tests[len(j.set)-len(follows)] <= m.options.Alpha
 }

@@ -62,8 +62,8 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 	}
 	var best judgement
 	for _, set := range candidates {
-		if m.stands(set, k) < standing {
-			continue
+		if m.downstream(set) && !m.downstream(j.set) || m.stands(set, k) < standing {
+			continue // the first: what follows from a failure is never what is left
 		}
 		if w := m.judge(set); m.holds(w) && (best.set == nil || w.score > best.score) {
 			w.worse = []aggravator{{k, j.whole().risk(m.ledger.typical)}}

@@ -112,8 +112,12 @@ func viewIncident(i incident.Incident, now time.Time) incidentView {
 		v.Grade = f.Grade
 		v.Status = string(statusOf(i))
 		v.Experiment = viewExperiment(i, now)
-		v.Facts = fmt.Sprintf("All of them together cover %s of the %s. %s of those would not have been expected at the risk of the rest of the traffic; adjusted p %s.",
-			wording.Percent(f.Coverage), words.Nouns, wording.Count(int(f.Excess+0.5)), probability(f.P))
+		rest := "the rest of the traffic"
+		if f.Rank > 1 {
+			rest += " that the findings before it leave"
+		}
+		v.Facts = fmt.Sprintf("All of them together cover %s of the %s. %s of those would not have been expected at the risk of %s; adjusted p %s.",
+			wording.Percent(f.Coverage), words.Nouns, wording.Count(int(f.Excess+0.5)), rest, probability(f.P))
 		v.For, v.Against, v.Missing = f.For, f.Against, unique(f.Missing, i.Missing)
 		for _, a := range f.Aliases {
 			v.Aliases = append(v.Aliases, fmt.Sprintf("%s goes with %s: %s parted them.", a.Condition, a.Of, wording.Plural(a.Discordant, "observation")))
