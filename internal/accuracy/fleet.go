@@ -254,10 +254,13 @@ func (f *fleet) next(at float64) {
 // base is by how much the base risk of the request differs from the mean: by
 // its endpoint, by the hour, and because retries fail more often.
 func (f *fleet) base(at float64) float64 {
-	r := f.factor[f.value[colEntry]] * (1 + 0.5*math.Sin(2*math.Pi*at))
+	r := f.factor[f.value[colEntry]] * hourly(at)
 	if f.value[colAttempt] == 1 {
 		r *= f.retried
 	}
 	again := f.columns[colAttempt].share[1]
 	return r / (1 - again + again*f.retried)
 }
+
+// hourly is what the risk at a part of the time is multiplied by.
+func hourly(at float64) float64 { return 1 + 0.5*math.Sin(2*math.Pi*at) }

@@ -16,6 +16,9 @@ type nullKind struct {
 	name string
 	plan func(p Plan) Plan
 	make func(w *World, rng *rand.Rand) // after the world is built
+	// changed says that it is asked what changed in the middle of the time, and not
+	// what tells those that failed from the others.
+	changed bool
 }
 
 func nullKinds() []nullKind {
@@ -24,12 +27,19 @@ func nullKinds() []nullKind {
 		return p
 	}
 	return []nullKind{
-		{"permuted within ten seconds and entry", func(p Plan) Plan {
+		{name: "permuted within ten seconds and entry", plan: func(p Plan) Plan {
 			p.Orders, p.Risk = []int{2}, 10*p.Base
 			return p
-		}, func(w *World, rng *rand.Rand) { w.Permute(rng) }},
-		{"in bursts of one tenant or instance", alone, func(w *World, rng *rand.Rand) { w.Burst(rng) }},
-		{"entries and hours differ, nothing else", alone, func(*World, *rand.Rand) {}},
+		}, make: func(w *World, rng *rand.Rand) { w.Permute(rng) }},
+		{name: "in bursts of one tenant or instance", plan: alone, make: func(w *World, rng *rand.Rand) { w.Burst(rng) }},
+		{name: "entries and hours differ, nothing else", plan: alone, make: func(*World, *rand.Rand) {}},
+		{name: "entries differ; what changed at half-time", plan: func(p Plan) Plan {
+			p.Shape = func(d *Draft) {
+				d.retried = 1
+				d.Chance = func(at, risk float64) float64 { return risk / hourly(at) }
+			}
+			return p
+		}, make: func(*World, *rand.Rand) {}, changed: true},
 	}
 }
 
@@ -110,7 +120,11 @@ func nullTable(ctx context.Context, s *Settings) error {
 			p := kinds[k].plan(Plan{Seed: s.Seed(i), Requests: size.requests, Base: size.base})
 			w := p.Build()
 			kinds[k].make(w, rand.New(rand.NewPCG(p.Seed, 1)))
-			r, err := interaction.Mine(ctx, w.Table, options())
+			o := options()
+			if kinds[k].changed {
+				o.Since = w.Table.Rows[len(w.Table.Rows)/2].Time
+			}
+			r, err := interaction.Mine(ctx, w.Table, o)
 			if len(r.Findings) > 0 {
 				s.wrong(fmt.Sprintf("null, %s, base %v", kinds[k].name, size.base), p.Seed, "nothing", r)
 			}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sort"
 	"time"
 
 	"example.test/eddy/internal/condition"
@@ -49,9 +50,11 @@ type Rival struct {
 type change struct {
 	since time.Time
 	// base is, by position, how many failures would be expected at the risk that
-	// the same combination of conditions had before. Nil if most combinations
+	// the same combination of conditions had before, and unsure the variance of that,
+	// since what was before is no more than a sample. Nil if most combinations
 	// have no history: then the history is that of the set.
 	base    []float64
+	unsure  []float64
 	before  *exact
 	overall float64 // risk of before, of all
 	rivals  []tried
@@ -129,7 +132,7 @@ func (m *miner) newChange(since time.Time, past *scratch) *change {
 			leaves[e.hash] = history{h.failed + float64(e.failed), h.n + e.requests()}
 		}
 	}
-	c.base = make([]float64, 64*m.ledger.words)
+	c.base, c.unsure = make([]float64, 64*m.ledger.words), make([]float64, 64*m.ledger.words)
 	var known, total float64
 	for i := range m.ledger.cells {
 		b := &m.ledger.cells[i]
@@ -137,6 +140,7 @@ func (m *miner) newChange(since time.Time, past *scratch) *change {
 			e := m.ledger.entry(at)
 			n, h := e.requests(), leaves[e.hash]
 			c.base[at] = n * (h.failed + shrink*c.overall) / (h.n + shrink)
+			c.unsure[at] = n * c.base[at] / (h.n + shrink)
 			total += n
 			if h.n >= enoughHistory {
 				known += n
@@ -144,7 +148,7 @@ func (m *miner) newChange(since time.Time, past *scratch) *change {
 		}
 	}
 	if 2*known < total {
-		c.base = nil
+		c.base, c.unsure = nil, nil
 	}
 	return c
 }
@@ -158,18 +162,56 @@ func (s sum) requests() float64 { return float64(s.failed) + s.w/weightUnit }
 // expected is how many failures those that have all of set, counted by now and
 // marked in mask, would have had at the risk of before.
 func (c *change) expected(mask []uint64, set []int32, now sum) float64 {
-	var e float64
 	if c.base != nil {
-		for w, v := range mask {
-			for ; v != 0; v &= v - 1 {
-				e += c.base[w*64+bits.TrailingZeros64(v)]
-			}
-		}
-		return e
+		return added(c.base, mask)
 	}
 	c.before.spare = c.before.mask(c.before.spare, set, false)
 	h := c.before.l.tally(c.before.spare)
 	return now.requests() * (float64(h.failed) + shrink*c.overall) / (h.requests() + shrink)
+}
+
+// added is the sum over the positions of a mask.
+func added(of []float64, mask []uint64) (sum float64) {
+	for w, v := range mask {
+		for ; v != 0; v &= v - 1 {
+			sum += of[w*64+bits.TrailingZeros64(v)]
+		}
+	}
+	return sum
+}
+
+// chance is the probability that a tried set has so many failures if nothing
+// changed, without regard to how many sets there were.
+//
+// Its own history is a sample like the present, so that the two are compared with
+// each other; so is the history of its combinations, of which the sum of what is
+// expected is worth as many observations as have the same variance (Fay and Feuer
+// 1997). The one corrects for a mix that shifted, the other needs no history of
+// each; the less striking of the two counts. What the rest has risen by is added to
+// the history, and failures that came in bursts count as fewer.
+func (m *miner) chance(t tried) float64 {
+	c, x := m.change, m.exact
+	x.nearly(&x.room[0], t.set)
+	c.before.whole(&c.before.room[0], t.set)
+	phi := max(dispersion(x.room[0].times, byChance), dispersion(c.before.room[0].times, byChance))
+	n := t.now.requests()
+	x.spare = x.mask(x.spare, t.set, false)
+	e := c.expected(x.spare, t.set, t.now)
+	rise := max(0, t.expected-e) / n
+	against := func(risk, of float64) float64 {
+		var s split
+		risk = min(1, risk+rise)
+		failed, w := float64(t.now.failed), m.ledger.typical
+		s.add(failed, (n-failed)/w, risk*of, (1-risk)*of/w)
+		return s.dispersed(phi)
+	}
+	c.before.spare = c.before.mask(c.before.spare, t.set, false)
+	h := c.before.l.tally(c.before.spare)
+	p := against(float64(h.failed)/max(h.requests(), 1), h.requests())
+	if c.base != nil {
+		p = max(p, against(e/n, e*n/added(c.unsure, x.spare)))
+	}
+	return p
 }
 
 // surprise is the deviance of the failures of a set from what was to be
@@ -290,26 +332,17 @@ func (m *miner) changes(ctx context.Context) ([]judgement, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if len(list) == 0 {
-			break
-		}
-		best := list[0]
-		j := judgement{set: best.set, score: best.score, excess: float64(best.now.failed) - best.expected}
-		n := float64(best.now.total())
-		j.p = min(1, tail(n, float64(best.now.failed), best.expected)*m.tests[len(best.set)])
-		if j.p > m.options.Alpha || len(found) > 0 && j.excess < furtherCause*found[0].excess {
+		j, ok := m.firstThatHolds(list)
+		if !ok || len(found) > 0 && j.excess < furtherCause*found[0].excess {
 			break
 		}
 		if found == nil {
 			first = list
 		}
-		t := &m.exact.room[0]
-		m.exact.nearly(t, best.set)
-		j.cells = t.table()
-		j.thin = m.thin(j)
+		j.after = len(found)
 		found = append(found, j)
-		m.exact.remove(best.set)
-		m.change.before.remove(best.set)
+		m.exact.remove(j.set)
+		m.change.before.remove(j.set)
 	}
 	slices.SortFunc(first, func(a, b tried) int { return a.compare(b, dearer) })
 	for _, t := range first {
@@ -320,6 +353,42 @@ func (m *miner) changes(ctx context.Context) ([]judgement, error) {
 		}
 	}
 	return found, nil
+}
+
+// firstThatHolds judges tried sets one after the other, until one is more than chance.
+func (m *miner) firstThatHolds(list []tried) (judgement, bool) {
+	for _, t := range list {
+		j := judgement{set: t.set, score: t.score, excess: float64(t.now.failed) - t.expected}
+		if j.p = min(1, m.chance(t)*m.tests[len(t.set)]); j.p <= m.options.Alpha {
+			j.cells = m.exact.room[0].table()
+			j.thin = m.thin(j)
+			return j, true
+		}
+	}
+	return judgement{}, false
+}
+
+// power says how much the risk of a single condition carried by a tenth of the
+// observations would have had to rise to be significant.
+func (c *change) power(m *miner) string {
+	c.before.spare = c.before.mask(c.before.spare, nil, true)
+	before := c.before.l.tally(c.before.spare)
+	n, w := carried*m.ledger.requests, m.ledger.typical
+	most := int(min(n, float64(m.ledger.failed)))
+	least := sort.Search(most+1, func(k int) bool {
+		var s split
+		failed := float64(k)
+		s.add(failed, (n-failed)/w, carried*float64(before.failed), carried*(before.requests()-float64(before.failed))/w)
+		return failed > n*c.overall && s.p() <= m.options.Alpha/m.tests[1]
+	})
+	words := m.options.words()
+	what := wording.Plural(int(m.ledger.failed), words.Noun) + " since then"
+	if least > most {
+		return fmt.Sprintf("%s are too few, or too little is on record from before: not even a condition carried by 10%% of %s that caused all of them would have been told from chance.",
+			what, m.options.Noun)
+	}
+	return fmt.Sprintf("With %s, any condition carried by 10%% of %s whose risk rose by %s or more, from %s before, would be seen.",
+		what, m.options.Noun, percent(ceil(float64(least)/n-c.overall)), percent(c.overall))
 }
 
 // rival says a tried set in full.

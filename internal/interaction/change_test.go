@@ -2,7 +2,9 @@ package interaction_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,87 @@ func TestNothingChangedIsNothingFound(t *testing.T) {
 	// At 5 % each, 40 tables exceed 6 in 1 of 200 such tests.
 	if alarms > 6 {
 		t.Errorf("%d of 40 tables in which nothing changed have a finding", alarms)
+	}
+}
+
+// even makes ten minutes of traffic in which one request in twenty fails, whatever
+// its conditions; some add to that from the given share of the time on.
+func even(seed uint64, attributes, values int, from, harm float64) interaction.Table {
+	w := newWorld(seed)
+	const n = 10_000
+	for i := range n {
+		cs := make([]string, attributes)
+		for c := range cs {
+			cs[c] = fmt.Sprintf("c%d=%d", c, w.rng.IntN(values))
+		}
+		p := 0.05
+		if float64(i) >= from*n && cs[0] == "c0=1" && cs[1] == "c1=2" {
+			p += harm
+		}
+		w.add(10*time.Minute*time.Duration(i)/n, w.chance(p), cs...)
+	}
+	return w.done()
+}
+
+func TestWhatWasBeforeIsNoMoreThanASample(t *testing.T) {
+	for _, c := range []struct {
+		attributes, values int
+		before             float64
+	}{{4, 3, 0.2}, {8, 4, 0.5}} {
+		o := since()
+		o.Since = start().Add(time.Duration(c.before * float64(10*time.Minute)))
+		alarms, found := 0, 0
+		for seed := range uint64(6) {
+			r := mine(t, even(seed, c.attributes, c.values, c.before, 0), o)
+			if len(r.Findings) > 0 {
+				alarms++
+				t.Logf("%+v, seed %d: %s", c, seed, describe(r))
+			} else if said := strings.Join(r.Missing, " "); !strings.Contains(said, "whose risk rose by") {
+				t.Errorf("%+v, seed %d: want it said what would have been seen, got %q", c, seed, said)
+			}
+			r = mine(t, even(seed, c.attributes, c.values, c.before, 0.25), o)
+			if len(r.Findings) > 0 && slices.Equal(names(r.Findings[0]), []string{"c0=1", "c1=2"}) {
+				found++
+			}
+		}
+		if alarms > 2 {
+			t.Errorf("%+v: %d of 6 tables in which nothing changed have a finding", c, alarms)
+		}
+		if found < 5 {
+			t.Errorf("%+v: %d of 6 changes are found", c, found)
+		}
+	}
+}
+
+func TestARiseThatIsSaidToBeSeenIsSeen(t *testing.T) {
+	o := since()
+	o.Since, o.MaxOrder = start().Add(5*time.Minute), 1
+	build := func(rise float64) interaction.Table {
+		w := newWorld(8)
+		const n = 20_000
+		for i := range n {
+			p := 0.05
+			if i >= n/2 && i%10 == 0 {
+				p += rise
+			}
+			// So many of every ten thousand fail, no more and no less.
+			w.add(10*time.Minute*time.Duration(i)/n, float64((i/10*7919)%1000) < 1000*p, "a="+onOff(i%10 == 0), fmt.Sprintf("b=%d", i%7))
+		}
+		return w.done()
+	}
+	said := regexp.MustCompile(`10% of requests whose risk rose by ([0-9.]+)% or more, from 5% before`).FindStringSubmatch(strings.Join(mine(t, build(0), o).Missing, " "))
+	if said == nil {
+		t.Fatalf("want it said which rise would be seen, got %s", describe(mine(t, build(0), o)))
+	}
+	rise, err := strconv.ParseFloat(said[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := mine(t, build(1.3*rise/100), o); len(r.Findings) != 1 {
+		t.Errorf("a rise by more than %v%% is not seen: %s", rise, describe(r))
+	}
+	if r := mine(t, build(0.7*rise/100), o); len(r.Findings) != 0 {
+		t.Errorf("a rise by less than %v%% is seen: %s", rise, describe(r))
 	}
 }
 

@@ -28,7 +28,11 @@ func (m *miner) missing(r *Result) {
 		r.Missing = append(r.Missing, fmt.Sprintf(
 			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", wording.Count(mostNodes)))
 	}
-	if r.Verdict == NoExplanation {
+	switch {
+	case r.Verdict != NoExplanation:
+	case m.change != nil:
+		r.Missing = append(r.Missing, m.change.power(m))
+	default:
 		r.Missing = append(r.Missing, m.power())
 	}
 }
