@@ -152,7 +152,7 @@ func explain(reading duckdb.TableReading, result interaction.Result, outcome req
 		e.Missing = []string{}
 	}
 	var first interaction.Finding
-	if len(e.Findings) > 0 {
+	if len(e.Findings) > 0 && e.Findings[0].Verdict != interaction.Proxy {
 		first = e.Findings[0]
 	}
 	e.Sentence = interaction.Sentence(first, "", e.Outcome)

@@ -59,7 +59,7 @@ func printExplanation(w io.Writer, e explanation) error {
 		p.wrap("", slowRule(e.Slow, e.entry))
 	}
 	for i, f := range e.Findings {
-		p.finding(f, i > 0)
+		p.finding(f, i > 0 || f.Verdict == interaction.Proxy)
 	}
 	if len(e.Rivals) > 0 {
 		p.line("")

@@ -60,9 +60,13 @@ func aliases() []distractor {
 			},
 		},
 		{
-			name: "a flag agrees with the cause's in 95 %", must: "the cause first, the other flag in no finding",
+			name: "a flag agrees with the cause's in 95 %", must: "the cause first, the other flag as a proxy",
 			plan: Plan{Shape: near},
-			said: func(w *World, r interaction.Result) bool { return first(w, r) && !names(r, "flag f6") },
+			said: func(w *World, r interaction.Result) bool {
+				return first(w, r) && !names(r, "flag f6") && slices.ContainsFunc(r.Findings[0].Proxies, func(a interaction.AliasOf) bool {
+					return a.Dimension == "flag f6"
+				})
+			},
 		},
 		{
 			name: "instances of the version that harms", must: "the version, no instance",

@@ -2,7 +2,12 @@ package interaction
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
+
+	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/wording"
 )
 
 const (
@@ -11,30 +16,64 @@ const (
 	alike = 0.8
 	// apart is the p at which one of two alike conditions explains more.
 	apart = 0.01
+	// bound is how much two conditions must have to do with each other, by the
+	// correlation of the 2x2 table, for the one that explains less to be named: two
+	// that nearly all requests have are alike as well.
+	bound = 0.6
+	// mostProxies is how many of a finding are named.
+	mostProxies = 3
 )
 
-// aliases lists the conditions that cannot be told from those of a set: of its
+// lookalikes lists the conditions that cannot be told from those of a set: of its
 // elements' classes, and near aliases whose discordant observations do not
-// decide between the two. Whole and with count the entries that have the whole set,
-// all of them and by class.
-func (m *miner) aliases(f *Finding, set []int32, whole sum, with []sum) {
+// decide between the two; and as proxies those of which they do. Whole and with
+// count the entries that have the whole set, all of them and by class.
+func (m *miner) lookalikes(f *Finding, set []int32, whole sum, with []sum) {
 	for _, k := range set {
 		for _, id := range m.classes.list[k].others {
 			f.Aliases = append(f.Aliases, AliasOf{m.ledger.catalog.conditions[id], m.condition(k), 0})
 		}
 	}
+	type proxy struct {
+		AliasOf
+		parallel
+	}
+	var proxies []proxy
 	for i, k := range set {
 		rest := slices.Delete(slices.Clone(set), i, i+1)
 		for _, p := range m.pairs(k, rest, whole, with) {
-			if p.undecided() {
-				f.Aliases = append(f.Aliases, AliasOf{
-					m.condition(p.other), m.condition(k),
-					int(p.first.total() + p.second.total()),
-				})
+			a := AliasOf{m.condition(p.other), m.condition(k), int(p.first.total() + p.second.total())}
+			switch {
+			case p.undecided():
+				f.Aliases = append(f.Aliases, a)
+			case p.correlation() >= bound && m.classes.list[p.other].name != m.classes.list[k].name:
+				proxies = append(proxies, proxy{a, p})
 			}
 		}
 	}
 	slices.SortStableFunc(f.Aliases, func(a, b AliasOf) int { return cmp.Compare(a.Discordant, b.Discordant) })
+	slices.SortStableFunc(proxies, func(a, b proxy) int { return cmp.Compare(a.Discordant, b.Discordant) })
+	for _, p := range proxies[:min(len(proxies), mostProxies)] {
+		f.Proxies = append(f.Proxies, p.AliasOf)
+		f.For = append(f.For, m.parted(p.AliasOf, p.parallel))
+	}
+}
+
+// parted says why a condition that goes with one of a finding's is no cause: what
+// happened where only one of the two was in force, with the rest of the finding.
+func (m *miner) parted(a AliasOf, p parallel) string {
+	text := fmt.Sprintf("Not %s, which goes with %s: ", phrase(a.Condition), phrase(a.Of))
+	only := func(c condition.Condition, n sum) string {
+		return fmt.Sprintf("where only %s was in force, %s of %s %s (%s)", phrase(c), wording.Count(n.failed), wording.Count(n.total()),
+			m.options.words().Ended(int(n.failed)), percent(n.risk(m.ledger.typical).risk))
+	}
+	switch {
+	case p.second.total() == 0:
+		return text + only(a.Of, p.first) + "."
+	case p.first.total() == 0:
+		return text + only(a.Condition, p.second) + "."
+	}
+	return text + only(a.Of, p.first) + "; " + only(a.Condition, p.second) + "."
 }
 
 // A parallel compares an element of a set with another class, among the
@@ -43,6 +82,15 @@ type parallel struct {
 	other         int32
 	both, neither sum
 	first, second sum // only the element, only the other
+}
+
+// correlation is that of the two conditions (phi, of the 2x2 table).
+func (p parallel) correlation() float64 {
+	a, b, c, d := float64(p.both.total()), float64(p.first.total()), float64(p.second.total()), float64(p.neither.total())
+	if (a+b)*(c+d)*(a+c)*(b+d) <= 0 {
+		return 0
+	}
+	return (a*d - b*c) / math.Sqrt((a+b)*(c+d)*(a+c)*(b+d))
 }
 
 // pairs finds the classes that nearly coincide with class k among the entries

@@ -78,6 +78,9 @@ func TestWhatFollowsFromAFailureComesLast(t *testing.T) {
 	if len(r.Findings) != 2 || !slices.Equal(names(r.Findings[0]), []string{"flag x=true"}) || !slices.Equal(names(r.Findings[1]), []string{"attempt=1"}) {
 		t.Fatalf("want the flag, then the retries, got %s", describe(r))
 	}
+	if r.Findings[1].Verdict != interaction.Proxy {
+		t.Errorf("the retries are a %s, want a proxy", r.Findings[1].Verdict)
+	}
 	if said := strings.Join(r.Findings[1].Against, " "); !strings.Contains(said, "A failure brings about attempt") {
 		t.Errorf("want it said that retries follow from failures, got %s", said)
 	}
@@ -111,6 +114,18 @@ func TestWhatFollowsFromFailuresDoesNotStandForTheirCause(t *testing.T) {
 				t.Errorf("seed %d: want it said that the second finding is about the rest, got %s", seed, said)
 			}
 		}
+	}
+}
+
+func TestWhatFollowsFromFailuresExplainsNoneByItself(t *testing.T) {
+	w := newWorld(2)
+	for i := range 12_000 {
+		attempt := w.rng.IntN(10) / 9
+		w.add(10*time.Minute*time.Duration(i)/12_000, w.chance(0.005+0.1*float64(attempt)), fmt.Sprintf("attempt=%d", attempt), fmt.Sprintf("zone=%d", w.rng.IntN(4)))
+	}
+	r := mine(t, w.done(), interaction.Options{})
+	if r.Verdict != interaction.NoExplanation || r.Explained > 0 || len(r.Findings) != 1 || r.Findings[0].Verdict != interaction.Proxy {
+		t.Errorf("want no explanation, and the attempt as a proxy, got %s", describe(r))
 	}
 }
 

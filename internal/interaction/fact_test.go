@@ -167,6 +167,52 @@ func TestNearAliasIsListedWithItsDiscordantRowsWhenTheyDecideNothing(t *testing.
 	}
 }
 
+func TestWhatMostlyGoesWithACauseIsSaidToBeNone(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		other  func(w *world, cart bool) bool // whether the host is the large one
+		proxy  bool
+		parted string
+	}{
+		{"agrees in 95 %", func(w *world, cart bool) bool { return cart != w.chance(0.05) }, true, "where only host=large was in force"},
+		{"never without it", func(w *world, cart bool) bool { return cart && w.chance(0.9) }, true, "where only flag cart=true was in force"},
+		{"at times without it", func(w *world, cart bool) bool { return cart || w.chance(0.1) }, true, "where only host=large was in force"},
+		{"has nothing to do with it", func(w *world, _ bool) bool { return w.chance(0.9) }, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(6)
+			for i := range 12_000 {
+				cart, slow := w.chance(0.5), w.chance(0.5)
+				if !c.proxy {
+					cart = w.chance(0.9) // two that nearly all have are alike
+				}
+				host := map[bool]string{true: "large", false: "small"}[c.other(w, cart)]
+				w.add(time.Duration(i)*10*time.Millisecond, w.chance(0.004) || cart && slow && w.chance(0.15),
+					fmt.Sprintf("flag cart=%v", cart), "host="+host, fmt.Sprintf("disk=%v", slow))
+			}
+			r := mine(t, w.done(), interaction.Options{})
+			if len(r.Findings) != 1 || !slices.Equal(names(r.Findings[0]), []string{"disk=true", "flag cart=true"}) {
+				t.Fatalf("want the cart with the disk, got %s", describe(r))
+			}
+			f := r.Findings[0]
+			want := []interaction.AliasOf{{Condition: parse("host=large"), Of: parse("flag cart=true")}}
+			if !c.proxy {
+				want = nil
+			}
+			got := slices.Clone(f.Proxies)
+			for i := range got {
+				got[i].Discordant = 0
+			}
+			if !slices.Equal(got, want) || len(f.Aliases) > 0 {
+				t.Errorf("got proxies %v, aliases %v, want proxies %v", f.Proxies, f.Aliases, want)
+			}
+			if said := strings.Join(f.For, " "); strings.Contains(said, "Not host=large, which goes with flag cart=true: ") != c.proxy || !strings.Contains(said, c.parted) {
+				t.Errorf("want it said why the host is none, got %s", said)
+			}
+		})
+	}
+}
+
 func TestMixShiftIsNotACause(t *testing.T) {
 	// Failures depend on the time alone, and so does the share of version 2:
 	// over all requests version 2 fails three times as often.

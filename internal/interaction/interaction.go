@@ -82,12 +82,16 @@ const (
 	// Joint: each of the conditions is needed, but the effect together is not
 	// shown to be more than the sum of the parts.
 	Joint Verdict = "joint"
-	// Proxy: the condition goes with another one that explains more.
+	// Proxy: the condition goes with another one that explains more. It is the
+	// verdict of a finding that names only what follows from failures, such as an
+	// attempt; other proxies are in Finding.Proxies.
 	Proxy Verdict = "proxy"
-	// Alias: the condition cannot be told apart from another one in this data.
+	// Alias: the condition cannot be told apart from another one in this data. No
+	// finding has this verdict: such conditions are in Finding.Aliases.
 	Alias Verdict = "alias"
 	// Coincident: the state was in force at the time of the failures, and
-	// nothing shows that it did more.
+	// nothing shows that it did more. No finding has this verdict: such
+	// conditions are in Result.Coincident.
 	Coincident Verdict = "coincident"
 	// NoExplanation: no set of the conditions on record explains the failures.
 	NoExplanation Verdict = "no explanation"
@@ -95,9 +99,9 @@ const (
 
 // A Result is what mining one table gave.
 type Result struct {
-	// Verdict is that of the first finding; NoExplanation when there is none, or
-	// when the findings account for less than a fifth of the failures; empty
-	// when nothing failed.
+	// Verdict is that of the first finding; NoExplanation when there is none but
+	// proxies, or when the findings account for less than a fifth of the failures;
+	// empty when nothing failed.
 	Verdict Verdict `json:"verdict"`
 	Rows    int     `json:"rows"`   // observations
 	Failed  int     `json:"failed"` // of them
@@ -130,6 +134,10 @@ type Finding struct {
 	Grade string `json:"grade,omitempty"`
 	// Aliases are conditions that this data cannot tell from one of the set.
 	Aliases []AliasOf `json:"aliases"`
+	// Proxies are conditions that mostly go with one of the set and explain less:
+	// where the two parted, they are not where the failures are. The closest first,
+	// a few at most.
+	Proxies []AliasOf `json:"proxies,omitempty"`
 	// Where are the locations that the failures keep to, although the whole set
 	// was in force elsewhere too; empty if they do not. Cells then count the
 	// requests there.
@@ -157,7 +165,8 @@ type Finding struct {
 	Missing []string `json:"missing"`
 }
 
-// AliasOf is a condition that cannot be told from one of a finding's.
+// AliasOf is a condition that goes with one of a finding's: one that cannot be told
+// from it, or one that could be and explains less.
 type AliasOf struct {
 	condition.Condition
 	// Of is the condition of the finding that it goes with.

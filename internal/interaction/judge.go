@@ -104,7 +104,10 @@ func (m *miner) holds(j judgement) bool {
 // excess over the sum of the parts' excesses makes it super-additive at least.
 func (m *miner) verdict(j judgement, t *cross) (v Verdict, grade string, by contrast) {
 	k := len(j.set)
-	if k == 1 {
+	switch {
+	case m.downstream(j.set):
+		return Proxy, "", nil
+	case k == 1:
 		return SingleCause, "", nil
 	}
 	if len(j.thin) > 0 {

@@ -20,7 +20,9 @@ func (m *miner) report(r *Result, found []judgement) {
 		f := m.finding(j)
 		f.Rank = i + 1
 		r.Findings = append(r.Findings, f)
-		explained += j.excess
+		if f.Verdict != Proxy { // which leads to an explanation, and is none
+			explained += j.excess
+		}
 	}
 	r.Explained = min(1, max(0, explained/float64(r.Failed)))
 	r.Verdict = NoExplanation
@@ -66,8 +68,8 @@ func (m *miner) finding(j judgement) Finding {
 	var by contrast
 	f.Verdict, f.Grade, by = m.verdict(j, t)
 	whole, with := m.among(set, true)
-	m.aliases(&f, set, whole, with)
 	m.argue(&f, j, t, by)
+	m.lookalikes(&f, set, whole, with)
 	m.untested(&f, set, whole, with)
 	f.Missing = append(f.Missing, m.inForce(j.during)...)
 	return f

@@ -59,7 +59,7 @@ func (r *tableReader) chosen(reading *TableReading, found interaction.Result) ch
 		}
 	}
 	for i, f := range found.Findings {
-		for _, a := range f.Aliases {
+		for _, a := range slices.Concat(f.Aliases, f.Proxies) {
 			c.add(ids[a.Condition])
 		}
 		for _, id := range companions(reading.Table, sets[i]) {

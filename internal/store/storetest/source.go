@@ -266,6 +266,7 @@ func (s *Source) finding(rank int) interaction.Finding {
 		Rank: rank, Verdict: interaction.Interact, Grade: "only together", Conditions: []condition.Condition{a, b},
 		Aliases:  []interaction.AliasOf{{Condition: s.condition(), Of: a, Discordant: s.rng.IntN(5)}},
 		Cells:    []interaction.Cell{{Holds: []string{a.String(), b.String()}, Total: 10, Failed: 7, Risk: 0.7, Low: 0.4, High: 0.9, Traces: []telemetry.TraceID{TraceID(3)}}},
+		Proxies:  []interaction.AliasOf{{Condition: s.condition(), Of: b, Discordant: 1 + s.rng.IntN(50)}},
 		Coverage: s.rng.Float64(), Excess: s.rng.Float64() * 100, Difference: s.rng.Float64(), P: s.rng.Float64() / 1e9,
 		For: []string{s.word()}, Against: []string{s.word(), s.word()}, Missing: []string{s.word()},
 	}
