@@ -3,6 +3,7 @@ package interaction
 import (
 	"math/bits"
 	"slices"
+	"sync"
 )
 
 // An exact view counts sets of classes over all entries of a ledger, as far as
@@ -363,6 +364,19 @@ func (x *exact) compare(t *cross, in, out func(cell int) bool) split {
 		c.add(float64(a.failed), a.units, float64(b.failed), b.units)
 	}
 	return c
+}
+
+// inRooms does n things, as many at once as there are rooms to count in.
+func (x *exact) inRooms(n int, do func(room *near, i int)) {
+	var all sync.WaitGroup
+	for first := range min(n, len(x.room)) {
+		all.Go(func() {
+			for i := first; i < n; i += len(x.room) {
+				do(&x.room[first], i)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // sorted returns the distinct elements of the sets, ascending.

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"math/bits"
 	"slices"
 )
 
@@ -14,8 +15,22 @@ type Scored struct {
 // FirstSearch returns what the first search of a table put on its shortlist, and,
 // from counting every set there is, what belongs there.
 func FirstSearch(ctx context.Context, t Table, o Options) (got, want []Scored, err error) {
-	o = o.withDefaults()
-	w, err := cut(ctx, t, o)
+	_, s, err := firstLook(ctx, t, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range s.best.list {
+		got = append(got, Scored{c.set, c.score})
+	}
+	for _, c := range s.exhaust() {
+		want = append(want, Scored{c.set, c.score})
+	}
+	return got, want, nil
+}
+
+// firstLook searches a table as far as the first search.
+func firstLook(ctx context.Context, t Table, o Options) (*miner, *search, error) {
+	w, err := cut(ctx, t, o.withDefaults())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -24,13 +39,39 @@ func FirstSearch(ctx context.Context, t Table, o Options) (got, want []Scored, e
 	m.prepare()
 	s := m.begin(ctx)
 	m.look(s)
-	for _, c := range s.best.list {
-		got = append(got, Scored{c.set, c.score})
+	return m, s, nil
+}
+
+// Judged counts the sets that the first search of a table finds as judging them does,
+// and cell by cell. Of the cells, judging tells those that lack more than one element
+// together.
+func Judged(ctx context.Context, t Table, o Options) (got, want [][]int64, err error) {
+	m, s, err := firstLook(ctx, t, o)
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, c := range s.exhaust() {
-		want = append(want, Scored{c.set, c.score})
+	for _, c := range s.best.list {
+		n := &m.exact.room[1]
+		m.exact.nearly(n, c.set)
+		got = append(got, numbers(n.table()))
+		t := m.exact.cross(c.set, false)
+		whole, cells := t.whole(), slices.Clone(t.cells)
+		for i := range cells {
+			if lost := bits.OnesCount(uint(whole &^ i)); i > 0 && lost > 1 {
+				cells[0], cells[i] = cells[0].plus(cells[i]), sum{}
+			}
+		}
+		want = append(want, numbers(cells))
 	}
 	return got, want, nil
+}
+
+// numbers are what cells count.
+func numbers(cells []sum) (out []int64) {
+	for _, c := range cells {
+		out = append(out, c.failed, c.ok, int64(c.w), int64(c.w2))
+	}
+	return out
 }
 
 // exhaust scores every set of classes that has enough failures, from the bits alone.

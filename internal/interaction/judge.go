@@ -36,13 +36,21 @@ type judgement struct {
 // of the traffic, at the level of its order, and against what each element's
 // absence leaves (an intersection-union test).
 func (m *miner) judge(set []int32) judgement {
-	t := &m.exact.room[0]
-	m.exact.nearly(t, set)
+	m.exact.need(set)
+	m.exact.strata() // from here on nothing is made any more
+	return m.judgeIn(&m.exact.room[0], set)
+}
+
+// judgeIn is judge in a room of its own, once the bits of the set and the strata of
+// what is alive have been made: several may be judged at once then.
+func (m *miner) judgeIn(t *near, set []int32) judgement {
+	t.begin(m.exact, set, len(set))
 	j := m.prejudge(t, set)
-	j.cells = t.table()
 	if m.hopeless(j) {
 		return j // most are, and the rest of the judgement costs more
 	}
+	t.lacking()
+	j.cells = t.table()
 	j.excess = t.excess(m.ledger.typical)
 	if len(set) == 1 {
 		return j

@@ -35,6 +35,7 @@ type ledger struct {
 	locations []int32          // the location of each stratum
 	buckets   []int64          // the first bucket of time of each
 	until     []int64          // and the last
+	factors   []float64        // what the factor of its cells is, by stratum
 	places    [][]condition.ID // the location conditions, by location
 	total     int64            // observations
 	failed    int64            // of them
@@ -300,11 +301,12 @@ func (l *ledger) weigh() {
 	if count > 0 {
 		l.typical = all / count / weightUnit
 	}
-	l.runs = l.runs[:0]
+	l.runs, l.factors = l.runs[:0], grow(l.factors, l.strata)
 	for i := range l.cells {
 		c := &l.cells[i]
 		if w2[c.stratum] > 0 {
 			c.factor = w[c.stratum] / w2[c.stratum]
+			l.factors[c.stratum] = c.factor
 		}
 		n := len(l.runs)
 		if n > 0 && c.cell.each != differ && (l.runs[n-1].each == c.cell.each || c.cell.each == 0 || l.runs[n-1].each == 0) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync"
 )
 
 // A miner holds what the steps of one run share.
@@ -256,13 +255,17 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 	const together = 24 // ranked by their true scores before they are judged
 	var other []judgement
 	for part := range slices.Chunk(list, together) {
-		for _, set := range m.rank(part) {
-			switch j := m.judge(set); {
-			case !m.holds(j):
-			case suitable(j):
-				return j, true
-			default:
-				other = append(other, j)
+		for next := range slices.Chunk(m.rank(part), len(m.exact.room)) {
+			judged := make([]judgement, len(next))
+			m.exact.inRooms(len(next), func(room *near, i int) { judged[i] = m.judgeIn(room, next[i]) })
+			for _, j := range judged {
+				switch {
+				case !m.holds(j):
+				case suitable(j):
+					return j, true
+				default:
+					other = append(other, j)
+				}
 			}
 		}
 	}
@@ -273,22 +276,15 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 }
 
 // rank returns the sets of candidates that are not hopeless, the best first as all
-// rows have it. It counts two at a time.
+// rows have it. All that is needed to judge them has been made then.
 func (m *miner) rank(list []candidate) [][]int32 {
 	m.exact.need(sorted(list))
-	m.exact.strata() // from here on nothing is made any more
+	m.exact.strata()
 	counted := make([]judgement, len(list))
-	var both sync.WaitGroup
-	for half := range m.exact.room {
-		both.Go(func() {
-			room := &m.exact.room[half]
-			for i := half; i < len(list); i += len(m.exact.room) {
-				m.exact.whole(room, list[i].set)
-				counted[i] = m.prejudge(room, list[i].set)
-			}
-		})
-	}
-	both.Wait()
+	m.exact.inRooms(len(list), func(room *near, i int) {
+		room.begin(m.exact, list[i].set, 0)
+		counted[i] = m.prejudge(room, list[i].set)
+	})
 	counted = slices.DeleteFunc(counted, m.hopeless)
 	slices.SortFunc(counted, compareJudgements)
 	out := make([][]int32, len(counted))

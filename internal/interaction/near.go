@@ -1,124 +1,169 @@
 package interaction
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+
+	"example.test/eddy/internal/popcount"
+)
 
 // A near is what judging a set needs: by stratum, what has all of its elements and
 // what has all but one, at a fraction of the cost of counting all cells. It is room
 // that one set after the other is counted in.
 type near struct {
-	l     *ledger
-	order int
-	flat  []sum // by stratum: the whole set, then without each element
-	all   []sum // what is alive, by stratum
-	cells []sum // over all strata, as in a cross; what lacks more than one is in the first
-	times []sum // what the whole set counted in each bucket of time
-	rows  [][]uint64
+	x     *exact
+	set   []int32
+	order int      // how many of the elements are counted without, or 0
+	flat  []amount // by stratum: the whole set, then without each element
+	all   []sum    // what is alive, by stratum
+	cells []sum    // over all strata, as in a cross; what lacks more than one is in the first
+	times []sum    // what the whole set counted in each bucket of time
+	mask  []uint64
+	less  []uint64
 }
 
+// An amount is what some entries of a stratum count; w is the weight of the successes,
+// in the unit of weights.
+type amount struct {
+	failed, ok int64
+	w          float64
+}
+
+func (p amount) total() int64 { return p.failed + p.ok }
+
 // at is what a stratum counts.
-func (n *near) at(stratum int) []sum {
+func (n *near) at(stratum int) []amount {
 	return n.flat[stratum*(n.order+1) : (stratum+1)*(n.order+1)]
 }
 
-// begin makes room for a set, of which elements more are counted than the whole.
+// units is what the successes of a part of a stratum count in tests.
+func (n *near) units(stratum int, p amount) float64 { return p.w * n.x.l.factors[stratum] }
+
+// begin makes room for a set, to be counted without so many of its elements as well,
+// and counts what has all of it over what is alive.
 func (n *near) begin(x *exact, set []int32, elements int) {
-	n.l, n.order, n.all = x.l, elements, x.strata()
+	n.x, n.set, n.order, n.all = x, set, elements, x.strata()
 	n.flat = grow(n.flat, x.l.strata*(elements+1))
+	n.cells = grow(n.cells, 1<<elements)
 	n.times = grow(n.times, x.l.ticks)
-	n.rows = x.bits(n.rows, set)
+	n.mask = n.common(n.mask, -1)
+	n.count(n.mask, 0)
 }
 
-// whole counts only what has all of a set, over what is alive.
+// common sets dst to what is alive and has all elements of the set but the one at
+// skip.
+func (n *near) common(dst []uint64, skip int) []uint64 {
+	from := n.x.alive
+	dst = slices.Grow(dst[:0], len(from))[:len(from)]
+	for i, k := range n.set {
+		if i != skip {
+			popcount.And(dst, from, n.x.class[k])
+			from = dst
+		}
+	}
+	return dst
+}
+
+// whole counts a set over what is alive.
 func (x *exact) whole(n *near, set []int32) {
+	x.need(set)
 	n.begin(x, set, 0)
-	for i := range x.l.cells {
-		b := &x.l.cells[i]
-		var in sum
-		for w := b.from / 64; w*64 < b.to; w++ {
-			v := x.alive[w] & between(w, b.from, b.to)
-			for _, row := range n.rows {
-				v &= row[w]
-			}
-			x.l.count(&in, v, w, b.cell.each)
-		}
-		if in.total() > 0 {
-			n.add(x, b, 0, in)
-		}
-	}
 }
 
-// add counts a part of a cell for an element; for the whole set if it is 0.
-func (n *near) add(x *exact, b *berth, element int, part sum) {
-	part = b.settled(part)
-	to := &n.at(int(b.stratum))[element]
-	*to = to.plus(part)
-	if element == 0 {
-		tick := &n.times[x.l.tick[b.pane]]
-		*tick = tick.plus(part)
-	}
-}
-
-// nearly counts a set over what is alive.
+// nearly counts a set over what is alive, and what lacks one of its elements.
 func (x *exact) nearly(n *near, set []int32) {
-	k := len(set)
-	n.begin(x, set, k)
-	n.cells = grow(n.cells, 1<<k)
-	var sums [mostElements + 1]sum
-	for i := range x.l.cells {
-		b := &x.l.cells[i]
-		clear(sums[:k+1])
-		for w := b.from / 64; w*64 < b.to; w++ {
-			none, one := lacking(x.alive[w]&between(w, b.from, b.to), n.rows, w)
-			x.l.count(&sums[0], none, w, b.cell.each)
-			if one == 0 || k == 1 {
-				continue // a single set without its element is all the rest
-			}
-			for e, row := range n.rows {
-				x.l.count(&sums[e+1], one&^row[w], w, b.cell.each)
-			}
-		}
-		for e, part := range sums[:k+1] {
-			if part.total() > 0 {
-				n.add(x, b, e, part)
-			}
-		}
-	}
-	n.total()
+	x.need(set)
+	n.begin(x, set, len(set))
+	n.lacking()
 }
 
-// total adds the strata up.
-func (n *near) total() {
+// lacking counts what has all of the set but one element, for each of them.
+func (n *near) lacking() {
 	whole := 1<<n.order - 1
 	rest := &n.cells[0]
-	for s, all := range n.all {
-		at := n.at(s)
-		n.cells[whole] = n.cells[whole].plus(at[0])
-		all = all.minus(at[0])
-		if n.order > 1 {
-			for e, c := range at[1:] {
-				n.cells[whole&^(1<<e)] = n.cells[whole&^(1<<e)].plus(c)
-				all = all.minus(c)
-			}
-		}
+	for _, all := range n.all {
 		*rest = rest.plus(all)
+	}
+	*rest = rest.minus(n.cells[whole])
+	if n.order == 1 {
+		return // a single set without its element is all the rest
+	}
+	for e := range n.set {
+		n.less = n.common(n.less, e)
+		for w, v := range n.mask {
+			n.less[w] ^= v // which is a part of it
+		}
+		n.count(n.less, e+1)
+		*rest = rest.minus(n.cells[whole&^(1<<e)])
 	}
 }
 
-// lacking tells, of a word of entries, which have all of the classes and which
-// all but one.
-func lacking(v uint64, rows [][]uint64, w int) (none, one uint64) {
-	none = v
-	for _, row := range rows {
-		none, one = none&row[w], one&row[w]|none&^row[w]
+// count adds up the positions of a mask for an element; for the whole set if it is 0.
+func (n *near) count(mask []uint64, element int) {
+	l := n.x.l
+	var p amount
+	var w2 float64
+	i := 0 // the cell that is added up
+	for w, v := range mask {
+		for v != 0 {
+			b := &l.cells[i]
+			in := v & below(b.to-w*64) // cells follow each other, and may share a word
+			if in == 0 {
+				n.add(b, element, p, w2)
+				p, w2 = amount{}, 0
+				i++
+				continue
+			}
+			v &^= in
+			if b.cell.each == differ {
+				for ; in != 0; in &= in - 1 {
+					e := l.entry(w*64 + bits.TrailingZeros64(in))
+					p = amount{p.failed + e.failed, p.ok + e.ok, p.w + e.weight}
+					w2 += e.weight2
+				}
+				continue
+			}
+			for d, plane := range l.bad {
+				p.failed += int64(bits.OnesCount64(in&plane[w])) << d
+			}
+			for d, plane := range l.fine {
+				p.ok += int64(bits.OnesCount64(in&plane[w])) << d
+			}
+		}
 	}
-	return none, one
+	if i < len(l.cells) {
+		n.add(&l.cells[i], element, p, w2)
+	}
+}
+
+// add counts a part of a cell, of so many squared weights if they differ.
+func (n *near) add(b *berth, element int, p amount, w2 float64) {
+	if p.total() == 0 {
+		return
+	}
+	if each := b.cell.each; each != differ {
+		p.w, w2 = float64(p.ok)*each, float64(p.ok)*each*each
+	}
+	to := &n.at(int(b.stratum))[element]
+	*to = amount{to.failed + p.failed, to.ok + p.ok, to.w + p.w}
+	cell := len(n.cells) - 1
+	if element == 0 {
+		tick := &n.times[n.x.l.tick[b.pane]]
+		tick.failed += p.failed
+		tick.units += p.w * b.factor
+	} else {
+		cell &^= 1 << (element - 1)
+	}
+	c := &n.cells[cell]
+	*c = c.plus(sum{p.failed, p.ok, p.w, w2, 0})
 }
 
 // others compares the whole set with all the rest of the traffic, within strata.
 func (n *near) others() (c split) {
 	for s, all := range n.all {
 		in := n.at(s)[0]
-		c.add(float64(in.failed), in.units, float64(all.failed-in.failed), max(0, all.units-in.units))
+		units := n.units(s, in)
+		c.add(float64(in.failed), units, float64(all.failed-in.failed), max(0, all.units-units))
 	}
 	return c
 }
@@ -139,12 +184,14 @@ const (
 func (n *near) without(e int) (c split) {
 	for s := 0; s < len(n.all); {
 		end := n.block(s, e)
-		var in, out sum
+		var failed, without int64
+		var units, others float64
 		for ; s < end; s++ {
-			at := n.at(s)
-			in, out = in.plus(at[0]), out.plus(at[e+1])
+			in, out := n.at(s)[0], n.at(s)[e+1]
+			failed, units = failed+in.failed, units+n.units(s, in)
+			without, others = without+out.failed, others+n.units(s, out)
 		}
-		c.add(float64(in.failed), in.units, float64(out.failed), out.units)
+		c.add(float64(failed), units, float64(without), others)
 	}
 	return c
 }
@@ -187,28 +234,29 @@ func (t *turns) see(stratum int, n int64) {
 
 // neighbours reports whether two strata are of one place and near in time.
 func (n *near) neighbours(first, s int) bool {
-	return n.l.locations[first] == n.l.locations[s] && n.l.until[s]-n.l.buckets[first] < longestBlock
+	return n.x.l.locations[first] == n.x.l.locations[s] && n.x.l.until[s]-n.x.l.buckets[first] < longestBlock
 }
 
 // excess is how many failures in the whole set would not have been expected at
 // the risk of the rest of the traffic of the same stratum.
 func (n *near) excess(typical float64) float64 {
-	var rest sum
+	var total, w float64
+	var rest int64
 	for s, all := range n.all {
-		rest = rest.plus(all.minus(n.at(s)[0]))
+		in := n.at(s)[0]
+		rest, w = rest+all.failed-in.failed, w+all.w-in.w
 	}
-	overall := rest.risk(typical).risk
-	var total float64
+	overall := risk(float64(rest), w/weightUnit, 0, typical).risk
 	for s, all := range n.all {
 		in := n.at(s)[0]
 		if in.total() == 0 {
 			continue
 		}
 		r := overall
-		if out := all.minus(in); out.total() > 0 {
-			r = out.risk(typical).risk
+		if all.total() > in.total() {
+			r = risk(float64(all.failed-in.failed), (all.w-in.w)/weightUnit, 0, typical).risk
 		}
-		total += float64(in.failed) - r*in.requests()
+		total += float64(in.failed) - r*(float64(in.failed)+in.w/weightUnit)
 	}
 	return total
 }

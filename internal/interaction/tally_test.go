@@ -47,3 +47,28 @@ func TestCountsInBitsAndEntryByEntryAreTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestASetIsJudgedByWhatItsCellsCount(t *testing.T) {
+	for name, weight := range map[string]func(i int) float64{
+		"every success weighs the same": func(int) float64 { return 7 },
+		"weights differ in a stratum":   func(i int) float64 { return 1 + float64(i%3) },
+		"weights differ by time":        func(i int) float64 { return 1 + float64(i/500) },
+	} {
+		for seed := range uint64(3) {
+			table := crowded(seed, 3000, 3, 6, 2, 0.2)
+			for i := range table.Rows {
+				table.Rows[i].Weight = weight(i)
+			}
+			got, want, err := interaction.Judged(t.Context(), table, interaction.Options{MaxOrder: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) < 10 {
+				t.Fatalf("%s, seed %d: want some sets to judge, got %d", name, seed, len(got))
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("%s, seed %d: counts differ (-cells +judged):\n%s", name, seed, d)
+			}
+		}
+	}
+}
