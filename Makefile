@@ -11,9 +11,10 @@ FUZZTIME  ?= 30
 SOAK      ?= 3m
 LEADER    ?= 1000
 SIZE      ?= 1e6
+HEAVY     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race bench accuracy verify soak corpus leader table fuzz test-k8s spin update lint
+.PHONY: help demo build test race bench speed accuracy verify soak corpus leader table fuzz test-k8s spin update lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,13 @@ race: ## the same under the race detector
 bench: ## the benchmarks of the hot paths (BENCH=regexp BENCHTIME=1s COUNT=1)
 	@. ./.ci/env && go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -benchmem \
 		$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+speed: ## what mining takes by rows, attributes, conditions and order, in memory and from a file (HEAVY=1: up to 1e7 and 1e8 rows)
+	@. ./.ci/env && EDDY_HEAVY=$(HEAVY) go test -run '^$$' -bench '^Benchmark(Scale|Put)$$' -benchtime $(BENCHTIME) -benchmem -timeout 0 ./internal/interaction
+	@. ./.ci/env && for rows in 200000 $(if $(HEAVY),4000000); do \
+		EDDY_ROWS=$$rows go test -run '^$$' -bench '^BenchmarkWorlds$$' -benchtime $(BENCHTIME) -timeout 0 ./internal/accuracy || exit; done
+	@$(MAKE) --no-print-directory table SIZE=1e6
+	@$(if $(HEAVY),$(MAKE) --no-print-directory table SIZE=1e8 TABLE_FORMAT=parquet)
 
 accuracy: ## how often the engine is right: worlds with known causes, and labelled data (ARGS="-full", ARGS=-h)
 	@. ./.ci/env && go run ./internal/accuracy/measure $(ARGS)

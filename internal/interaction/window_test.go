@@ -2,8 +2,6 @@ package interaction_test
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -184,63 +182,4 @@ func BenchmarkPut(b *testing.B) {
 		fill(b, window(b, interaction.Options{}), table, 10*time.Second)
 	}
 	b.ReportMetric(float64(b.N)*200_000/(eddytest.ProcessorTime(b)-before).Seconds(), "rows/cpu-s")
-}
-
-// BenchmarkScale mines windows of so many rows with so many attributes, whose
-// values are about so many conditions in all.
-func BenchmarkScale(b *testing.B) {
-	for _, x := range []struct{ rows, attributes, conditions, order int }{
-		{100_000, 10, 100, 3},
-		{100_000, 50, 600, 2},
-		{100_000, 50, 600, 3},
-		{100_000, 50, 600, 4},
-		{100_000, 50, 10_000, 3},
-		{100_000, 50, 100_000, 3},
-		{100_000, 200, 2_000, 3},
-		{1_000_000, 50, 600, 4},
-	} {
-		b.Run(fmt.Sprintf("rows-%d/attributes-%d/conditions-%d/order-%d", x.rows, x.attributes, x.conditions, x.order), func(b *testing.B) {
-			w := window(b, interaction.Options{MaxOrder: x.order})
-			fill(b, w, scaled(x.rows, x.attributes, x.conditions), 10*time.Second)
-			b.ReportAllocs()
-			before := eddytest.ProcessorTime(b)
-			for b.Loop() {
-				if _, err := w.Mine(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric((eddytest.ProcessorTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
-		})
-	}
-}
-
-// scaled makes rows over five minutes. The values of an attribute are the more the
-// later it is, and the low ones are common; the first values of three attributes
-// fail together.
-func scaled(rows, attributes, conditions int) interaction.Table {
-	rng := rand.New(rand.NewPCG(1, 17))
-	var table interaction.Table
-	begin, values := make([]int, attributes), make([]int, attributes)
-	for a := range attributes {
-		begin[a] = len(table.Conditions)
-		values[a] = max(2, 2*conditions*a/attributes/attributes)
-		for v := range values[a] {
-			table.Conditions = append(table.Conditions, condition.Condition{Dimension: fmt.Sprintf("a%d", a), Value: fmt.Sprint(v)})
-		}
-	}
-	table.Rows = make([]interaction.Row, rows)
-	for i := range table.Rows {
-		r := interaction.Row{Time: start().Add(5 * time.Minute * time.Duration(i) / time.Duration(rows)), Total: 1}
-		harm := true
-		for a, n := range values {
-			v := int(float64(n) * math.Pow(rng.Float64(), 3))
-			harm = harm && (a >= 3 || v == 0)
-			r.Conditions = append(r.Conditions, condition.ID(begin[a]+v))
-		}
-		if p := 0.003; rng.Float64() < p || harm && rng.Float64() < 0.05 {
-			r.Failed = 1
-		}
-		table.Rows[i] = r
-	}
-	return table
 }
