@@ -20,7 +20,7 @@ import (
 type scale struct{ rows, attributes, conditions, order int }
 
 // scales vary one of these at a time. With EDDY_HEAVY=1 there are ten million rows
-// as well, of which the window takes three gigabytes.
+// as well, of which the window takes four gigabytes.
 func scales() []scale {
 	list := []scale{
 		{100_000, 50, 600, 2},

@@ -294,6 +294,9 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 			reading.Notes = append(reading.Notes, note)
 		}
 	}
+	if note := r.untimedNote(); note != "" {
+		reading.Notes = append(reading.Notes, note)
+	}
 	if reading.Sampled {
 		reading.Notes = append(reading.Notes, r.sampleNote())
 	}

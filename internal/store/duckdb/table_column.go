@@ -61,3 +61,17 @@ func (c *candidate) tellsOutcome(t tableTotal, counted float64) bool {
 	}
 	return float64(failed) >= counted*float64(t.failed) && float64(all) >= counted*float64(t.rows)
 }
+
+// untimedNote names a column of times, if there is one and nobody has said that rows
+// are to be compared within it.
+func (r *tableReader) untimedNote() string {
+	if r.src.Time != "" {
+		return ""
+	}
+	for _, c := range r.columns {
+		if c.times && !c.entry {
+			return fmt.Sprintf("Column %s holds times: with --time %[1]s rows are compared with others of the same time only, so that what merely changed when the failures began is not taken for their cause.", c.name)
+		}
+	}
+	return ""
+}

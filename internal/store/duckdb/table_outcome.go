@@ -95,20 +95,32 @@ func (r *tableReader) findRoles(context.Context) error {
 // maxColumns bounds the columns that one query groups by.
 const maxColumns = 500
 
-// parseFailed tells "COLUMN" from "COLUMN=VALUE". A column may have an equals
-// sign in its name, so the longest name that fits is meant.
+// parseFailed tells "COLUMN" from "COLUMN=VALUE".
 func (r *tableReader) parseFailed(arg string) (tableOutcome, error) {
-	names := r.files[0].columns
-	if slices.Contains(names, arg) {
-		return tableOutcome{column: arg}, nil
+	name, value, exact, ok := r.leading(arg, "=")
+	if !ok {
+		return tableOutcome{}, r.known("--failed", name)
 	}
-	for at := strings.LastIndexByte(arg, '='); at >= 0; at = strings.LastIndexByte(arg[:at], '=') {
-		if slices.Contains(names, arg[:at]) {
-			return tableOutcome{column: arg[:at], value: arg[at+1:], exact: true}, nil
+	return tableOutcome{column: name, value: value, exact: exact}, nil
+}
+
+// leading is the column that an argument begins with, and what follows it after a
+// sign, if there is one. A column may have the sign in its name, so the longest name
+// that fits is meant. If none fits, name is what is before the first sign.
+func (r *tableReader) leading(arg, sign string) (name, rest string, signed, ok bool) {
+	for at := len(arg); at > 0; at = strings.LastIndex(arg[:at], sign) {
+		for _, name := range []string{arg[:at], strings.TrimSpace(arg[:at])} {
+			switch {
+			case !slices.Contains(r.files[0].columns, name):
+			case at == len(arg):
+				return name, "", false, true
+			default:
+				return name, arg[at+len(sign):], true, true
+			}
 		}
 	}
-	name, _, _ := strings.Cut(arg, "=")
-	return tableOutcome{}, r.known("--failed", name)
+	name, _, _ = strings.Cut(arg, sign)
+	return strings.TrimSpace(name), "", false, false
 }
 
 // known reports a column that the table does not have, with the ones that it

@@ -42,6 +42,7 @@ type candidate struct {
 	entry  bool       // it says where a row came in, and is no condition
 	stored columnType // of its cells in lines
 
+	times  bool // its cells are dates or times
 	number bool // its values become ranges
 	many   bool // of which there are too many to count each by itself
 	digits int  // significant ones that tell its numbers apart well enough
@@ -104,8 +105,10 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 	parts := make([]string, len(r.columns))
 	for i := range r.columns {
 		parts[i] = fmt.Sprintf(`SELECT %[1]d AS col, count(value), count(value) FILTER (number),
+			coalesce(bool_and(value = '' OR moment), false) AND count(value) FILTER (moment) > 1,
 			coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0), (SELECT count(*) FROM sample)
-			FROM (SELECT c%[1]d AS value, regexp_full_match(c%[1]d, %[2]s) AS number, try_cast(c%[1]d AS DOUBLE) AS x
+			FROM (SELECT c%[1]d AS value, regexp_full_match(c%[1]d, %[2]s) AS number, try_cast(c%[1]d AS DOUBLE) AS x,
+				c%[1]d LIKE '____-__-__%%' AND try_cast(c%[1]d AS TIMESTAMP) IS NOT NULL AS moment
 				FROM sample GROUP BY ALL)`, i, quoteText(numberPattern))
 	}
 	rows, err := r.db.QueryContext(ctx, strings.Join(parts, " UNION ALL "))
@@ -116,14 +119,16 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 	var unique []int
 	for rows.Next() {
 		var i, values, numbers, lines int
+		var times bool
 		var least, most float64
-		if err := rows.Scan(&i, &values, &numbers, &least, &most, &lines); err != nil {
+		if err := rows.Scan(&i, &values, &numbers, &times, &least, &most, &lines); err != nil {
 			return err
 		}
 		c := &r.columns[i]
 		if c.entry {
 			continue
 		}
+		c.times = times
 		c.number = numbers > MaxNumbers && values-numbers <= maxWords
 		c.many = c.number && numbers > manyNumbers
 		c.digits = digitsFor(least, most)

@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -52,33 +53,22 @@ func (s *TableSlow) Text(limit float64) string {
 	return plain(limit)
 }
 
-// parseSlow tells "COLUMN" from "COLUMN>LIMIT". A column may have a > in its name,
-// so the longest name that fits is meant.
+// parseSlow tells "COLUMN" from "COLUMN>LIMIT".
 func (r *tableReader) parseSlow(arg string) (tableOutcome, error) {
-	names := r.files[0].columns
-	for at := len(arg); at > 0; at = strings.LastIndexByte(arg[:at], '>') {
-		name := strings.TrimSpace(arg[:at])
-		if r.known("", name) != nil {
-			continue
-		}
-		r.slow = &TableSlow{Column: name, Quantile: r.src.Quantile, Before: r.src.Since}
-		if at < len(arg) {
-			if r.src.Quantile > 0 {
-				return tableOutcome{}, errors.New("--quantile: --slow names the limit already; give one of the two")
-			}
-			r.slow.Before = time.Time{}
-			return tableOutcome{column: name, slow: true}, r.slow.parseLimit(strings.TrimSpace(arg[at+1:]))
-		}
-		if r.slow.Quantile == 0 {
-			r.slow.Quantile = usualShare
-		}
-		return tableOutcome{column: name, slow: true}, nil
+	name, limit, limited, ok := r.leading(arg, ">")
+	switch {
+	case !ok && name == "":
+		return tableOutcome{}, fmt.Errorf("--slow %q: want COLUMN or COLUMN>LIMIT (columns: %s)", arg, listNames(r.files[0].columns))
+	case !ok:
+		return tableOutcome{}, r.known("--slow", name)
+	case limited && r.src.Quantile > 0:
+		return tableOutcome{}, errors.New("--quantile: --slow names the limit already; give one of the two")
+	case limited:
+		r.slow = &TableSlow{Column: name}
+		return tableOutcome{column: name, slow: true}, r.slow.parseLimit(strings.TrimSpace(limit))
 	}
-	name, _, _ := strings.Cut(arg, ">")
-	if strings.TrimSpace(name) == "" {
-		return tableOutcome{}, fmt.Errorf("--slow %q: want COLUMN or COLUMN>LIMIT (columns: %s)", arg, listNames(names))
-	}
-	return tableOutcome{}, r.known("--slow", strings.TrimSpace(name))
+	r.slow = &TableSlow{Column: name, Quantile: cmp.Or(r.src.Quantile, usualShare), Before: r.src.Since}
+	return tableOutcome{column: name, slow: true}, nil
 }
 
 // parseLimit reads an objective: a number, or a duration such as 250ms.

@@ -462,3 +462,35 @@ func TestTableDoesNotDependOnTheOrderOfLines(t *testing.T) {
 		}
 	}
 }
+
+func TestATableWithTimesIsSaidToHaveThem(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cells []string
+		src   duckdb.TableSource
+		said  bool
+	}{
+		{"times", []string{"2026-05-04T14:20:00Z", "2026-05-04T14:21:00+02:00"}, duckdb.TableSource{}, true},
+		{"with empty cells", []string{"2026-05-04 14:20:00", "", "2026-05-04 14:22:00.5"}, duckdb.TableSource{}, true},
+		{"dates", []string{"2026-05-04", "2026-05-05"}, duckdb.TableSource{}, true},
+		{"that are used", []string{"2026-05-04T14:20:00Z", "2026-05-04T14:21:00Z"}, duckdb.TableSource{Time: "at"}, false},
+		{"that are not to be used", []string{"2026-05-04T14:20:00Z", "2026-05-04T14:21:00Z"}, duckdb.TableSource{Ignore: []string{"at"}}, false},
+		{"one time", []string{"2026-05-04T14:20:00Z", "2026-05-04T14:20:00Z"}, duckdb.TableSource{}, false},
+		{"no times", []string{"2026-05-04T14:20:00Z", "soon"}, duckdb.TableSource{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b strings.Builder
+			b.WriteString("at,zone,failed\n")
+			for i := range 60 {
+				fmt.Fprintf(&b, "%s,%d,%d\n", c.cells[i%len(c.cells)], i%4, i/7%2)
+			}
+			src := c.src
+			src.Failed = "failed"
+			src.Files = []string{tableFile(t, "table.csv", b.String())}
+			reading := readTable(t, src)
+			if said := strings.Contains(strings.Join(reading.Notes, "\n"), "Column at holds times: with --time at"); said != c.said {
+				t.Errorf("notes are %q, said %v, want %v", reading.Notes, said, c.said)
+			}
+		})
+	}
+}
