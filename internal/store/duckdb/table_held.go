@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,11 +62,12 @@ func (r *tableReader) profileHeld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	columns := r.offered()
+	counts := r.held.countWords(columns)
 	err = fill(ctx, conn, "temp", "words", func(add addRow) error {
-		for _, i := range r.offered() {
-			counts := r.held.countWords(i)
+		for k, i := range columns {
 			for n, word := range r.held.words[i].list {
-				c := &counts[n]
+				c := &counts[k][n]
 				if c.lines == 0 {
 					continue
 				}
@@ -87,9 +91,27 @@ func (r *tableReader) profileHeld(ctx context.Context) error {
 	return r.exec(ctx, "CREATE TEMP VIEW profile AS SELECT col, coalesce(CAST(x AS VARCHAR), text) AS value, lines, total, failed FROM words")
 }
 
-// countWords counts the lines with each word of a column.
-func (h *heldLines) countWords(column int) []valueCount {
-	counts := make([]valueCount, len(h.words[column].list))
+// A wordCount is how often a word occurs.
+type wordCount struct{ lines, total, failed int64 }
+
+// countWords counts the lines with each word of columns.
+func (h *heldLines) countWords(columns []int) [][]wordCount {
+	counts := make([][]wordCount, len(columns))
+	var wait sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for k := next.Add(1) - 1; int(k) < len(columns); k = next.Add(1) - 1 {
+				counts[k] = h.countColumn(columns[k])
+			}
+		})
+	}
+	wait.Wait()
+	return counts
+}
+
+func (h *heldLines) countColumn(column int) []wordCount {
+	counts := make([]wordCount, len(h.words[column].list))
 	for k := range h.blocks {
 		b := &h.blocks[k]
 		for line, n := range b.words[column] {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -48,35 +49,45 @@ func (r *tableReader) packHeld(ctx context.Context, bucket time.Duration) error 
 		columns[f.word] = append(columns[f.word], coded)
 	}
 	pick := r.picker(bucket)
-	p := packedRows{fields: r.packed.fields, words: r.packed.words}
-	n := int64(-1)
-	for k := range r.held.blocks {
-		b := &r.held.blocks[k]
-		for line, total := range b.total {
-			n++
-			if total == 0 {
-				continue
-			}
-			row := packedRow{bucket: bucketOf(b.moment[line], bucket), total: total, failed: b.failed[line]}
-			if row.weight = pick(n, b.moment[line], row.failed); row.weight == 0 {
-				continue
-			}
-			p.rows = append(p.rows, row)
-			for _, list := range columns {
-				var word uint64
-				for i := range list {
-					word |= list[i].of(b, line)
-				}
-				p.codes = append(p.codes, word)
-			}
+	packed := make([]packedRows, runtime.GOMAXPROCS(0))
+	r.held.inParts(func(part int, blocks []heldBlock) {
+		p := &packed[part]
+		for k := range blocks {
+			p.pack(&blocks[k], columns, bucket, pick)
 		}
+	})
+	for _, p := range packed {
+		r.packed.rows = append(r.packed.rows, p.rows...)
+		r.packed.codes = append(r.packed.codes, p.codes...)
 	}
-	r.packed = p.grouped()
+	r.packed.group()
 	return nil
 }
 
-// grouped returns the rows in order, those that are alike as one.
-func (p *packedRows) grouped() packedRows {
+// pack adds the lines of a block that are picked, the columns of each word as they
+// are given.
+func (p *packedRows) pack(b *heldBlock, columns [][]heldColumn, bucket time.Duration, pick func(n, moment, failed int64) float64) {
+	for line, total := range b.total {
+		if total == 0 {
+			continue
+		}
+		weight := pick(b.first+int64(line), b.moment[line], b.failed[line])
+		if weight == 0 {
+			continue
+		}
+		p.rows = append(p.rows, packedRow{bucketOf(b.moment[line], bucket), weight, total, b.failed[line]})
+		for _, list := range columns {
+			var word uint64
+			for i := range list {
+				word |= list[i].of(b, line)
+			}
+			p.codes = append(p.codes, word)
+		}
+	}
+}
+
+// group sorts the rows, and makes those that are alike one.
+func (p *packedRows) group() {
 	wordsOf := func(row int) []uint64 { return p.codes[row*p.words : (row+1)*p.words] }
 	compare := func(a, b int) int {
 		x, y := &p.rows[a], &p.rows[b]
@@ -87,18 +98,17 @@ func (p *packedRows) grouped() packedRows {
 		order[i] = i
 	}
 	slices.SortFunc(order, compare)
-	all := packedRows{fields: p.fields, words: p.words}
+	rows, codes := make([]packedRow, 0, len(p.rows)), make([]uint64, 0, len(p.codes))
 	for i, row := range order {
 		if i > 0 && compare(order[i-1], row) == 0 {
-			last := &all.rows[len(all.rows)-1]
+			last := &rows[len(rows)-1]
 			last.total += p.rows[row].total
 			last.failed += p.rows[row].failed
 			continue
 		}
-		all.rows = append(all.rows, p.rows[row])
-		all.codes = append(all.codes, wordsOf(row)...)
+		rows, codes = append(rows, p.rows[row]), append(codes, wordsOf(row)...)
 	}
-	return all
+	p.rows, p.codes = rows, codes
 }
 
 // picker is tableReader.pickSQL: it returns a function that says for how many
@@ -164,36 +174,51 @@ func (r *tableReader) countKindsHeld(c choice, bucket time.Duration) []lineKind 
 	if e := r.entry(); e != nil && e.left == "" {
 		place = r.wordCodes(r.entryColumn)
 	}
-	type key struct {
-		bucket      int64
-		held, place uint64
-	}
-	kinds := make(map[key]*lineKind)
-	for k := range r.held.blocks {
-		b := &r.held.blocks[k]
-		for line, total := range b.total {
-			if total == 0 {
-				continue
+	kinds := make([]kindCounts, runtime.GOMAXPROCS(0))
+	r.held.inParts(func(part int, blocks []heldBlock) {
+		kinds[part] = make(kindCounts)
+		for k := range blocks {
+			b := &blocks[k]
+			for line, total := range b.total {
+				if total == 0 {
+					continue
+				}
+				kind := lineKind{bucket: bucketOf(b.moment[line], bucket)}
+				for _, h := range columns {
+					kind.held |= h.of(b, line)
+				}
+				if place != nil {
+					kind.place = place[b.words[r.entryColumn][line]]
+				}
+				kinds[part].add(kind, total, b.failed[line])
 			}
-			at := key{bucket: bucketOf(b.moment[line], bucket)}
-			for _, h := range columns {
-				at.held |= h.of(b, line)
-			}
-			if place != nil {
-				at.place = place[b.words[r.entryColumn][line]]
-			}
-			kind := kinds[at]
-			if kind == nil {
-				kind = &lineKind{bucket: at.bucket, held: at.held, place: at.place}
-				kinds[at] = kind
-			}
-			kind.total += total
-			kind.failed += b.failed[line]
+		}
+	})
+	for _, more := range kinds[1:] {
+		for kind, c := range more {
+			kinds[0].add(kind, c.total, c.failed)
 		}
 	}
-	list := make([]lineKind, 0, len(kinds))
-	for _, kind := range kinds {
-		list = append(list, *kind)
+	return kinds[0].sorted()
+}
+
+// Kind counts are how many there are of kinds of lines, which have no counts.
+type kindCounts map[lineKind]*lineKind
+
+func (k kindCounts) add(kind lineKind, total, failed int64) {
+	c := k[kind]
+	if c == nil {
+		c = new(kind)
+		k[kind] = c
+	}
+	c.total += total
+	c.failed += failed
+}
+
+func (k kindCounts) sorted() []lineKind {
+	list := make([]lineKind, 0, len(k))
+	for _, c := range k {
+		list = append(list, *c)
 	}
 	slices.SortFunc(list, func(a, b lineKind) int {
 		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.held, b.held), cmp.Compare(a.place, b.place))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"example.test/eddy/internal/wording"
@@ -107,9 +108,9 @@ func (r *tableReader) takeSample(ctx context.Context) error {
 		parts[i] = fmt.Sprintf(`SELECT %[1]d AS col, count(value), count(value) FILTER (number),
 			coalesce(bool_and(value = '' OR moment), false) AND count(value) FILTER (moment) > 1,
 			coalesce(min(x) FILTER (number), 0), coalesce(max(x) FILTER (number), 0), (SELECT count(*) FROM sample)
-			FROM (SELECT c%[1]d AS value, regexp_full_match(c%[1]d, %[2]s) AS number, try_cast(c%[1]d AS DOUBLE) AS x,
-				c%[1]d LIKE '____-__-__%%' AND try_cast(c%[1]d AS TIMESTAMP) IS NOT NULL AS moment
-				FROM sample GROUP BY ALL)`, i, quoteText(numberPattern))
+			FROM (SELECT value, regexp_full_match(value, %[2]s) AS number, try_cast(value AS DOUBLE) AS x,
+				value LIKE '____-__-__%%' AND try_cast(value AS TIMESTAMP) IS NOT NULL AS moment
+				FROM (SELECT DISTINCT c%[1]d AS value FROM sample))`, i, quoteText(numberPattern))
 	}
 	rows, err := r.db.QueryContext(ctx, strings.Join(parts, " UNION ALL "))
 	if err != nil {
@@ -282,12 +283,22 @@ func (r *tableReader) choose(ctx context.Context) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	for i := range r.columns {
-		if c := &r.columns[i]; c.left == "" {
-			if err := r.readStates(ctx, i, c); err != nil {
-				return err
-			}
+	var values []string
+	for _, i := range r.offered() {
+		c := &r.columns[i]
+		if !c.number {
+			values = append(values, strconv.Itoa(i))
+		} else if err := r.readStates(ctx, strconv.Itoa(i), roundedSQL("value", c.digits)); err != nil {
+			return err
 		}
+	}
+	if len(values) > 0 {
+		if err := r.readStates(ctx, strings.Join(values, ", "), "value"); err != nil {
+			return err
+		}
+	}
+	for _, i := range r.offered() {
+		r.columns[i].settle(r.total)
 	}
 	return nil
 }
@@ -295,30 +306,23 @@ func (r *tableReader) choose(ctx context.Context) error {
 // sameValue is why a column is left out that needs no telling.
 const sameValue = "it has one value in all rows"
 
-// readStates reads how often each state of a column occurs, parts its numbers
-// into ranges, and drops the states that are too rare to explain anything.
-func (r *tableReader) readStates(ctx context.Context, i int, c *candidate) error {
-	value := "value"
-	if c.number {
-		value = roundedSQL("value", c.digits)
-	}
-	rows, err := r.db.QueryContext(ctx, `SELECT coalesce(key, ''), key IS NULL, sum(lines)::BIGINT, sum(total)::BIGINT, sum(failed)::BIGINT
-		FROM (SELECT `+value+` AS key, lines, total, failed FROM profile WHERE col = ?)
-		GROUP BY key ORDER BY key NULLS FIRST`, i)
+// readStates reads how often each state of columns occurs, whose values are
+// written as key says.
+func (r *tableReader) readStates(ctx context.Context, columns, key string) error {
+	rows, err := r.db.QueryContext(ctx, `SELECT col, coalesce(key, ''), key IS NULL, sum(lines)::BIGINT, sum(total)::BIGINT, sum(failed)::BIGINT
+		FROM (SELECT col, `+key+` AS key, lines, total, failed FROM profile WHERE col IN (`+columns+`))
+		GROUP BY col, key ORDER BY col, key NULLS FIRST`)
 	if err != nil {
 		return r.inFile(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
+		var i int
 		var s valueCount
-		if err := rows.Scan(&s.value, &s.empty, &s.lines, &s.total, &s.failed); err != nil {
+		if err := rows.Scan(&i, &s.value, &s.empty, &s.lines, &s.total, &s.failed); err != nil {
 			return err
 		}
-		c.states = append(c.states, s)
+		r.columns[i].states = append(r.columns[i].states, s)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	c.settle(r.total)
-	return nil
+	return rows.Err()
 }

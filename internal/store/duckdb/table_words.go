@@ -6,7 +6,8 @@ import "strings"
 // Number 0 is the empty cell.
 type words struct {
 	list    []word
-	short   []shortWord // by hash, at most half of them taken; a power of two
+	short   []shortWord // by hash, at most half of them taken
+	shift   int         // 64 less the power of two of its length
 	long    map[string]uint32
 	numbers map[float64]uint32
 	bytes   int // taken by what is new, about
@@ -27,10 +28,21 @@ type shortWord struct {
 }
 
 func newWords() *words {
-	return &words{list: make([]word, 1), short: make([]shortWord, 64), long: make(map[string]uint32), numbers: make(map[float64]uint32)}
+	return &words{list: make([]word, 1), short: make([]shortWord, 64), shift: 58, long: make(map[string]uint32), numbers: make(map[float64]uint32)}
 }
 
-// number returns the number of a cell, which is not empty.
+// read returns the numbers of cells.
+func (w *words) read(list []cell, there known) []uint32 {
+	numbers := make([]uint32, len(list))
+	for line := range list {
+		if c := &list[line]; there.at(line) && c.len() > 0 {
+			numbers[line] = w.number(c)
+		}
+	}
+	return numbers
+}
+
+// number returns the number of a cell that is not empty.
 func (w *words) number(c *cell) uint32 {
 	if c.len() > shortCell {
 		n, ok := w.long[c.text()]
@@ -42,15 +54,15 @@ func (w *words) number(c *cell) uint32 {
 		return n
 	}
 	s := w.place(*c)
-	if s.number == 0 {
-		*s = shortWord{*c, w.add(word{text: strings.Clone(c.text())}, 112)}
-		n := s.number
-		if 2*len(w.list) > len(w.short) {
-			w.grow()
-		}
-		return n
+	if s.number > 0 {
+		return s.number
 	}
-	return s.number
+	n := w.add(word{text: strings.Clone(c.text())}, 112)
+	*s = shortWord{*c, n}
+	if 2*len(w.list) > len(w.short) {
+		w.grow()
+	}
+	return n
 }
 
 // rounded returns the number of a number.
@@ -72,10 +84,10 @@ func (w *words) add(x word, bytes int) uint32 {
 // place is where a short text is or belongs. A table of our own takes a third of
 // the time of a map, and this is where most of the time goes.
 func (w *words) place(c cell) *shortWord {
-	mask := uint64(len(w.short) - 1)
-	hash := (c.head ^ c.tail*0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93
-	for i := (hash ^ hash>>32) & mask; ; i = (i + 1) & mask {
-		if s := &w.short[i]; s.number == 0 || s.cell == c {
+	// Products mix into the upper bits.
+	hash := c.head*0x9e3779b97f4a7c15 + c.tail*0xd6e8feb86659fd93
+	for i := hash >> w.shift; ; i++ {
+		if s := &w.short[i&uint64(len(w.short)-1)]; s.number == 0 || s.cell == c {
 			return s
 		}
 	}
@@ -83,7 +95,7 @@ func (w *words) place(c cell) *shortWord {
 
 func (w *words) grow() {
 	old := w.short
-	w.short = make([]shortWord, 2*len(old))
+	w.short, w.shift = make([]shortWord, 2*len(old)), w.shift-1
 	for _, s := range old {
 		if s.number > 0 {
 			*w.place(s.cell) = s
