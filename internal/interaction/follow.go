@@ -2,7 +2,6 @@ package interaction
 
 import (
 	"math"
-	"slices"
 
 	"example.test/eddy/internal/popcount"
 )
@@ -59,32 +58,34 @@ func (w *walker) ahead(n int) bool {
 
 // pass takes up those of some classes that a set may have beside the last one of the
 // prefix; of the others this was asked before.
+//
+// Here and below what is not wanted is overwritten by the next: a branch would be one
+// that no processor can foresee.
 func (w *walker) pass(rest []follower) {
-	w.some = w.some[:0]
+	n, some := 0, w.some[:len(rest)]
 	if len(w.prefix) == 0 {
 		for i := range rest {
-			w.some = append(w.some, rest[i].k)
+			some[i] = rest[i].k
 		}
+		n = len(rest)
 	} else {
-		n := len(w.classes.list)
-		never := w.never[int(w.prefix[len(w.prefix)-1])*n:][:n]
+		all := len(w.classes.list)
+		beside := w.beside[int(w.prefix[len(w.prefix)-1])*all:][:all]
 		for i := range rest {
-			if k := rest[i].k; !never[k] {
-				w.some = append(w.some, k)
-			}
+			k := rest[i].k
+			some[n] = k
+			n += int(beside[k])
 		}
 	}
-	n := len(w.some)
-	w.counts = slices.Grow(w.counts[:0], n)[:n]
-	w.sums, w.others = slices.Grow(w.sums[:0], n)[:n], slices.Grow(w.others[:0], n)[:n]
+	w.some, w.counts = some[:n], w.counts[:n]
 }
 
 // keep leaves only the classes taken up that count least.
 func (w *walker) keep(least int64) {
 	n := 0
 	for i, c := range w.counts {
+		w.some[n], w.counts[n] = w.some[i], c
 		if int64(c) >= least {
-			w.some[n], w.counts[n] = w.some[i], c
 			n++
 		}
 	}
@@ -111,8 +112,9 @@ func (w *walker) glance() {
 	w.oks.weighEach(w.sums, w.okRate, x, w.some)
 	n := 0
 	for i, k := range w.some {
-		if w.sums[i] <= w.allowed(above, k, int64(w.counts[i])) {
-			w.some[n], w.counts[n] = k, w.counts[i]
+		c := w.counts[i]
+		w.some[n], w.counts[n] = k, c
+		if w.sums[i] <= w.allowed(above, k, int64(c)) {
 			n++
 		}
 	}

@@ -93,7 +93,7 @@ type search struct {
 	searched []int32   // classes in the order of the search
 	singles  []single
 	size     []int64 // by class: what it counts on both boards
-	never    []bool  // by pair of classes: no set has both
+	beside   []uint8 // by pair of classes: 1 if a set may have both
 	walkers  [2]walker
 
 	rate     []float64 // share of failures by band
@@ -223,18 +223,18 @@ func (s *search) prepare() {
 	}
 }
 
-// pair finds the pairs of classes that no set worth looking at has: of one name,
-// of which one implies the other, so that no minimal generator has both, or which
-// too few failures have. Any set with such a pair is then passed over at a glance.
+// pair finds the pairs of classes that a set worth looking at may have: not of one
+// name, nor of which one implies the other, so that no minimal generator has both,
+// nor which too few failures have. Sets with other pairs are passed over at a glance.
 func (s *search) pair() {
 	n := len(s.classes.list)
-	s.never = grow(s.never, n*n)
+	s.beside = grow(s.beside, n*n)
 	for i, a := range s.searched {
 		for _, b := range s.searched[:i] {
-			if s.classes.list[a].name == s.classes.list[b].name ||
-				s.fails.common(s.fails.class[a], s.fails.class[b]) < s.least.small ||
-				s.fails.implies(a, b) && s.oks.implies(a, b) || s.fails.implies(b, a) && s.oks.implies(b, a) {
-				s.never[int(a)*n+int(b)], s.never[int(b)*n+int(a)] = true, true
+			if s.classes.list[a].name != s.classes.list[b].name &&
+				s.fails.common(s.fails.class[a], s.fails.class[b]) >= s.least.small &&
+				(!s.fails.implies(a, b) || !s.oks.implies(a, b)) && (!s.fails.implies(b, a) || !s.oks.implies(b, a)) {
+				s.beside[int(a)*n+int(b)], s.beside[int(b)*n+int(a)] = 1, 1
 			}
 		}
 	}

@@ -14,8 +14,8 @@ type walker struct {
 	levels     []level // by how many elements the prefix has
 	spare      []uint64
 	spareOK    []uint64
-	budgets    [1 << 12]budget
-	// Room for what is counted of several classes at once.
+	budgets    budgets
+	// Room for what is counted of several classes at once, for all that there are.
 	some, counts []int32
 	sums, others []uint64
 	first        [glanceWords]uint64
@@ -52,7 +52,9 @@ func (w *walker) prepare(s *search) {
 	top.counted, top.laid = tally{int64(s.f), int64(s.n - s.f)}, true
 	copy(top.fails, s.fails.alive)
 	copy(top.oks, s.oks.alive)
-	clear(w.budgets[:])
+	w.budgets = budgets{}
+	n := len(s.classes.list)
+	w.some, w.counts, w.sums, w.others = grow(w.some, n), grow(w.counts, n), grow(w.sums, n), grow(w.others, n)
 }
 
 // begin goes through the sets whose first class is the one at first, and whose
@@ -184,13 +186,18 @@ func (w *walker) lay(depth int) *level {
 	return l
 }
 
-// A budget is how many failures may be expected of a set with so many, and so
-// many elements, for it to beat the bar.
+// A budget is how many failures may be expected of a set with so many, in units of
+// the rate, for it to beat the bar.
 type budget struct {
-	order  int
 	failed int64
-	bar    float64
 	most   uint64
+}
+
+// budgets are those that were worked out, by order; for a bar that may since have
+// become a little higher.
+type budgets struct {
+	bar float64
+	by  [mostElements][1 << 10]budget
 }
 
 // budget returns how many failures, in units of the rate, may be expected of a set of
@@ -202,11 +209,18 @@ type budget struct {
 // and it has as many at least as give what is expected at the highest rate.
 func (w *walker) budget(k int, failed int64) uint64 {
 	bar := w.bar()
-	b := &w.budgets[(failed*8+int64(k))%int64(len(w.budgets))]
-	if b.order == k && b.failed == failed && b.bar <= bar && bar < b.bar+2 {
-		return b.most
+	if bar < w.budgets.bar || bar > w.budgets.bar+2 {
+		w.budgets = budgets{bar: bar}
 	}
-	a := float64(failed)
+	b := &w.budgets.by[k][failed%int64(len(w.budgets.by[k]))]
+	if b.failed != failed {
+		*b = budget{failed, w.afford(k, float64(failed), bar)}
+	}
+	return b.most
+}
+
+// afford works a budget out.
+func (w *walker) afford(k int, a, bar float64) uint64 {
 	low, high := 0.0, a
 	for range 8 { // as close as this is close enough
 		e := (low + high) / 2
@@ -216,8 +230,7 @@ func (w *walker) budget(k int, failed int64) uint64 {
 			high = e
 		}
 	}
-	*b = budget{k, failed, bar, uint64(math.Ceil(high / rateUnit))}
-	return b.most
+	return uint64(math.Ceil(high / rateUnit))
 }
 
 // redundant reports whether the prefix has the same rows as it has without one
