@@ -87,11 +87,9 @@ func (m *miner) accompany(j judgement) judgement {
 		if c.episodes >= fewEpisodes && len(j.set) < m.options.MaxOrder && m.shifted(j.set, c.k) <= aligned {
 			set := append(slices.Clone(j.set), c.k)
 			slices.Sort(set)
-			with := m.judge(set)
 			// The environment's own need is what the shifts showed: within a
 			// stratum it does not vary.
-			at := slices.Index(set, c.k)
-			with.unneeded = slices.DeleteFunc(with.unneeded, func(i int) bool { return i == at })
+			with := m.judge(set, slices.Index(set, c.k))
 			if m.holds(with) {
 				with.worse = j.worse
 				return with

@@ -14,6 +14,7 @@ type exact struct {
 	alive []uint64
 	class [][]uint64 // by class, nil until needed
 	all   []sum      // of what is alive, by stratum; empty until needed
+	every sum        // of it, over all strata
 
 	slab  []uint64 // room for the bits of all classes
 	rows  [][]uint64
@@ -343,6 +344,10 @@ func (x *exact) strata() []sum {
 		for i := range x.l.cells {
 			b := &x.l.cells[i]
 			x.all[b.stratum] = x.all[b.stratum].plus(x.l.within(b, x.alive))
+		}
+		x.every = sum{}
+		for _, s := range x.all {
+			x.every = x.every.plus(s)
 		}
 	}
 	return x.all

@@ -1,6 +1,10 @@
 package interaction
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 const (
 	// necessity is the p at which an element of a set counts as needed. All of
@@ -19,13 +23,13 @@ const (
 // A judgement is what all rows say about a set that the search proposed.
 type judgement struct {
 	set      []int32
-	cells    []sum // by which elements hold; between all but one and none, empty
+	cells    []sum // by which elements hold; between all but one and none, empty; nil if hopeless or needless
 	test     split
 	phi      float64 // how much its failures vary in time, chance being 1
 	p        float64 // adjusted for all sets that were possible
 	excess   float64
 	score    float64
-	unneeded []int         // elements not shown to be needed
+	needless bool          // an element was not shown to be needed
 	during   []coincidence // environments it keeps to, that may be no part of it
 	worse    []aggravator  // not needed, but making it worse
 	thin     []int         // elements without which there are too few observations
@@ -34,38 +38,52 @@ type judgement struct {
 
 // judge counts a set on all rows that are alive and tests it: against the rest
 // of the traffic, at the level of its order, and against what each element's
-// absence leaves (an intersection-union test).
-func (m *miner) judge(set []int32) judgement {
+// absence leaves (an intersection-union test), but for the one at shown, if that is
+// not negative, which was shown to be needed in another way.
+func (m *miner) judge(set []int32, shown int) judgement {
 	m.exact.need(set)
 	m.exact.strata() // from here on nothing is made any more
-	return m.judgeIn(&m.exact.room[0], set)
+	return m.judgeIn(&m.exact.room[0], set, shown)
 }
 
 // judgeIn is judge in a room of its own, once the bits of the set and the strata of
 // what is alive have been made: several may be judged at once then.
-func (m *miner) judgeIn(t *near, set []int32) judgement {
+func (m *miner) judgeIn(t *near, set []int32, shown int) judgement {
 	t.begin(m.exact, set, len(set))
 	j := m.prejudge(t, set)
 	if m.hopeless(j) {
 		return j // most are, and the rest of the judgement costs more
 	}
-	t.lacking()
-	j.cells = t.table()
 	j.excess = t.excess(m.ledger.typical)
-	if len(set) == 1 {
-		return j
-	}
-	j.thin = m.thin(j)
-	needed := necessity
-	if j.p > doubtful {
-		needed /= 10
-	}
-	for i := range set {
-		if t.without(i).p() > needed {
-			j.unneeded = append(j.unneeded, i)
+	if len(set) > 1 {
+		needed := necessity
+		if j.p > doubtful {
+			needed /= 10
+		}
+		for _, e := range m.widestFirst(set) {
+			t.lack(e)
+			if e != shown && t.without(e).p() > needed {
+				j.needless = true
+				return j
+			}
 		}
 	}
+	j.cells = t.table()
+	j.thin = m.thin(j)
 	return j
+}
+
+// widestFirst is the order in which the elements of a set are tested: what most
+// traffic has is the most likely to be no part of a cause.
+func (m *miner) widestFirst(set []int32) []int {
+	order := make([]int, len(set))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(m.classes.list[set[b]].total, m.classes.list[set[a]].total)
+	})
+	return order
 }
 
 // prejudge tests a set that has been counted against the rest of the traffic.
@@ -99,7 +117,7 @@ func (j *judgement) whole() sum { return j.cells[len(j.cells)-1] }
 
 // holds reports whether the set passed all tests.
 func (m *miner) holds(j judgement) bool {
-	return j.p <= m.options.Alpha && len(j.unneeded) == 0 && j.excess > 0 && j.score > 0
+	return j.p <= m.options.Alpha && !j.needless && j.excess > 0 && j.score > 0
 }
 
 // verdict says what kind of explanation the set is, and how strong; for an

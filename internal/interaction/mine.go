@@ -235,8 +235,8 @@ func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 		if len(c.set) > mostPermuted {
 			continue
 		}
-		j := m.judge(c.set)
-		if j.p >= 1 || len(j.unneeded) > 0 || j.excess <= 0 || j.score <= 0 {
+		j := m.judge(c.set, -1)
+		if j.p >= 1 || j.needless || j.excess <= 0 || j.score <= 0 {
 			continue
 		}
 		// Permutations would take bursts apart: what may be some has no such test.
@@ -257,7 +257,7 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 	for part := range slices.Chunk(list, together) {
 		for next := range slices.Chunk(m.rank(part), len(m.exact.room)) {
 			judged := make([]judgement, len(next))
-			m.exact.inRooms(len(next), func(room *near, i int) { judged[i] = m.judgeIn(room, next[i]) })
+			m.exact.inRooms(len(next), func(room *near, i int) { judged[i] = m.judgeIn(room, next[i], -1) })
 			for _, j := range judged {
 				switch {
 				case !m.holds(j):

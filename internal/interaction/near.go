@@ -11,15 +11,16 @@ import (
 // what has all but one, at a fraction of the cost of counting all cells. It is room
 // that one set after the other is counted in.
 type near struct {
-	x     *exact
-	set   []int32
-	order int      // how many of the elements are counted without, or 0
-	flat  []amount // by stratum: the whole set, then without each element
-	all   []sum    // what is alive, by stratum
-	cells []sum    // over all strata, as in a cross; what lacks more than one is in the first
-	times []sum    // what the whole set counted in each bucket of time
-	mask  []uint64
-	less  []uint64
+	x      *exact
+	set    []int32
+	order  int      // how many of the elements are counted without, or 0
+	flat   []amount // by stratum: the whole set, then without each element
+	all    []sum    // what is alive, by stratum
+	cells  []sum    // over all strata, as in a cross; what lacks more than one is in the first
+	times  []sum    // what failed of the whole set in each bucket of time, and what succeeded in units
+	summed sum      // of what is being counted
+	mask   []uint64
+	less   []uint64
 }
 
 // An amount is what some entries of a stratum count; w is the weight of the successes,
@@ -74,88 +75,77 @@ func (x *exact) whole(n *near, set []int32) {
 func (x *exact) nearly(n *near, set []int32) {
 	x.need(set)
 	n.begin(x, set, len(set))
-	n.lacking()
+	for e := range set {
+		if len(set) > 1 {
+			n.lack(e)
+		}
+	}
 }
 
-// lacking counts what has all of the set but one element, for each of them.
-func (n *near) lacking() {
-	whole := 1<<n.order - 1
-	rest := &n.cells[0]
-	for _, all := range n.all {
-		*rest = rest.plus(all)
+// lack counts what has all of the set but element e. A set of one has no such count:
+// without its element it is all the rest.
+func (n *near) lack(e int) {
+	n.less = n.common(n.less, e)
+	for w, v := range n.mask {
+		n.less[w] ^= v // which is a part of it
 	}
-	*rest = rest.minus(n.cells[whole])
-	if n.order == 1 {
-		return // a single set without its element is all the rest
-	}
-	for e := range n.set {
-		n.less = n.common(n.less, e)
-		for w, v := range n.mask {
-			n.less[w] ^= v // which is a part of it
-		}
-		n.count(n.less, e+1)
-		*rest = rest.minus(n.cells[whole&^(1<<e)])
-	}
+	n.count(n.less, e+1)
 }
 
 // count adds up the positions of a mask for an element; for the whole set if it is 0.
 func (n *near) count(mask []uint64, element int) {
 	l := n.x.l
-	var p amount
-	var w2 float64
-	i := 0 // the cell that is added up
+	n.summed = sum{}
+	i := 0 // the cell of the ledger that is added up
+	var in sum
 	for w, v := range mask {
 		for v != 0 {
 			b := &l.cells[i]
-			in := v & below(b.to-w*64) // cells follow each other, and may share a word
-			if in == 0 {
-				n.add(b, element, p, w2)
-				p, w2 = amount{}, 0
+			part := v & below(b.to-w*64) // cells follow each other, and may share a word
+			if part == 0 {
+				n.add(b, element, &in)
 				i++
 				continue
 			}
-			v &^= in
+			v &^= part
 			if b.cell.each == differ {
-				for ; in != 0; in &= in - 1 {
-					e := l.entry(w*64 + bits.TrailingZeros64(in))
-					p = amount{p.failed + e.failed, p.ok + e.ok, p.w + e.weight}
-					w2 += e.weight2
-				}
+				l.count(&in, part, w, differ)
 				continue
 			}
 			for d, plane := range l.bad {
-				p.failed += int64(bits.OnesCount64(in&plane[w])) << d
+				in.failed += int64(bits.OnesCount64(part&plane[w])) << d
 			}
 			for d, plane := range l.fine {
-				p.ok += int64(bits.OnesCount64(in&plane[w])) << d
+				in.ok += int64(bits.OnesCount64(part&plane[w])) << d
 			}
 		}
 	}
 	if i < len(l.cells) {
-		n.add(&l.cells[i], element, p, w2)
+		n.add(&l.cells[i], element, &in)
 	}
-}
-
-// add counts a part of a cell, of so many squared weights if they differ.
-func (n *near) add(b *berth, element int, p amount, w2 float64) {
-	if p.total() == 0 {
-		return
-	}
-	if each := b.cell.each; each != differ {
-		p.w, w2 = float64(p.ok)*each, float64(p.ok)*each*each
-	}
-	to := &n.at(int(b.stratum))[element]
-	*to = amount{to.failed + p.failed, to.ok + p.ok, to.w + p.w}
 	cell := len(n.cells) - 1
-	if element == 0 {
-		tick := &n.times[n.x.l.tick[b.pane]]
-		tick.failed += p.failed
-		tick.units += p.w * b.factor
-	} else {
+	if element > 0 {
 		cell &^= 1 << (element - 1)
 	}
-	c := &n.cells[cell]
-	*c = c.plus(sum{p.failed, p.ok, p.w, w2, 0})
+	n.cells[cell] = n.summed
+}
+
+// add adds a part of a cell of the ledger to its stratum and to the sum, and empties
+// it.
+func (n *near) add(b *berth, element int, in *sum) {
+	if in.failed|in.ok == 0 {
+		return
+	}
+	in.settle(b.cell.each)
+	to := &n.flat[int(b.stratum)*(n.order+1)+element]
+	to.failed, to.ok, to.w = to.failed+in.failed, to.ok+in.ok, to.w+in.w
+	all := &n.summed
+	all.failed, all.ok, all.w, all.w2 = all.failed+in.failed, all.ok+in.ok, all.w+in.w, all.w2+in.w2
+	if element == 0 {
+		tick := &n.times[n.x.l.tick[b.pane]]
+		tick.failed, tick.units = tick.failed+in.failed, tick.units+in.w*b.factor
+	}
+	*in = sum{}
 }
 
 // others compares the whole set with all the rest of the traffic, within strata.
@@ -237,6 +227,16 @@ func (n *near) neighbours(first, s int) bool {
 	return n.x.l.locations[first] == n.x.l.locations[s] && n.x.l.until[s]-n.x.l.buckets[first] < longestBlock
 }
 
+// lacking compares what lacks only element e with what lacks others, within strata.
+func (n *near) lacking(e int) (c split) {
+	for s, all := range n.all {
+		at := n.at(s)
+		in, units := at[e+1], n.units(s, at[e+1])
+		c.add(float64(in.failed), units, float64(all.failed-in.failed-at[0].failed), max(0, all.units-units-n.units(s, at[0])))
+	}
+	return c
+}
+
 // excess is how many failures in the whole set would not have been expected at
 // the risk of the rest of the traffic of the same stratum.
 func (n *near) excess(typical float64) float64 {
@@ -261,5 +261,14 @@ func (n *near) excess(typical float64) float64 {
 	return total
 }
 
-// table is the cells over all strata, by which elements hold.
-func (n *near) table() []sum { return slices.Clone(n.cells) }
+// table is the cells over all strata, by which elements hold, as far as they have been
+// counted; all else is in the first.
+func (n *near) table() []sum {
+	cells := slices.Clone(n.cells)
+	rest := n.x.every
+	for _, c := range cells {
+		rest = rest.minus(c)
+	}
+	cells[0] = rest
+	return cells
+}

@@ -65,7 +65,7 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 		if m.downstream(set) && !m.downstream(j.set) || m.stands(set, k) < standing {
 			continue // the first: what follows from a failure is never what is left
 		}
-		if w := m.judge(set); m.holds(w) && (best.set == nil || w.score > best.score) {
+		if w := m.judge(set, -1); m.holds(w) && (best.set == nil || w.score > best.score) {
 			w.worse = []aggravator{{k, j.whole().risk(m.ledger.typical)}}
 			best = w
 		}
@@ -122,25 +122,21 @@ func (m *miner) instead(c, k int32) bool {
 // stands is the share of the excess risk of set with k that set has without
 // k; 0 if that could be chance or is another cause's.
 func (m *miner) stands(set []int32, k int32) float64 {
-	t := m.exact.cross(append(slices.Clone(set), k), false)
-	whole := t.whole()
-	without := 1<<len(set) - 1 // k is the last element
-	outside := func(c int) bool { return c&without != without }
-	if m.exact.compare(t, func(c int) bool { return c == without }, outside).p() > necessity {
+	m.exact.need(append(slices.Clone(set), k))
+	t := &m.exact.room[0]
+	t.begin(m.exact, append(slices.Clone(set), k), len(set)+1)
+	t.lack(len(set)) // k is the last element
+	if t.lacking(len(set)).p() > necessity {
 		return 0
 	}
-	var rest sum
-	for c, s := range t.cells {
-		if outside(c) {
-			rest = rest.plus(s)
-		}
-	}
-	base := rest.risk(m.ledger.typical).risk
-	full := t.cells[whole].risk(m.ledger.typical).risk - base
+	cells := t.table()
+	whole, without := cells[len(cells)-1], cells[1<<len(set)-1]
+	base := cells[0].risk(m.ledger.typical).risk
+	full := whole.risk(m.ledger.typical).risk - base
 	if full <= 0 {
 		return 0
 	}
-	share := (t.cells[without].risk(m.ledger.typical).risk - base) / full
+	share := (without.risk(m.ledger.typical).risk - base) / full
 	if share < standing {
 		return 0
 	}
