@@ -25,6 +25,7 @@ type coincidence struct {
 	k        int32
 	deviance float64
 	share    float64 // of the failures that it was in force for
+	on, off  sum     // what happened while it was in force, and otherwise
 	episodes int
 }
 
@@ -63,7 +64,11 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))
 		}
 		if d := c.deviance(); d > 2*m.price[1] && c.p() < m.options.Alpha/float64(len(m.classes.list)) {
-			list = append(list, coincidence{k, d, c.observed / c.failed, 0})
+			at := coincidence{k: k, deviance: d, share: c.observed / c.failed}
+			for i := range on {
+				at.on, at.off = at.on.plus(on[i]), at.off.plus(off[i])
+			}
+			list = append(list, at)
 		}
 	}
 	slices.SortFunc(list, func(a, b coincidence) int {
@@ -103,11 +108,13 @@ func (m *miner) accompany(j judgement) judgement {
 // says puts a coincidence into a sentence.
 func (m *miner) says(c coincidence) string {
 	text := fmt.Sprintf("%s was in force for %s of the %s", phrase(m.condition(c.k)), percent(c.share), m.options.words().Nouns)
+	rates := fmt.Sprintf("%s of %s %s while it was, %s of %s otherwise", wording.Count(c.on.failed), wording.Count(c.on.total()),
+		m.options.words().Ended(int(c.on.failed)), wording.Count(c.off.failed), wording.Count(c.off.total()))
 	if c.episodes < fewEpisodes {
-		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time.", wording.Plural(c.episodes, "episode"))
+		return text + fmt.Sprintf(", but in only %s: it cannot be separated from time (%s).", wording.Plural(c.episodes, "episode"), rates)
 	}
-	return text + fmt.Sprintf(", over %s, always for all %s or none: nothing shows that it did more than be there.",
-		wording.Plural(c.episodes, "episode"), m.options.Noun)
+	return text + fmt.Sprintf(", over %s, always for all %s or none: nothing shows that it did more than be there (%s).",
+		wording.Plural(c.episodes, "episode"), m.options.Noun, rates)
 }
 
 // mostInForce is how many coincidences are put into sentences.

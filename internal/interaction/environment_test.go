@@ -42,7 +42,7 @@ func TestEnvironmentWithOneEpisodeIsNotPartOfTheCause(t *testing.T) {
 	if len(r.Findings) != 1 || !slices.Equal(names(r.Findings[0]), []string{"orders service.version=2"}) {
 		t.Fatalf("want only the version, got %s", describe(r))
 	}
-	if said := strings.Join(r.Findings[0].Missing, " "); !strings.Contains(said, "only 1 episode: it cannot be separated from time") {
+	if said := strings.Join(r.Findings[0].Missing, " "); !strings.Contains(said, "only 1 episode: it cannot be separated from time (3") {
 		t.Errorf("want it said that one episode is one, got %s", describe(r))
 	}
 	running := condition.Condition{Entity: "db", Dimension: "backup", Value: "running"}

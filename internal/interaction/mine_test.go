@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,6 +93,60 @@ func TestResultIsTheSameBytesTwiceAndInAnyOrderOfRows(t *testing.T) {
 		if b := encode(t, mine(t, table, small)); a != b {
 			t.Errorf("sampled rows in another order give another result:\n%s\nwant:\n%s", b, a)
 		}
+	}
+}
+
+func TestOneProcessorGivesTheBytesOfTwo(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	for _, since := range []time.Time{{}, start().Add(5 * time.Minute)} {
+		table, _ := plant(4, 30_000, 3, 0.3)
+		var got []string
+		for _, n := range []int{1, 2, 4} {
+			runtime.GOMAXPROCS(n)
+			got = append(got, encode(t, mine(t, table, interaction.Options{Since: since})))
+		}
+		if got[0] != got[1] || got[1] != got[2] {
+			t.Errorf("since %v, 1, 2 and 4 processors give\n%s", since, strings.Join(got, "\n"))
+		}
+	}
+}
+
+func TestCausesAreFoundOneBesideTheOther(t *testing.T) {
+	w := newWorld(9)
+	for i := range 12_000 {
+		cart, flag, zone, cache := w.rng.IntN(3), w.rng.IntN(2), w.rng.IntN(4), w.rng.IntN(2)
+		p := 0.003
+		switch {
+		case cart == 2 && flag == 1:
+			p = 0.3
+		case zone == 3 && cache == 1:
+			p = 0.2
+		}
+		w.add(10*time.Minute*time.Duration(i)/12_000, w.chance(p), fmt.Sprintf("cart: service.version=%d", cart),
+			fmt.Sprintf("flag x=%d", flag), fmt.Sprintf("zone=%d", zone), fmt.Sprintf("cache=%d", cache))
+	}
+	r := mine(t, w.done(), interaction.Options{})
+	if len(r.Findings) != 2 || !slices.Equal(names(r.Findings[0]), []string{"flag x=1", "cart service.version=2"}) ||
+		!slices.Equal(names(r.Findings[1]), []string{"cache=1", "zone=3"}) {
+		t.Fatalf("want the cart with the flag, then the zone with the cache, got %s", describe(r))
+	}
+	for i, share := range []float64{0.3, 0.2} {
+		f := r.Findings[i]
+		if f.Verdict != interaction.Interact || f.Rank != i+1 {
+			t.Errorf("finding %d is of rank %d and a %s, want an interaction", i+1, f.Rank, f.Verdict)
+		}
+		// The parts fail as others do, the other cause among them.
+		most := 0.0
+		for _, c := range f.Cells[1:3] {
+			most = max(most, c.Risk)
+		}
+		if want := f.Cells[0].Risk - most; math.Abs(f.Difference-want) > 1e-5 || math.Abs(f.Cells[0].Risk-share) > 0.06 {
+			t.Errorf("finding %d: difference %v at a risk of %v, want %v at about %v", i+1, f.Difference, f.Cells[0].Risk, want, share)
+		}
+	}
+	if r.Explained < 0.9 {
+		t.Errorf("%v is explained, want nearly all: %s", r.Explained, describe(r))
 	}
 }
 
