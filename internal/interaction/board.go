@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
 
 	"example.test/eddy/internal/popcount"
 )
@@ -23,30 +24,35 @@ type board struct {
 	planes  [][]uint64 // binary digits of what each bit counts, the lowest first
 	alive   []uint64   // all bits that stand for an entry
 	all     []uint64   // room for the rows
-	next    []int      // by band: the next bit
+	next    [][2]int   // by band and part: how many entries, then the next bit
 	row     []int      // by condition: where in all its class begins
 }
 
-// A stripe is the words of a band.
-type stripe struct{ band, from, to int }
+// A stripe is the words of a part of a band. Bands have two parts, which are laid out
+// at the same time.
+type stripe struct{ band, part, from, to int }
 
 // whole is what the number of words of a board is a multiple of, so that none is left
 // over where several are counted at a time.
 const whole = 8
 
-// fill makes the stripes of bands that have so many entries. Those with the most
-// failures to be expected of a word come first: that is where most is learnt about a
-// set.
-func (b *board) fill(sizes []int) {
+// fill makes the stripes of the parts of bands that have so many entries. Those with
+// the most failures to be expected of a word come first: that is where most is learnt
+// about a set.
+func (b *board) fill(sizes [][2]int) {
 	b.stripes = b.stripes[:0]
-	for band, n := range sizes {
-		if n > 0 {
-			b.stripes = append(b.stripes, stripe{band: band, to: (n + 63) / 64})
+	for band, parts := range sizes {
+		for part, n := range parts {
+			if n > 0 {
+				b.stripes = append(b.stripes, stripe{band: band, part: part, to: (n + 63) / 64})
+			}
 		}
 	}
-	density := func(s stripe) float64 { return float64(sizes[s.band]) * bandRate(s.band) / float64(s.to) }
+	density := func(s stripe) float64 {
+		return float64(sizes[s.band][s.part]) * bandRate(s.band) / float64(s.to)
+	}
 	slices.SortFunc(b.stripes, func(x, y stripe) int {
-		return cmp.Or(cmp.Compare(density(y), density(x)), cmp.Compare(x.band, y.band))
+		return cmp.Or(cmp.Compare(density(y), density(x)), cmp.Compare(x.band, y.band), cmp.Compare(x.part, y.part))
 	})
 	b.words = 0
 	for i := range b.stripes {
@@ -60,14 +66,36 @@ func (b *board) fill(sizes []int) {
 // lay lays out entries, given by their positions in l with what each counts, by
 // the band of their stratum.
 func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64) {
+	middle := len(entries) / 2
+	if len(entries) < fewLaid {
+		middle = len(entries)
+	}
 	b.next = grow(b.next, mostBands)
 	var all int64
 	for i, p := range entries {
-		b.next[band[p.stratum]]++
+		part := 0
+		if i >= middle {
+			part = 1
+		}
+		b.next[band[p.stratum]][part]++
 		all |= counts[i]
 	}
 	b.fill(b.next)
-	planes := bits.Len64(uint64(all))
+	b.clear(c, bits.Len64(uint64(all)))
+	for _, s := range b.stripes {
+		b.next[s.band][s.part] = s.from * 64
+	}
+	var both sync.WaitGroup
+	both.Go(func() { b.set(l, band, 0, entries[:middle], counts) })
+	b.set(l, band, 1, entries[middle:], counts[middle:])
+	both.Wait()
+}
+
+// fewLaid is how many entries are not worth a second goroutine.
+const fewLaid = 2048
+
+// clear makes empty rows for classes, and so many binary digits.
+func (b *board) clear(c *classes, planes int) {
 	b.all = grow(b.all, b.words*(len(c.list)+2+planes))
 	room := b.all
 	cut := func() []uint64 {
@@ -94,12 +122,18 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 			b.row[id] = unread
 		}
 	}
-	for _, s := range b.stripes {
-		b.next[s.band] = s.from * 64
+}
+
+// set sets the bits of entries that are the same part of their bands. It touches no
+// word of the other parts.
+func (b *board) set(l *ledger, band []int32, part int, entries []position, counts []int64) {
+	var next [mostBands]int
+	for i := range next {
+		next[i] = b.next[i][part]
 	}
 	for i, at := range entries {
-		bit := b.next[band[at.stratum]]
-		b.next[band[at.stratum]]++
+		bit := next[band[at.stratum]]
+		next[band[at.stratum]]++
 		w, m := bit/64, uint64(1)<<(bit%64)
 		b.alive[w] |= m
 		for p := range b.planes {

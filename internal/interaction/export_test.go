@@ -38,7 +38,7 @@ func firstLook(ctx context.Context, t Table, o Options) (*miner, *search, error)
 	m := &miner{options: w.options, ledger: &w.scratch.ledger, exact: &w.scratch.exact, scratch: &w.scratch}
 	m.prepare()
 	s := m.begin(ctx)
-	m.look(s)
+	m.look(s, false)
 	return m, s, nil
 }
 

@@ -109,9 +109,9 @@ func (m *miner) begin(ctx context.Context) *search {
 	return s
 }
 
-// look searches a sample of what is alive.
-func (m *miner) look(s *search) *sampled {
-	sample := m.draw()
+// look searches a sample of what is alive; again says that it has before.
+func (m *miner) look(s *search, again bool) *sampled {
+	sample := m.draw(again)
 	s.fails, s.oks = m.boards(sample, &m.scratch.fails, &m.scratch.oks)
 	s.failUnit, s.okUnit = sample.failUnit, sample.okUnit
 	s.run()
@@ -126,7 +126,7 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	s := m.begin(ctx)
 	var found []judgement
 	for len(found) < m.options.Top {
-		sample := m.look(s)
+		sample := m.look(s, len(found) > 0)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -25,6 +25,7 @@ type sampled struct {
 	failCounts, okCounts []int64
 	failUnits, okUnits   []float64 // before sampling
 	counted              []float64 // room to find a threshold
+	drawn                [2]int    // how many failures and successes there were at first
 	// failUnit and okUnit are how many observations of the table a count of 1
 	// stands for.
 	failUnit, okUnit float64
@@ -33,8 +34,9 @@ type sampled struct {
 // A position is a place in the ledger where an entry is.
 type position struct{ at, stratum int32 }
 
-// draw samples the entries that are alive.
-func (m *miner) draw() *sampled {
+// draw samples the entries that are alive. If some were drawn before, what is left of
+// them does, so long as it is most.
+func (m *miner) draw(again bool) *sampled {
 	d := &m.scratch.drawn
 	d.band = grow(d.band, m.ledger.strata)
 	strata := m.exact.strata()
@@ -45,6 +47,9 @@ func (m *miner) draw() *sampled {
 		}
 		d.band[s] = int32(bandOf(float64(t.failed) / (float64(t.failed) + t.units)))
 	}
+	if again && m.outlive(d) {
+		return d
+	}
 	// Failures and successes are sampled apart.
 	d.fails, d.failUnits = m.failures(d.fails[:0], d.failUnits[:0])
 	d.fails, d.failCounts, d.failUnit = m.sample(d, d.fails, d.failUnits, d.failCounts[:0])
@@ -53,7 +58,28 @@ func (m *miner) draw() *sampled {
 		m.successes(d)
 		d.oks, d.okCounts, d.okUnit = m.sample(d, d.oks, d.okUnits, d.okCounts[:0])
 	}
+	d.drawn = [2]int{len(d.fails), len(d.oks)}
 	return d
+}
+
+// outlive leaves of a sample what is still alive, and reports whether that will do.
+func (m *miner) outlive(d *sampled) bool {
+	d.fails, d.failCounts = m.living(d.band, d.fails, d.failCounts)
+	d.oks, d.okCounts = m.living(d.band, d.oks, d.okCounts)
+	return (d.failUnit == 1 || len(d.fails) >= d.drawn[0]*3/4) && (d.okUnit == 1 || len(d.oks) >= d.drawn[1]*3/4)
+}
+
+// living leaves of some entries, and of what each counts, those that are alive and in a
+// stratum with failures.
+func (m *miner) living(band []int32, entries []position, counts []int64) ([]position, []int64) {
+	n := 0
+	for i, p := range entries {
+		if m.exact.alive[p.at/64]>>(p.at%64)&1 == 1 && band[p.stratum] >= 0 {
+			entries[n], counts[n] = p, counts[i]
+			n++
+		}
+	}
+	return entries[:n], counts[:n]
 }
 
 // failures lists the living entries that have failures.
