@@ -359,7 +359,7 @@ func (m *miner) changes(ctx context.Context) ([]judgement, error) {
 func (m *miner) firstThatHolds(list []tried) (judgement, bool) {
 	for _, t := range list {
 		j := judgement{set: t.set, score: t.score, excess: float64(t.now.failed) - t.expected}
-		if j.p = min(1, m.chance(t)*m.tests[len(t.set)]); j.p <= m.options.Alpha {
+		if j.p = min(1, m.chance(t)*m.multiplicity(t.set)); j.p <= m.options.Alpha {
 			j.cells = m.exact.room[0].table()
 			j.thin = m.thin(j)
 			return j, true

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -17,6 +18,8 @@ type class struct {
 	total   int64          // observations that have it
 	failed  int64
 	context setting
+	// dear is what naming it costs, in deviance, for being rare.
+	dear float64
 }
 
 // classes are the conditions that the search may use, and what a test needs to
@@ -26,9 +29,9 @@ type classes struct {
 	// of is the class of a condition by its number, or -1.
 	of []int32
 	// sizes are how many distinct conditions there are by name that could have
-	// been found whichever rows had failed: the number of tests made. Those of
-	// larger sets are fewer, since these must cover more.
-	sizes, large []int
+	// been found whichever rows had failed: the number of tests made, each with its
+	// weight (see rarity). Those of larger sets are fewer, since these must cover more.
+	sizes, large []float64
 	least        supports
 }
 
@@ -47,6 +50,18 @@ func (s supports) of(k int) int64 {
 	}
 	return s.large
 }
+
+// rarity says how Alpha is shared out among the sets of an order: each has a part in
+// proportion to the product of the shares of its conditions, to this power (p weighted
+// by what is known before outcomes are looked at: Genovese, Roeder and Wasserman 2006).
+// At 0 all sets have as much, and most of it goes to the many that hardly any
+// observation has; at 1 a set has as much as it would be met if conditions had nothing
+// to do with each other, and rare ones can no longer be found.
+const rarity = 0.5
+
+// shareUnit is the precision of the weights: sums of them are exact then, and do not
+// depend on their order.
+const shareUnit = 1 << 20
 
 // A margin is what the entries that have a condition count.
 type margin struct {
@@ -92,6 +107,10 @@ func classify(l *ledger, margins []margin, least supports) *classes {
 			prefer(conditions[x], conditions[y]), cmp.Compare(x, y))
 	})
 	names := make(map[int32]int)
+	weight := func(total int64) float64 {
+		share := math.Pow(min(1, float64(total)/float64(l.total)), rarity)
+		return math.Ceil(share*shareUnit) / shareUnit
+	}
 	count := func(name int32, total int64) int {
 		k, known := names[name]
 		if !known {
@@ -99,9 +118,9 @@ func classify(l *ledger, margins []margin, least supports) *classes {
 			names[name] = k
 			c.sizes, c.large = append(c.sizes, 0), append(c.large, 0)
 		}
-		c.sizes[k]++
+		c.sizes[k] += weight(total)
 		if total >= least.large {
-			c.large[k]++
+			c.large[k] += weight(total)
 		}
 		return k
 	}
@@ -116,7 +135,7 @@ func classify(l *ledger, margins []margin, least supports) *classes {
 		if m.failed >= least.small || l.failed < fewFailures {
 			c.list = append(c.list, class{
 				first: able[i], others: slices.Clone(able[i+1 : j]), name: name,
-				total: m.total, failed: m.failed,
+				total: m.total, failed: m.failed, dear: -2 * math.Log(weight(m.total)),
 			})
 		}
 		i = j

@@ -80,7 +80,7 @@ func pearson(times []sum, together int, chance float64) float64 {
 		return 1
 	}
 	risk := f / n
-	var chi, variance float64
+	var chi, variance, skew float64
 	buckets := 0
 	for part := range slices.Chunk(times, together) {
 		var s sum
@@ -90,10 +90,15 @@ func pearson(times []sum, together int, chance float64) float64 {
 		if of := float64(s.failed) + s.units; of > 0 {
 			d := float64(s.failed) - risk*of
 			chi += d * d / (risk * (1 - risk) * of)
-			variance += 2 + 1/(risk*of) // of a term, for a Poisson count
+			mean := risk * of
+			variance += 2 + 1/mean // of a term, for a Poisson count; so is its third moment
+			skew += 8 + (22+1/mean)/mean
 			buckets++
 		}
 	}
+	// Of small counts the sum is skewed, and goes further up by chance (Cornish and
+	// Fisher 1938).
+	chance += (chance*chance - 1) / 6 * skew / math.Pow(variance, 1.5)
 	if df := float64(buckets - 1); buckets >= fewTimes && chi > df+chance*math.Sqrt(variance) {
 		return chi / df * (1 + math.Sqrt(2/df)) // it is known from so many buckets alone
 	}

@@ -93,8 +93,8 @@ func (s *search) exhaust() []candidate {
 				less, _, _ := s.countAll(slices.Delete(slices.Clone(with), drop, drop+1))
 				minimal = minimal && (len(with) == 1 || less != now)
 			}
-			score := deviance(float64(now.failed), e, float64(now.failed+now.ok), s.f, s.n) - s.price[len(with)]
-			likely := -surprise*max(1, s.failUnit, s.okUnit) <= s.limit[len(with)]
+			score := deviance(float64(now.failed), e, float64(now.failed+now.ok), s.f, s.n) - s.price[len(with)] - s.classes.dear(with)
+			likely := -surprise*max(1, s.failUnit, s.okUnit) <= s.limit[len(with)]-s.classes.dear(with)/2
 			if minimal && likely && now.failed >= s.least.of(len(with)) && score > 0 {
 				found = append(found, candidate{slices.Sorted(slices.Values(with)), score})
 			}
@@ -136,4 +136,14 @@ func ContrastP(of, failed, n []float64) float64 {
 		c = append(c, part{of[i], risk(failed[i], n[i]-failed[i], n[i]-failed[i], 1)})
 	}
 	return c.p()
+}
+
+// Dispersion is that of a set of which so many of so many failed in each bucket of
+// time.
+func Dispersion(failed, total []int64) float64 {
+	times := make([]sum, len(failed))
+	for i := range times {
+		times[i] = sum{failed: failed[i], ok: total[i] - failed[i], units: float64(total[i] - failed[i])}
+	}
+	return dispersion(times, byChance)
 }

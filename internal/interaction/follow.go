@@ -37,7 +37,7 @@ func (w *walker) follow(dst []follower, rest []follower) []follower {
 	bar := w.bar()
 	for i, k := range w.some {
 		n := int64(w.counts[i])
-		most := w.atMost(depth+1, float64(n), float64(w.sums[i])*rateUnit, float64(w.others[i])*surpriseUnit)
+		most := w.atMost(depth+1, w.dear(k), float64(n), float64(w.sums[i])*rateUnit, float64(w.others[i])*surpriseUnit)
 		if most > bar {
 			dst = append(dst, follower{k, n, most})
 		}
@@ -121,15 +121,15 @@ func (w *walker) glance() {
 	w.some, w.counts = w.some[:n], w.counts[:n]
 }
 
-// atMost bounds the score of sets of k elements or more that have only a failures,
-// of which e were expected: that of one that keeps all of them and no success.
+// atMost bounds the score of sets of k elements or more, of which the first are so
+// dear, that have only a failures, of which e were expected: that of one that keeps all of them and no success.
 // Deviance is convex in both counts, so that this is its greatest value (Morishita
 // and Sese 2000); where strata differ, what the failures alone can give is the sum
 // of their surprise, and so is the least p.
 // The price is that of the sample: what does not stand out by it there is one of
 // the many sets that do so by chance.
-func (w *walker) atMost(k int, a, e, surprise float64) float64 {
-	if e >= a || w.unlikely(k, surprise) {
+func (w *walker) atMost(k int, dear, a, e, surprise float64) float64 {
+	if e >= a || w.unlikely(k, dear, surprise) {
 		return math.Inf(-1)
 	}
 	// The deviance of such a set is twice that surprise, and what the other failures and
@@ -139,5 +139,5 @@ func (w *walker) atMost(k int, a, e, surprise float64) float64 {
 	if oks-d < 1 {
 		return math.Inf(1)
 	}
-	return 2*surprise + min(2*d, d*d/fails) + d*d/(oks-d) - w.cheapest[k]
+	return 2*surprise + min(2*d, d*d/fails) + d*d/(oks-d) - w.cheapest[k] - dear
 }

@@ -89,8 +89,8 @@ func (m *miner) widestFirst(set []int32) []int {
 // prejudge tests a set that has been counted against the rest of the traffic.
 func (m *miner) prejudge(t *near, set []int32) judgement {
 	j := judgement{set: set, test: t.others(), phi: dispersion(t.times, byChance)}
-	j.p = min(1, j.test.dispersed(j.phi)*m.tests[len(set)])
-	j.score = j.test.deviance() - m.price[len(set)]
+	j.p = min(1, j.test.dispersed(j.phi)*m.multiplicity(set))
+	j.score = j.test.deviance() - m.price[len(set)] - m.classes.dear(set)
 	return j
 }
 

@@ -13,8 +13,8 @@ type miner struct {
 	ledger  *ledger
 	classes *classes
 	exact   *exact
-	tests   []float64 // by order: how many tests a set's p is adjusted for
-	price   []float64 // by order: of naming a set, in deviance
+	tests   []float64 // by order: how many tests the p of a set without rare conditions is adjusted for
+	price   []float64 // by order: of naming such a set, in deviance
 	cut     bool      // the search hit its bound
 	certain bool      // what fails does so for certain (see next)
 	scratch *scratch
@@ -61,7 +61,7 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 // prepare finds the classes and how many tests there are.
 func (m *miner) prepare() {
 	o := m.options
-	least := supports{m.support(o.MinShare / 3), m.support(o.MinShare)}
+	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
 	m.scratch.margins = m.ledger.margins(m.scratch.margins)
 	m.classes = classify(m.ledger, m.scratch.margins, least)
 	m.exact.view(m.ledger, m.classes)
@@ -79,6 +79,19 @@ func (m *miner) prepare() {
 	for k := range m.tests {
 		m.tests[k] = max(1, m.tests[k]) * float64(o.MaxOrder)
 	}
+}
+
+// dear is what a set costs, in deviance, for naming rare conditions.
+func (c *classes) dear(set []int32) (sum float64) {
+	for _, k := range set {
+		sum += c.list[k].dear
+	}
+	return sum
+}
+
+// multiplicity is how many tests the p of a set is adjusted for.
+func (m *miner) multiplicity(set []int32) float64 {
+	return m.tests[len(set)] * math.Exp(m.classes.dear(set)/2)
 }
 
 // support is how many failures are a share of all, but never so few that chance
@@ -215,7 +228,8 @@ func (m *miner) upstream(j judgement) bool {
 		return false
 	}
 	c := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c&mask == mask })
-	return c.p()*m.tests[len(j.set)-len(follows)] <= m.options.Alpha
+	rest := slices.DeleteFunc(slices.Clone(j.set), func(k int32) bool { return slices.Contains(follows, k) })
+	return c.p()*m.multiplicity(rest) <= m.options.Alpha
 }
 
 // downstream reports whether a set names only what follows from a failure.
@@ -329,9 +343,12 @@ func (m *miner) completes(full, part judgement) bool {
 		}
 	}
 	var mask int
+	var added []int32
 	for i, k := range full.set {
 		if slices.Contains(part.set, k) {
 			mask |= 1 << i
+		} else {
+			added = append(added, k)
 		}
 	}
 	whole := len(full.cells) - 1
@@ -340,5 +357,5 @@ func (m *miner) completes(full, part judgement) bool {
 	}
 	t := m.exact.compare(m.exact.outcomes(full.set), func(c int) bool { return c == whole },
 		func(c int) bool { return c&mask == mask })
-	return t.p()*m.tests[len(full.set)-len(part.set)] <= completing*m.options.Alpha
+	return t.p()*m.multiplicity(added) <= completing*m.options.Alpha
 }

@@ -46,7 +46,7 @@ const carried = 0.1
 func (m *miner) power() string {
 	failed, ok := float64(m.ledger.failed), float64(m.ledger.total-m.ledger.failed)
 	has := math.Round(carried * (failed + ok))
-	limit := m.options.Alpha / m.tests[1]
+	limit := m.options.Alpha / m.tests[1] * math.Pow(carried, rarity)
 	most := int(min(has, failed))
 	// least is how many failures the condition must have to be told from chance.
 	least := sort.Search(most+1, func(n int) bool {

@@ -14,7 +14,9 @@ type Options struct {
 	// MaxOrder is how many conditions a set may have, 1 to 5; default 3.
 	MaxOrder int
 	// Alpha is the share of tables without any cause in which a finding is
-	// tolerated, above 0 and below 1; default 0.05.
+	// tolerated, above 0 and below 1; default 0.05. Each number of conditions has an
+	// equal part of it, and each set a part of that which falls with the square root
+	// of how many observations its conditions have.
 	Alpha float64
 	// Bucket is how long a stratum of time is; default 10 s. Comparisons are
 	// made within a stratum, so what changes more slowly cannot mislead; where few
@@ -27,8 +29,8 @@ type Options struct {
 	// permuted. The same table and seed give the same result.
 	Seed uint64
 	// MinShare is the share of the failures that a set must cover to be looked
-	// at, above 0 and at most 1; a third of it if the set has one or two
-	// conditions; default 0.03.
+	// at, above 0 and at most 1; half of it if the set has one or two
+	// conditions; default 0.02.
 	MinShare float64
 	// Sample is how many distinct rows with successes, and how many with
 	// failures, the search looks at; default 8192. Findings are always
@@ -99,7 +101,7 @@ func (o Options) withDefaults() Options {
 		o.Top = 5
 	}
 	if o.MinShare == 0 {
-		o.MinShare = 0.03
+		o.MinShare = 0.02
 	}
 	if o.Sample == 0 {
 		o.Sample = 1 << 13

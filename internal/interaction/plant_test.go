@@ -94,7 +94,7 @@ func TestPlantedSetsOfEachOrderAreFoundFirst(t *testing.T) {
 }
 
 func TestPermutationsFindWhatTheBoundOverAllSetsMisses(t *testing.T) {
-	table, want := plant(26, 700, 1, 0.06)
+	table, want := plant(50, 700, 1, 0.06)
 	r := mine(t, table, interaction.Options{})
 	if len(r.Findings) != 1 || !slices.Equal(names(r.Findings[0]), want) || r.Findings[0].P > 0.01 {
 		t.Errorf("want %v at p of 0.01 at most, got %s", want, describe(r))

@@ -84,7 +84,7 @@ type search struct {
 	classes  *classes
 	order    int
 	least    supports  // failures on the board that a set must cover
-	price    []float64 // by order: of naming a set, in deviance
+	price    []float64 // by order: of naming a set without rare conditions, in deviance
 	cheapest []float64 // by order: of a set of so many elements or more
 	limit    []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
 	f, n     float64   // failures and all, in counts of the sample

@@ -1,6 +1,9 @@
 package interaction
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // deviance is how much likelier failures are under their own risk inside and
 // outside a set than under one risk for all: the G² of the 2x2 table with
@@ -132,13 +135,14 @@ func score(failed, n, z float64) (low, high float64) {
 
 // combinations returns, for each order up to most, how many sets there are
 // that take at most one value of each name, when sizes are the numbers of
-// values by name: the elementary symmetric polynomials of sizes.
-func combinations(sizes []int, most int) []float64 {
+// values by name: the elementary symmetric polynomials of sizes. If values have
+// weights, of which sizes are the sums, sets count by the product of theirs.
+func combinations(sizes []float64, most int) []float64 {
 	c := make([]float64, most+1)
 	c[0] = 1
-	for _, s := range sizes {
+	for _, s := range slices.Sorted(slices.Values(sizes)) { // so that rounding does not depend on their order
 		for k := most; k > 0; k-- {
-			c[k] += c[k-1] * float64(s)
+			c[k] += c[k-1] * s
 		}
 	}
 	return c

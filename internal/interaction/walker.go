@@ -30,6 +30,7 @@ type level struct {
 	oks     []uint64 // and the entries of the other board, once laid
 	laid    bool
 	counted tally      // ok only once laid
+	dear    float64    // what it costs for naming rare conditions
 	rest    []follower // classes that may follow it
 }
 
@@ -79,7 +80,12 @@ func (w *walker) allowed(l *level, k int32, failed int64) uint64 {
 	if most := min(l.counted.failed+l.counted.ok, w.size[k]); 2*float64(most) > w.n-w.f {
 		return none // the score need not fall as more are expected
 	}
-	return w.budget(len(w.prefix)+1, failed)
+	return w.budget(len(w.prefix)+1, w.dear(k), failed)
+}
+
+// dear is what a set costs for naming rare conditions that is the prefix and class k.
+func (w *walker) dear(k int32) float64 {
+	return w.levels[len(w.prefix)].dear + w.classes.list[k].dear
 }
 
 // surprised is how surprising they are together.
@@ -88,12 +94,12 @@ func (w *walker) surprised(x, y []uint64) float64 {
 	return float64(sum) * surpriseUnit
 }
 
-// unlikely reports whether no set of k elements or more whose failures have so much
-// surprise can reach the limit on p. That is one in the whole table, where the
+// unlikely reports whether no set of k elements or more, of which the first are so
+// dear, and whose failures have so much surprise, can reach the limit on p. That is one in the whole table, where the
 // surprise is greater: a sum of a·ln(1+b/f), which grows no faster than both counts
 // do, and so by the larger of the two units at most.
-func (w *walker) unlikely(k int, surprise float64) bool {
-	return -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k]
+func (w *walker) unlikely(k int, dear, surprise float64) bool {
+	return -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k]-dear/2
 }
 
 // bar is the score that a set must beat to be on a shortlist.
@@ -115,6 +121,7 @@ func (w *walker) enter(f follower, rest []follower) {
 	w.prefix = append(w.prefix, f.k)
 	defer func() { w.prefix = w.prefix[:depth] }()
 	next.laid, next.counted.failed = false, f.failed
+	next.dear = l.dear + w.classes.list[f.k].dear
 	w.fails.and(next.fails, l.fails, w.fails.class[f.k])
 	next.rest = w.follow(next.rest[:0], rest)
 	from, step := 0, 1
@@ -162,7 +169,7 @@ func (w *walker) score(f follower) bool {
 	if same && b == l.counted.ok {
 		return false
 	}
-	if last && w.unlikely(depth+1, w.surprised(l.fails, w.fails.class[f.k])) {
+	if last && w.unlikely(depth+1, w.dear(f.k), w.surprised(l.fails, w.fails.class[f.k])) {
 		return true // of shorter sets it was asked before
 	}
 	w.prefix = append(w.prefix, f.k)
@@ -187,10 +194,10 @@ func (w *walker) lay(depth int) *level {
 }
 
 // A budget is how many failures may be expected of a set with so many, in units of
-// the rate, for it to beat the bar.
+// the rate, for it to beat the bar; one that is so dear, in whole steps of deviance.
 type budget struct {
-	failed int64
-	most   uint64
+	failed, dear int64
+	most         uint64
 }
 
 // budgets are those that were worked out, by order; for a bar that may since have
@@ -201,20 +208,21 @@ type budgets struct {
 }
 
 // budget returns how many failures, in units of the rate, may be expected of a set of
-// k elements, which has failed of them, for its score to beat the bar. Above it the
-// set need not be counted to the end.
+// k elements, so dear, which has failed of them, for its score to beat the bar. Above
+// it the set need not be counted to the end.
 //
 // The score falls as more are expected. With as many expected it falls as the set
 // has more observations, so long as it has no more than half of the successes;
 // and it has as many at least as give what is expected at the highest rate.
-func (w *walker) budget(k int, failed int64) uint64 {
+func (w *walker) budget(k int, dear float64, failed int64) uint64 {
 	bar := w.bar()
 	if bar < w.budgets.bar || bar > w.budgets.bar+2 {
 		w.budgets = budgets{bar: bar}
 	}
-	b := &w.budgets.by[k][failed%int64(len(w.budgets.by[k]))]
-	if b.failed != failed {
-		*b = budget{failed, w.afford(k, float64(failed), bar)}
+	steps := int64(dear)
+	b := &w.budgets.by[k][(failed+97*steps)%int64(len(w.budgets.by[k]))]
+	if b.failed != failed || b.dear != steps {
+		*b = budget{failed, steps, w.afford(k, float64(failed), bar+float64(steps))}
 	}
 	return b.most
 }
@@ -266,7 +274,7 @@ func (w *walker) lacking(dst []uint64, b *board, drop int) (n int64) {
 func (w *walker) offer(now tally, expected float64) {
 	o := float64(now.failed)
 	n := float64(now.failed + now.ok)
-	score := deviance(o, expected, n, w.f, w.n) - w.price[len(w.prefix)]
+	score := deviance(o, expected, n, w.f, w.n) - w.price[len(w.prefix)] - w.classes.dear(w.prefix)
 	better := score > w.best.worst
 	certain := w.dense && w.share(now) >= pure && score > w.pure.worst
 	if !better && !certain || w.redundant(now) {
