@@ -36,6 +36,7 @@ type tableFile struct {
 	name        string // as it was given, for errors
 	path        string // where its content is
 	size        int64  // in bytes, as it lies there
+	lines       int64  // about how many it has, if it is text
 	format      string
 	compression string // "uncompressed", "gzip" or "zstd"; text formats only
 	delimiter   byte   // CSV and TSV only
@@ -103,6 +104,7 @@ func (r *tableReader) openFile(ctx context.Context, name string) (tableFile, err
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", f.name, err)
 	}
+	f.lines = estimateLines(head, f.size, f.compression)
 	f.format = r.src.Format
 	if f.format == "" {
 		f.format = detectFormat(name, head)
@@ -168,6 +170,19 @@ func (f *tableFile) readHead() ([]byte, error) {
 		content = unzipped
 	}
 	return io.ReadAll(io.LimitReader(content, headLimit))
+}
+
+// estimateLines returns about how many lines a file of text has that begins like
+// this. Tables shrink to about a tenth when they are compressed.
+func estimateLines(head []byte, size int64, compression string) int64 {
+	lines := int64(bytes.Count(head, []byte("\n")) + 1)
+	if len(head) < headLimit {
+		return lines
+	}
+	if compression != "uncompressed" {
+		size *= 10
+	}
+	return size / (int64(len(head)) / lines)
 }
 
 // detectFormat tells the format by the content where that is certain, else by

@@ -11,9 +11,13 @@ import (
 	"sync"
 )
 
-// mostHeld is how many bytes of memory lines are held in, about: three million of
-// twenty columns. Those of a larger table are copied.
+// mostHeld is how many bytes of memory lines are held in, about: more than two
+// million of twenty columns. Those of a larger table are copied.
 const mostHeld = 256 << 20
+
+// heldLineBytes and heldCellBytes are what a line takes, and each of its cells,
+// besides the words that differ.
+const heldLineBytes, heldCellBytes = 24, 4
 
 var errNotHeld = errors.New("too large to be held in memory")
 
@@ -95,7 +99,7 @@ func (r *tableReader) holdChunk(h *heldLines, c chunk) {
 			column += 2
 			h.bytes += 8 * c.rows
 		}
-		h.bytes += 4 * c.rows
+		h.bytes += heldCellBytes * c.rows
 	}
 	moment, known := cells[int64](c, column)
 	b.moment = make([]int64, c.rows)
@@ -118,7 +122,7 @@ func (r *tableReader) holdChunk(h *heldLines, c chunk) {
 			h.bad++
 		}
 	}
-	h.bytes += 24 * c.rows
+	h.bytes += heldLineBytes * c.rows
 	h.lines += int64(c.rows)
 	h.blocks = append(h.blocks, b)
 }

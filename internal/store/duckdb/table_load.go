@@ -25,19 +25,20 @@ func (r *tableReader) inPlace() bool {
 // of Parquet stay where they are.
 //
 // Text is parsed once, which takes longer than all the rest, and held in memory. If
-// that is too much, or if rows were slow, which is asked in SQL alone, it is copied
-// into a Parquet file in the temporary directory: writing it costs what a temporary
-// table would, and it takes a tenth of the memory, is faster to count, and can be any
-// size. Either way rows are in the order of the files, so that their numbers mean
+// that seems too much, or turns out to be, or if rows were slow, which is asked in SQL
+// alone, it is copied into a Parquet file in the temporary directory: writing it costs
+// what a temporary table would, and it takes a tenth of the memory, is faster to
+// count, and can be any size. Either way rows are in the order of the files, so that their numbers mean
 // the same however many threads there are.
 func (r *tableReader) load(ctx context.Context) error {
 	if !r.inPlace() {
-		var size int64
+		var size, lines int64
 		for i := range r.files {
 			size += r.files[i].size
+			lines += r.files[i].lines
 		}
 		r.say(fmt.Sprintf("reading %d MB of text", size>>20))
-		if r.slow == nil && size < 4*int64(r.mostHeld) { // else it would be tried in vain
+		if r.slow == nil && lines*int64(heldLineBytes+heldCellBytes*len(r.offered())) <= int64(r.mostHeld) {
 			err := r.hold(ctx)
 			if err == nil {
 				return nil
