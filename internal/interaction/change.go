@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,14 +158,13 @@ func (e *entry) requests() float64 { return float64(e.failed) + e.weight/weightU
 // requests is how many a sum stands for.
 func (s sum) requests() float64 { return float64(s.failed) + s.w/weightUnit }
 
-// expected is how many failures those that have all of set, counted by now and
-// marked in mask, would have had at the risk of before.
-func (c *change) expected(mask []uint64, set []int32, now sum) float64 {
+// expected is how many failures those that have all of a set, counted by now and
+// marked in mask, would have had at the risk of before, where past marks them.
+func (c *change) expected(mask, past []uint64, now sum) float64 {
 	if c.base != nil {
 		return added(c.base, mask)
 	}
-	c.before.spare = c.before.mask(c.before.spare, set, false)
-	h := c.before.l.tally(c.before.spare)
+	h := c.before.l.tally(past)
 	return now.requests() * (float64(h.failed) + shrink*c.overall) / (h.requests() + shrink)
 }
 
@@ -196,7 +194,8 @@ func (m *miner) chance(t tried) float64 {
 	phi := max(dispersion(x.room[0].times, byChance), dispersion(c.before.room[0].times, byChance))
 	n := t.now.requests()
 	x.spare = x.mask(x.spare, t.set, false)
-	e := c.expected(x.spare, t.set, t.now)
+	c.before.spare = c.before.mask(c.before.spare, t.set, false)
+	e := c.expected(x.spare, c.before.spare, t.now)
 	rise := max(0, t.expected-e) / n
 	against := func(risk, of float64) float64 {
 		var s split
@@ -205,7 +204,6 @@ func (m *miner) chance(t tried) float64 {
 		s.add(failed, (n-failed)/w, risk*of, (1-risk)*of/w)
 		return s.dispersed(phi)
 	}
-	c.before.spare = c.before.mask(c.before.spare, t.set, false)
 	h := c.before.l.tally(c.before.spare)
 	p := against(float64(h.failed)/max(h.requests(), 1), h.requests())
 	if c.base != nil {
@@ -233,94 +231,6 @@ func surprise(now sum, expected float64, all sum, allExpected float64) (score, d
 func anscombe(o, e float64) float64 {
 	d := math.Sqrt(o+3./8) - math.Sqrt(e+3./8)
 	return 4 * d * d
-}
-
-// A changeSearch goes through the sets of a round.
-type changeSearch struct {
-	m      *miner
-	ctx    context.Context
-	all    sum
-	due    float64 // expected of all
-	masks  [][]uint64
-	prefix []int32
-	best   []tried
-	nodes  int
-}
-
-// tryAll returns the best sets among what is alive, best first.
-func (m *miner) tryAll(ctx context.Context) []tried {
-	s := &changeSearch{m: m, ctx: ctx, masks: growRows(nil, m.options.MaxOrder+1, m.ledger.words)}
-	copy(s.masks[0], m.exact.alive)
-	s.all = m.ledger.tally(s.masks[0])
-	s.due = m.change.expected(s.masks[0], nil, s.all)
-	var ks []int32
-	for k := range m.classes.list {
-		if m.classes.list[k].context == varies {
-			ks = append(ks, int32(k))
-		}
-	}
-	m.exact.need(ks)
-	s.descend(0, s.all, ks)
-	s.trim()
-	return s.best
-}
-
-// descend tries each class of rest after the prefix of the given depth.
-func (s *changeSearch) descend(depth int, before sum, rest []int32) {
-	m := s.m
-	for i, k := range rest {
-		if s.nodes++; s.nodes&255 == 0 && s.ctx.Err() != nil {
-			return
-		}
-		if s.nodes > mostNodes {
-			m.cut = true
-			return
-		}
-		if slices.ContainsFunc(s.prefix, func(p int32) bool { return m.classes.list[p].name == m.classes.list[k].name }) {
-			continue
-		}
-		mask := s.masks[depth+1]
-		for w, v := range m.exact.class[k] {
-			mask[w] = s.masks[depth][w] & v
-		}
-		now := m.ledger.tally(mask)
-		if now.failed < m.classes.least.of(depth+1) || now.total() == before.total() || s.hopeless(now) {
-			continue // the second: it adds nothing to the prefix
-		}
-		s.prefix = append(s.prefix, k)
-		e := m.change.expected(mask, s.prefix, now)
-		if score, due := surprise(now, e, s.all, s.due); score > 0 {
-			s.offer(tried{slices.Sorted(slices.Values(s.prefix)), score, now, due})
-		}
-		if depth+1 < m.options.MaxOrder {
-			s.descend(depth+1, now, rest[i+1:])
-		}
-		s.prefix = s.prefix[:depth]
-	}
-}
-
-// hopeless reports whether no set with these failures at most can be among the
-// best: not even one that should have had none.
-func (s *changeSearch) hopeless(now sum) bool {
-	return len(s.best) >= keepBest && anscombe(float64(now.failed), 0) <= s.best[keepBest-1].score
-}
-
-func (s *changeSearch) offer(t tried) {
-	s.best = append(s.best, t)
-	if len(s.best) >= 2*keepBest {
-		s.trim()
-	}
-}
-
-func (s *changeSearch) trim() {
-	slices.SortFunc(s.best, func(a, b tried) int { return a.compare(b, 0) })
-	s.best = s.best[:min(len(s.best), keepBest)]
-}
-
-// compare orders sets by their scores at a price per element.
-func (t tried) compare(o tried, price float64) int {
-	return cmp.Or(cmp.Compare(o.score-price*float64(len(o.set)), t.score-price*float64(len(t.set))),
-		cmp.Compare(len(t.set), len(o.set)), slices.Compare(t.set, o.set))
 }
 
 // changes peels off one finding after the other, as rounds does, by what changed.
