@@ -13,7 +13,7 @@ type changeSearch struct {
 	m      *miner
 	ctx    context.Context
 	all    sum
-	due    float64 // expected of all
+	due    float64    // expected of all
 	masks  [][]uint64 // by depth, of the entries that have the prefix
 	past   [][]uint64 // the same of before
 	fails  failing
