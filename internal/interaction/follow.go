@@ -7,11 +7,13 @@ import (
 )
 
 // A follower is a class after a prefix: what both count among the failures, and
-// the most that a set with both can score.
+// the most that a set with both can score. Hopeless says that just the two score too
+// little, and that the class adds something to the prefix.
 type follower struct {
-	k      int32
-	failed int64
-	atMost float64
+	k        int32
+	hopeless bool
+	failed   int64
+	atMost   float64
 }
 
 // follow returns those of some classes that are worth looking at after the prefix,
@@ -26,20 +28,30 @@ func (w *walker) follow(dst []follower, rest []follower) []follower {
 	w.fails.each(w.counts, fails, w.some)
 	w.keep(w.least.of(depth + 1))
 	if depth+1 == w.order {
-		w.glance()
+		w.hope()
 		for i, k := range w.some {
-			dst = append(dst, follower{k, int64(w.counts[i]), math.Inf(1)})
+			dst = append(dst, follower{k: k, failed: int64(w.counts[i]), atMost: math.Inf(1)})
 		}
 		return dst
 	}
 	w.fails.weighEach(w.sums, w.failRate, fails, w.some)
 	w.fails.weighEach(w.others, w.failSurprise, fails, w.some)
-	bar := w.bar()
+	begin, bar, n := len(dst), w.bar(), 0
 	for i, k := range w.some {
-		n := int64(w.counts[i])
-		most := w.atMost(depth+1, w.dear(k), float64(n), float64(w.sums[i])*rateUnit, float64(w.others[i])*surpriseUnit)
-		if most > bar {
-			dst = append(dst, follower{k, n, most})
+		c := w.counts[i]
+		f := follower{k: k, failed: int64(c)}
+		f.atMost = w.atMost(depth+1, w.dear(k), float64(c), float64(w.sums[i])*rateUnit, float64(w.others[i])*surpriseUnit)
+		if f.atMost > bar {
+			dst = append(dst, f)
+			w.some[n], w.counts[n] = k, c
+			n++
+		}
+	}
+	w.some, w.counts = w.some[:n], w.counts[:n]
+	if base := w.glance(); base != nil {
+		for i := range dst[begin:] {
+			f := &dst[begin+i]
+			f.hopeless = w.sums[i] > w.allowed(base, f.k, f.failed) && f.failed < base.counted.failed
 		}
 	}
 	return dst
@@ -92,29 +104,43 @@ func (w *walker) keep(least int64) {
 	w.some, w.counts = w.some[:n], w.counts[:n]
 }
 
-// glanceWords is how many words of the other board are looked at of all last elements
-// together, before each is counted by itself: most turn out to be hopeless.
+// glanceWords is how many words of the other board are looked at of all classes that
+// may follow together, before each is counted by itself: most turn out to be hopeless.
 const glanceWords = 64
 
-// glance leaves only those classes of which a set with the prefix may beat the bar,
-// as far as the first words of the other board tell.
-func (w *walker) glance() {
+// glance adds up what the first words of the other board tell of a set with the prefix
+// and each of the classes taken up. It returns a level that such sets are parts of, or
+// nil if it did not look.
+func (w *walker) glance() *level {
 	depth := len(w.prefix)
 	if depth == 0 || !w.oks.single() || w.oks.words < glanceWords || len(w.some) == 0 {
-		return
+		return nil
 	}
-	l, above := &w.levels[depth], w.lay(depth-1)
-	x := l.oks[:glanceWords]
-	if !l.laid {
-		x = w.first[:]
-		popcount.And(x, above.oks[:glanceWords], w.oks.class[w.prefix[depth-1]][:glanceWords])
+	base := &w.levels[depth]
+	if depth+1 < w.order {
+		w.lay(depth)
+	}
+	x := base.oks[:glanceWords]
+	if !base.laid {
+		base, x = w.lay(depth-1), w.first[:]
+		popcount.And(x, base.oks[:glanceWords], w.oks.class[w.prefix[depth-1]][:glanceWords])
 	}
 	w.oks.weighEach(w.sums, w.okRate, x, w.some)
+	return base
+}
+
+// hope leaves only the classes of which a set with the prefix may beat the bar, as far
+// as a glance tells.
+func (w *walker) hope() {
+	base := w.glance()
+	if base == nil {
+		return
+	}
 	n := 0
 	for i, k := range w.some {
 		c := w.counts[i]
 		w.some[n], w.counts[n] = k, c
-		if w.sums[i] <= w.allowed(above, k, int64(c)) {
+		if w.sums[i] <= w.allowed(base, k, int64(c)) {
 			n++
 		}
 	}

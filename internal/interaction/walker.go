@@ -114,7 +114,7 @@ func (w *walker) bar() float64 {
 // which is some of what may follow the prefix.
 func (w *walker) enter(f follower, rest []follower) {
 	depth := len(w.prefix)
-	if w.cut || f.atMost <= w.bar() || !w.score(f) || depth+1 == w.order || f.failed < w.least.of(depth+2) {
+	if w.cut || f.atMost <= w.bar() || !f.hopeless && !w.score(f) || depth+1 == w.order || f.failed < w.least.of(depth+2) {
 		return
 	}
 	l, next := &w.levels[depth], &w.levels[depth+1]
