@@ -30,18 +30,18 @@ func chunks(ctx context.Context, settings []string, query string, f func(chunk) 
 
 	var err error
 	for _, s := range settings {
-		if err = eachChunk(conn, s, func(chunk) error { return nil }); err != nil {
+		if err = eachChunk(ctx, conn, s, func(chunk) error { return nil }); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		err = eachChunk(conn, query, f)
+		err = eachChunk(ctx, conn, query, f)
 	}
 	return cmp.Or(ctx.Err(), err)
 }
 
 // eachChunk runs a query and calls f with its rows.
-func eachChunk(conn bindings.Connection, query string, f func(chunk) error) error {
+func eachChunk(ctx context.Context, conn bindings.Connection, query string, f func(chunk) error) error {
 	var statement bindings.PreparedStatement
 	defer bindings.DestroyPrepare(&statement)
 	if bindings.Prepare(conn, query, &statement) == bindings.StateError {
@@ -54,7 +54,7 @@ func eachChunk(conn bindings.Connection, query string, f func(chunk) error) erro
 	if bindings.ExecutePreparedStreaming(statement, &result) == bindings.StateError {
 		return chunkError(bindings.ResultError(&result))
 	}
-	for {
+	for ctx.Err() == nil { // an interrupt from before the query would be lost
 		data := bindings.FetchChunk(result)
 		if data.Ptr == nil {
 			break

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -98,10 +97,10 @@ type wordCount struct{ lines, total, failed int64 }
 func (h *heldLines) countWords(columns []int) [][]wordCount {
 	counts := make([][]wordCount, len(columns))
 	var wait sync.WaitGroup
-	var next atomic.Int64
-	for range runtime.GOMAXPROCS(0) {
+	each := runtime.GOMAXPROCS(0)
+	for first := range each {
 		wait.Go(func() {
-			for k := next.Add(1) - 1; int(k) < len(columns); k = next.Add(1) - 1 {
+			for k := first; k < len(columns); k += each {
 				counts[k] = h.countColumn(columns[k])
 			}
 		})
@@ -148,8 +147,8 @@ func (r *tableReader) readNumbers(ctx context.Context, column int) error {
 	return rows.Err()
 }
 
-// wordCodes is candidate.codeSQL for each word of a column; that of numbers in
-// full is codeOf.
+// wordCodes is candidate.codeSQL for each word of a column; that of a number in
+// full is partOf.
 func (r *tableReader) wordCodes(i int) []uint64 {
 	c := &r.columns[i]
 	first := 1

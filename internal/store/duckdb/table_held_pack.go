@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -49,14 +48,12 @@ func (r *tableReader) packHeld(ctx context.Context, bucket time.Duration) error 
 		columns[f.word] = append(columns[f.word], coded)
 	}
 	pick := r.picker(bucket)
-	packed := make([]packedRows, runtime.GOMAXPROCS(0))
-	r.held.inParts(func(part int, blocks []heldBlock) {
-		p := &packed[part]
+	for _, p := range inParts(r.held, func(blocks []heldBlock) (p packedRows) {
 		for k := range blocks {
 			p.pack(&blocks[k], columns, bucket, pick)
 		}
-	})
-	for _, p := range packed {
+		return p
+	}) {
 		r.packed.rows = append(r.packed.rows, p.rows...)
 		r.packed.codes = append(r.packed.codes, p.codes...)
 	}
@@ -91,7 +88,10 @@ func (p *packedRows) group() {
 	wordsOf := func(row int) []uint64 { return p.codes[row*p.words : (row+1)*p.words] }
 	compare := func(a, b int) int {
 		x, y := &p.rows[a], &p.rows[b]
-		return cmp.Or(cmp.Compare(x.bucket, y.bucket), slices.Compare(wordsOf(a), wordsOf(b)), cmp.Compare(x.weight, y.weight))
+		if x.bucket != y.bucket {
+			return cmp.Compare(x.bucket, y.bucket)
+		}
+		return cmp.Or(slices.Compare(wordsOf(a), wordsOf(b)), cmp.Compare(x.weight, y.weight))
 	}
 	order := make([]int, len(p.rows))
 	for i := range order {
@@ -170,13 +170,13 @@ func (r *tableReader) countKindsHeld(c choice, bucket time.Duration) []lineKind 
 		}
 		r.addMeaning(h, m, 1<<bit)
 	}
-	place := []uint64(nil)
+	var place []uint64
 	if e := r.entry(); e != nil && e.left == "" {
 		place = r.wordCodes(r.entryColumn)
 	}
-	kinds := make([]kindCounts, runtime.GOMAXPROCS(0))
-	r.held.inParts(func(part int, blocks []heldBlock) {
-		kinds[part] = make(kindCounts)
+	all := make(kindCounts)
+	for _, part := range inParts(r.held, func(blocks []heldBlock) kindCounts {
+		kinds := make(kindCounts)
 		for k := range blocks {
 			b := &blocks[k]
 			for line, total := range b.total {
@@ -190,16 +190,16 @@ func (r *tableReader) countKindsHeld(c choice, bucket time.Duration) []lineKind 
 				if place != nil {
 					kind.place = place[b.words[r.entryColumn][line]]
 				}
-				kinds[part].add(kind, total, b.failed[line])
+				kinds.add(kind, total, b.failed[line])
 			}
 		}
-	})
-	for _, more := range kinds[1:] {
-		for kind, c := range more {
-			kinds[0].add(kind, c.total, c.failed)
+		return kinds
+	}) {
+		for kind, c := range part {
+			all.add(kind, c.total, c.failed)
 		}
 	}
-	return kinds[0].sorted()
+	return all.sorted()
 }
 
 // Kind counts are how many there are of kinds of lines, which have no counts.

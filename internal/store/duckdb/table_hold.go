@@ -101,10 +101,10 @@ func (r *tableReader) holdChunk(h *heldLines, c chunk) {
 		}
 		h.bytes += heldCellBytes * c.rows
 	}
-	moment, known := cells[int64](c, column)
+	moment, there := cells[int64](c, column)
 	b.moment = make([]int64, c.rows)
 	for line, at := range moment {
-		if !known.at(line) {
+		if !there.at(line) {
 			continue
 		}
 		b.moment[line] = at
@@ -151,15 +151,14 @@ func readNumbers(c chunk, column int) []float64 {
 }
 
 // inParts calls f with as many parts of the lines as there are processors, at the
-// same time.
-func (h *heldLines) inParts(f func(part int, blocks []heldBlock)) {
+// same time, and returns what it made of each, in order.
+func inParts[T any](h *heldLines, f func([]heldBlock) T) []T {
+	parts := slices.Collect(slices.Chunk(h.blocks, len(h.blocks)/runtime.GOMAXPROCS(0)+1))
+	made := make([]T, len(parts))
 	var wait sync.WaitGroup
-	size := len(h.blocks)/runtime.GOMAXPROCS(0) + 1
-	part := 0
-	for blocks := range slices.Chunk(h.blocks, size) {
-		n := part
-		wait.Go(func() { f(n, blocks) })
-		part++
+	for i, blocks := range parts {
+		wait.Go(func() { made[i] = f(blocks) })
 	}
 	wait.Wait()
+	return made
 }
