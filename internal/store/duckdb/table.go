@@ -290,7 +290,7 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 	}
 	for i := range r.columns {
 		reading.Columns = append(reading.Columns, r.columns[i].report())
-		if note := r.columns[i].note(r.total, counted); note != "" {
+		if note := r.columns[i].note(r.total, counted, r.words()); note != "" {
 			reading.Notes = append(reading.Notes, note)
 		}
 	}

@@ -1,6 +1,10 @@
 package duckdb
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.test/eddy/internal/request"
+)
 
 // A TableColumn is what became of a column.
 type TableColumn struct {
@@ -32,14 +36,14 @@ func (c *candidate) report() TableColumn {
 
 // note is what a reader of the result should know about the column, if there is
 // something: that it is left out, or that it may be the outcome by another name.
-func (c *candidate) note(t tableTotal, counted float64) string {
+func (c *candidate) note(t tableTotal, counted float64, words request.Words) string {
 	switch {
 	case c.left == sameValue:
 		return ""
 	case c.left != "":
 		return fmt.Sprintf("Column %s is left out: %s.", c.name, c.left)
 	case c.tellsOutcome(t, counted):
-		return fmt.Sprintf("Column %s tells every failed row from the others: if it follows from the failure, leave it out with --ignore %[1]s.", c.name)
+		return fmt.Sprintf("Column %s tells all rows that %s from the others: if it follows from that, leave it out with --ignore %[1]s.", c.name, words.Did)
 	}
 	return ""
 }
@@ -70,7 +74,7 @@ func (r *tableReader) untimedNote() string {
 	}
 	for _, c := range r.columns {
 		if c.times && !c.entry {
-			return fmt.Sprintf("Column %s holds times: with --time %[1]s rows are compared with others of the same time only, so that what merely changed when the failures began is not taken for their cause.", c.name)
+			return fmt.Sprintf("Column %s holds times: with --time %[1]s rows are compared with others of the same time only, so that what merely changed when the %s began is not taken for their cause.", c.name, r.words().Nouns)
 		}
 	}
 	return ""

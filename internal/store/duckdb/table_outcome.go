@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"example.test/eddy/internal/request"
 )
 
 // A tableOutcome says how many observations a row is and how many of them failed.
@@ -85,7 +87,7 @@ func (r *tableReader) findRoles(context.Context) error {
 	}
 	switch n := len(r.columns); {
 	case n == 0 || n == 1 && r.entry() != nil:
-		return fmt.Errorf("%s: no column is left to explain the failures with (columns: %s)", r.files[0].name, listNames(names))
+		return fmt.Errorf("%s: no column is left to explain the %s with (columns: %s)", r.files[0].name, r.words().Nouns, listNames(names))
 	case n > maxColumns:
 		return fmt.Errorf("%s: %d columns; want at most %d, choose with --only or --ignore", r.files[0].name, n, maxColumns)
 	}
@@ -94,6 +96,14 @@ func (r *tableReader) findRoles(context.Context) error {
 
 // maxColumns bounds the columns that one query groups by.
 const maxColumns = 500
+
+// words are how sentences speak of the rows that are explained.
+func (r *tableReader) words() request.Words {
+	if r.src.Slow != "" {
+		return request.Slow.Words("row")
+	}
+	return request.Failed.Words("row")
+}
 
 // parseFailed tells "COLUMN" from "COLUMN=VALUE".
 func (r *tableReader) parseFailed(arg string) (tableOutcome, error) {

@@ -177,8 +177,12 @@ func (r *tableReader) sampleNote() string {
 	if s.failing >= 1 {
 		failing = "all " + wording.Count(r.total.failing)
 	}
-	return fmt.Sprintf("Of %s rows, %s with failures and %s of the others were searched; what was found is counted on all rows.",
-		wording.Count(r.total.lines), failing, oneIn(s.other))
+	with := "with failures" // a row may stand for many
+	if r.src.Slow != "" {
+		with = "that were slow"
+	}
+	return fmt.Sprintf("Of %s rows, %s %s and %s of the others were searched; what was found is counted on all rows.",
+		wording.Count(r.total.lines), failing, with, oneIn(s.other))
 }
 
 // oneIn writes a share as one in so many.

@@ -277,7 +277,7 @@ func (r *tableReader) choose(ctx context.Context) error {
 		case words > MaxValues || !c.number && values > MaxValues:
 			c.left = fmt.Sprintf("it has %s different values", wording.Count(values))
 		case !c.number && !c.named && values > fewValues && values > r.total.lines/2:
-			c.left = fmt.Sprintf("it has %s different values in %s rows, so none could explain more than a few failures", wording.Count(values), wording.Count(r.total.lines))
+			c.left = fmt.Sprintf("it has %s different values in %s rows, so none could explain more than a few %s", wording.Count(values), wording.Count(r.total.lines), r.words().Nouns)
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -393,7 +393,7 @@ func TestColumnsAreTypedByTheirValues(t *testing.T) {
 func TestColumnThatIsAskedForIsNotLeftOut(t *testing.T) {
 	content := numbersTable(func(i int) string { return fmt.Sprintf("r%d", i) })
 	reading := readTable(t, duckdb.TableSource{Failed: "failed", Only: []string{"load"}, Files: []string{tableFile(t, "f.csv", content)}})
-	if len(reading.Table.Conditions) != 1000 || len(reading.Notes) != 1 || !strings.Contains(reading.Notes[0], "tells every failed row") {
+	if len(reading.Table.Conditions) != 1000 || len(reading.Notes) != 1 || !strings.Contains(reading.Notes[0], "tells all rows that failed from the others") {
 		t.Errorf("got %d conditions, notes %q; want 1000, and that the column tells the outcome", len(reading.Table.Conditions), reading.Notes)
 	}
 }
