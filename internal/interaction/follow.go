@@ -148,10 +148,10 @@ func (w *walker) hope() {
 }
 
 // atMost bounds the score of sets of k elements or more, of which the first are so
-// dear, that have only a failures, of which e were expected: that of one that keeps all of them and no success.
-// Deviance is convex in both counts, so that this is its greatest value (Morishita
-// and Sese 2000); where strata differ, what the failures alone can give is the sum
-// of their surprise, and so is the least p.
+// dear, that have only a failures, of which e were expected: that of one that keeps
+// all of them and no success. Deviance is convex in both counts, so that this is its
+// greatest value (Morishita and Sese 2000); where strata differ, what the failures
+// alone can give is the sum of their surprise, and so is the least p.
 // The price is that of the sample: what does not stand out by it there is one of
 // the many sets that do so by chance.
 func (w *walker) atMost(k int, dear, a, e, surprise float64) float64 {
