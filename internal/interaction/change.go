@@ -91,7 +91,7 @@ func mineChange(ctx context.Context, t Table, o Options) (Result, error) {
 	if done {
 		return r, nil
 	}
-	w, err := cut(ctx, Table{Conditions: t.Conditions, Rows: now}, o)
+	w, err := cut(ctx, Table{Conditions: t.Conditions, Rows: now, Unlisted: t.Unlisted}, o)
 	if err != nil {
 		return Result{}, err
 	}

@@ -196,3 +196,31 @@ func TestHistoryIsThatOfTheSetWhereCombinationsAreTooFine(t *testing.T) {
 		t.Errorf("want only what changed, got %s", describe(r))
 	}
 }
+
+func TestWhatWasSetAsideCountsInAChangeToo(t *testing.T) {
+	table := even(3, 4, 3, 0.5, 0.15)
+	o := since()
+	o.Since = start().Add(5 * time.Minute)
+	all := mine(t, table, o)
+	for i := range 40 {
+		for range 25 {
+			table.Unlisted = append(table.Unlisted, interaction.Unlisted{Name: fmt.Sprintf("x%d", i), Total: 500})
+		}
+	}
+	held := mine(t, table, o)
+	if len(all.Findings) == 0 || len(held.Findings) == 0 || !slices.Equal(names(all.Findings[0]), names(held.Findings[0])) {
+		t.Fatalf("want the same finding in both, got %s and %s", describe(all), describe(held))
+	}
+	// Sets of two of 12 conditions, and of as many and a thousand more.
+	if factor := held.Findings[0].P / all.Findings[0].P; factor < 1000 || factor > 1e5 {
+		t.Errorf("p grew by a factor of %g, want as many as there are more pairs", factor)
+	}
+	quiet := even(3, 4, 3, 0.5, 0)
+	for i := range quiet.Rows {
+		quiet.Rows[i].Conditions = nil // all of which were set aside
+	}
+	quiet.Conditions, quiet.Unlisted = nil, table.Unlisted
+	if r := mine(t, quiet, o); strings.Contains(strings.Join(r.Missing, " "), "No condition differs") {
+		t.Errorf("want nothing said of conditions that were not recorded, got %q", r.Missing)
+	}
+}
