@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -75,8 +76,15 @@ func (m *miner) finding(j judgement) Finding {
 	return f
 }
 
+// elsewhere is the p at which the failures of a set keep to some locations.
+const elsewhere = 0.01
+
 // where returns the locations that hold nearly all failures of the whole set,
 // when much of the traffic that had the set was elsewhere; else nil.
+//
+// A dozen failures among many locations leave some without any by chance, and the
+// risk of the others would seem higher than it is. So they must keep to the locations
+// more than the best choice of some would by chance, of all choices that there are.
 func (m *miner) where(t *cross) []int32 {
 	type at struct {
 		location int32
@@ -107,6 +115,16 @@ func (m *miner) where(t *cross) []int32 {
 		out = append(out, a.location)
 	}
 	if float64(some.total) > 0.9*float64(all.total) {
+		return nil
+	}
+	met := 0 // locations with the whole set, each of which may be chosen or not
+	for _, a := range per {
+		if a.total > 0 {
+			met++
+		}
+	}
+	f, n, traffic := float64(all.failed), float64(some.total), float64(all.total)
+	if deviance(float64(some.failed), f*n/traffic, n, f, traffic) < 2*(float64(met)*math.Ln2-math.Log(elsewhere)) {
 		return nil
 	}
 	for _, loc := range out {
