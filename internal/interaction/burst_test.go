@@ -127,6 +127,9 @@ func TestWhatFollowsFromFailuresExplainsNoneByItself(t *testing.T) {
 	if r.Verdict != interaction.NoExplanation || r.Explained > 0 || len(r.Findings) != 1 || r.Findings[0].Verdict != interaction.Proxy {
 		t.Errorf("want no explanation, and the attempt as a proxy, got %s", describe(r))
 	}
+	if said := strings.Join(r.Missing, " "); strings.Contains(said, "accounts for") || !strings.Contains(said, "would be seen") {
+		t.Errorf("want it said what would be seen, and not what was explained, got %q", said)
+	}
 }
 
 func TestVersionsThatServedSideBySideForAWhileAreCompared(t *testing.T) {

@@ -20,7 +20,8 @@ func (m *miner) missing(r *Result) {
 		r.Missing = append(r.Missing, fmt.Sprintf(
 			"No condition differs among the %s on record: versions, flags and states were not recorded, or were the same for all.", m.options.words().Nouns))
 	}
-	if len(r.Findings) > 0 && r.Explained < enough {
+	explains := slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Verdict != Proxy })
+	if explains && r.Explained < enough {
 		r.Missing = append(r.Missing, fmt.Sprintf(
 			"What was found accounts for %s of the %s; for the rest nothing on record does.", percent(r.Explained), m.options.words().Nouns))
 	}
