@@ -49,7 +49,7 @@ func checkoutSQL(n int) string {
 func TestALargeTableIsExplained(t *testing.T) {
 	given := os.Getenv("EDDY_TABLE_ROWS")
 	if given == "" {
-		t.Run("sampled", func(t *testing.T) { explainLarge(t, 30_000, 10_000, "parquet", false) })
+		t.Run("sampled", func(t *testing.T) { explainFormats(t, 30_000, 10_000, "csv,parquet", false) })
 		t.Run("profiled in the sample", func(t *testing.T) { explainLarge(t, 150_000, 1_400, "parquet", false) })
 		return
 	}
@@ -61,9 +61,14 @@ func TestALargeTableIsExplained(t *testing.T) {
 	if some := os.Getenv("EDDY_TABLE_FORMAT"); some != "" {
 		formats = some
 	}
+	explainFormats(t, int(rows), 0, formats, true)
+}
+
+// explainFormats explains the same table in each format, which must not matter.
+func explainFormats(t *testing.T, rows, most int, formats string, loud bool) {
 	var results []interaction.Result
 	for format := range strings.SplitSeq(formats, ",") {
-		t.Run(format, func(t *testing.T) { results = append(results, explainLarge(t, int(rows), 0, format, true)) })
+		t.Run(format, func(t *testing.T) { results = append(results, explainLarge(t, rows, most, format, loud)) })
 	}
 	for i := range results {
 		// Text is parsed by several threads, and yet rows keep their numbers.
