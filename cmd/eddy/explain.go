@@ -86,8 +86,13 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	if c.Slow != "" {
 		options.Outcome = request.Slow
 	}
-	if c.MaxOrder < 1 || c.Top < 1 || c.Alpha <= 0 {
-		return fmt.Errorf("--max-order %d, --top %d, --alpha %v: want each above 0", c.MaxOrder, c.Top, c.Alpha)
+	switch { // 0 would be the default
+	case c.MaxOrder < 1 || c.MaxOrder > 5:
+		return fmt.Errorf("--max-order %d: want 1 to 5", c.MaxOrder)
+	case c.Top < 1:
+		return fmt.Errorf("--top %d: want at least 1", c.Top)
+	case !(c.Alpha > 0 && c.Alpha < 1):
+		return fmt.Errorf("--alpha %v: want above 0 and below 1", c.Alpha)
 	}
 	var since time.Time
 	if c.Since != "" {

@@ -100,7 +100,7 @@ func TestOneProcessorGivesTheBytesOfTwo(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
 	for _, since := range []time.Time{{}, start().Add(5 * time.Minute)} {
-		table, _ := plant(4, 30_000, 3, 0.3)
+		table, _ := plant(4, 18_000, 3, 0.3)
 		var got []string
 		for _, n := range []int{1, 2, 4} {
 			runtime.GOMAXPROCS(n)
