@@ -102,7 +102,10 @@ func constrained(x, n, m float64) float64 {
 	// m r² − (n + m) r + x = 0, by the root that is between 0 and 1.
 	b := n + m
 	root := math.Sqrt(max(0, b*b-4*m*x))
-	if b >= 0 {
+	switch {
+	case x == 0 && b >= 0:
+		return 0 // and not 0/0, if m is just -n
+	case b >= 0:
 		return min(1, max(0, 2*x/(b+root)))
 	}
 	return min(1, max(0, (b-root)/(2*m)))

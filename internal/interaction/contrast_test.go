@@ -74,3 +74,13 @@ func TestTheContrastOfNoInteractionIsSeldomStriking(t *testing.T) {
 		}
 	}
 }
+
+func TestAContrastHasAPWhereNoneFailedInAPart(t *testing.T) {
+	of := []float64{1, -1, -1, -1, -1}
+	for n := 150.0; n < 250; n++ {
+		p := interaction.ContrastP(of, []float64{84, 0, 1, 1, 0}, []float64{180, n, 190, 185, n + 7})
+		if !(p > 0 && p < 1e-12) {
+			t.Errorf("of %v none failed: p %v, want one above 0 and below 1e-12", n, p)
+		}
+	}
+}
