@@ -48,7 +48,7 @@ type Options struct {
 	Downstream []string
 	// Permutations is how many times failures are permuted within strata when
 	// they are fewer than 200 and a set misses the bound over all sets by
-	// little. Such a set, of one or two conditions, counts at a fifth of Alpha;
+	// little. Such a set, of one or two conditions, counts at a tenth of Alpha;
 	// default 199.
 	Permutations int
 	// Since, if it is not zero, is when something changed: only failures from then

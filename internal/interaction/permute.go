@@ -13,7 +13,7 @@ const fewFailures = 200
 // permuted is the part of Alpha at which a permutation test counts. The bound
 // over all sets keeps false alarms far below Alpha; this test would not, and a
 // window is analysed every few seconds.
-const permuted = 0.2
+const permuted = 0.1
 
 // mostPermuted is how many conditions a set may have that is given the test. The
 // larger ones among a hundred failures are so many that each permutation would
@@ -120,7 +120,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	t.oks, t.whole = &all, true
 	t.order = min(t.order, mostPermuted)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
-	most := int(permuted * m.options.Alpha * float64(m.options.Permutations+1))
+	most := int(permuted*m.options.Alpha*float64(m.options.Permutations+1) + 1e-9)
 	reached := 1
 	var at []position
 	for b := range m.options.Permutations {
