@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"sync"
@@ -22,11 +23,13 @@ type exact struct {
 	table cross // what the last count of a set gave
 	other cross
 	room  [2]near
+	most  int // mostBits, but for tests
 }
 
-// mostBits is how many bytes of bits are made at once; above it, those of a
-// class are made when it is first needed.
-const mostBits = 64 << 20
+// mostBits is how many bytes of bits are made at once, which is less than a quarter of
+// what the rows take that they are made of; above it, those of a class are made when
+// it is first needed, and classes are counted entry by entry.
+const mostBits = 512 << 20
 
 // view begins to look at a ledger by its classes.
 func (x *exact) view(l *ledger, c *classes) {
@@ -40,7 +43,7 @@ func (x *exact) view(l *ledger, c *classes) {
 	}
 	x.class = x.class[:len(c.list)]
 	clear(x.class)
-	if 8*l.words*len(c.list) > mostBits {
+	if 8*l.words*len(c.list) > cmp.Or(x.most, mostBits) {
 		x.slab = nil
 		return
 	}

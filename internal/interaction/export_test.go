@@ -28,6 +28,16 @@ func FirstSearch(ctx context.Context, t Table, o Options) (got, want []Scored, e
 	return got, want, nil
 }
 
+// MineSparing is Mine where the bits of a class are made when it is first needed.
+func MineSparing(ctx context.Context, t Table, o Options) (Result, error) {
+	w, err := cut(ctx, t, o.withDefaults())
+	if err != nil {
+		return Result{}, err
+	}
+	w.scratch.exact.most = 1
+	return w.Mine(ctx)
+}
+
 // firstLook searches a table as far as the first search.
 func firstLook(ctx context.Context, t Table, o Options) (*miner, *search, error) {
 	w, err := cut(ctx, t, o.withDefaults())
