@@ -88,16 +88,16 @@ func (w *walker) dear(k int32) float64 {
 	return w.levels[len(w.prefix)].dear + w.classes.list[k].dear
 }
 
-// surprised is how surprising they are together.
+// surprised is how surprising the failures in both x and y are together.
 func (w *walker) surprised(x, y []uint64) float64 {
 	_, sum := w.fails.weigh(w.failSurprise, x, y, y, none)
 	return float64(sum) * surpriseUnit
 }
 
 // unlikely reports whether no set of k elements or more, of which the first are so
-// dear, and whose failures have so much surprise, can reach the limit on p. That is one in the whole table, where the
-// surprise is greater: a sum of a·ln(1+b/f), which grows no faster than both counts
-// do, and so by the larger of the two units at most.
+// dear, and whose failures have so much surprise, can reach the limit on p. That is
+// one in the whole table, where the surprise is greater: a sum of a·ln(1+b/f), which
+// grows no faster than both counts do, and so by the larger of the two units at most.
 func (w *walker) unlikely(k int, dear, surprise float64) bool {
 	return -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k]-dear/2
 }
