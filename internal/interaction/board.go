@@ -32,9 +32,9 @@ type board struct {
 // at the same time.
 type stripe struct{ band, part, from, to int }
 
-// whole is what the number of words of a board is a multiple of, so that none is left
+// atOnce is what the number of words of a board is a multiple of, so that none is left
 // over where several are counted at a time.
-const whole = 8
+const atOnce = 8
 
 // fill makes the stripes of the parts of bands that have so many entries. Those with
 // the most failures to be expected of a word come first: that is where most is learnt
@@ -60,7 +60,7 @@ func (b *board) fill(sizes [][2]int) {
 		s.from, s.to = b.words, b.words+s.to
 		b.words = s.to
 	}
-	b.words = (b.words + whole - 1) / whole * whole
+	b.words = (b.words + atOnce - 1) / atOnce * atOnce
 }
 
 // lay lays out entries, given by their positions in l with what each counts, by

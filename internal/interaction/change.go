@@ -189,13 +189,12 @@ func added(of []float64, mask []uint64) (sum float64) {
 // the history, and failures that came in bursts count as fewer.
 func (m *miner) chance(t tried) float64 {
 	c, x := m.change, m.exact
-	x.nearly(&x.room[0], t.set)
-	c.before.whole(&c.before.room[0], t.set)
-	phi := max(dispersion(x.room[0].times, byChance), dispersion(c.before.room[0].times, byChance))
+	now, past := &x.room[0], &c.before.room[0]
+	x.whole(now, t.set)
+	c.before.whole(past, t.set)
+	phi := max(dispersion(now.times, byChance), dispersion(past.times, byChance))
 	n := t.now.requests()
-	x.spare = x.mask(x.spare, t.set, false)
-	c.before.spare = c.before.mask(c.before.spare, t.set, false)
-	e := c.expected(x.spare, c.before.spare, t.now)
+	e := c.expected(now.mask, past.mask, t.now)
 	rise := max(0, t.expected-e) / n
 	against := func(risk, of float64) float64 {
 		var s split
@@ -204,10 +203,10 @@ func (m *miner) chance(t tried) float64 {
 		s.add(failed, (n-failed)/w, risk*of, (1-risk)*of/w)
 		return s.dispersed(phi)
 	}
-	h := c.before.l.tally(c.before.spare)
+	h := c.before.l.tally(past.mask)
 	p := against(float64(h.failed)/max(h.requests(), 1), h.requests())
 	if c.base != nil {
-		p = max(p, against(e/n, e*n/added(c.unsure, x.spare)))
+		p = max(p, against(e/n, e*n/added(c.unsure, now.mask)))
 	}
 	return p
 }
@@ -270,7 +269,9 @@ func (m *miner) firstThatHolds(list []tried) (judgement, bool) {
 	for _, t := range list {
 		j := judgement{set: t.set, score: t.score, excess: float64(t.now.failed) - t.expected}
 		if j.p = min(1, m.chance(t)*m.multiplicity(t.set)); j.p <= m.options.Alpha {
-			j.cells = m.exact.room[0].table()
+			room := &m.exact.room[0]
+			m.exact.nearly(room, t.set)
+			j.cells = room.table()
 			j.thin = m.thin(j)
 			return j, true
 		}

@@ -16,7 +16,8 @@ type changeSearch struct {
 	due    float64    // expected of all
 	masks  [][]uint64 // by depth, of the entries that have the prefix
 	past   [][]uint64 // the same of before
-	fails  failing
+	fails  board      // the living failures
+	failed [][]uint64 // by depth, of those that have the prefix
 	prefix []int32
 	best   []tried
 	nodes  int
@@ -38,10 +39,22 @@ func (m *miner) tryAll(ctx context.Context) []tried {
 	}
 	m.exact.need(ks)
 	before.need(ks)
-	s.fails.lay(m, ks)
+	s.layFailures()
 	s.descend(0, s.all, ks)
 	s.trim()
 	return s.best
+}
+
+// layFailures lays out the living failures by themselves, all of them in one band.
+func (s *changeSearch) layFailures() {
+	entries, units := s.m.failures(nil, nil)
+	counts := make([]int64, len(units))
+	for i, n := range units {
+		counts[i] = int64(n)
+	}
+	s.fails.lay(s.m.ledger, s.m.classes, make([]int32, s.m.ledger.strata), entries, counts)
+	s.failed = growRows(nil, s.m.options.MaxOrder+1, s.fails.words)
+	copy(s.failed[0], s.fails.alive)
 }
 
 // descend tries each class of rest after the prefix of the given depth.
@@ -58,7 +71,7 @@ func (s *changeSearch) descend(depth int, before sum, rest []int32) {
 		if slices.ContainsFunc(s.prefix, func(p int32) bool { return m.classes.list[p].name == m.classes.list[k].name }) {
 			continue
 		}
-		if failed := s.fails.count(depth, k); failed < m.classes.least.of(depth+1) || s.hopeless(failed) {
+		if failed := s.fails.common(s.failed[depth], s.fails.class[k]); failed < m.classes.least.of(depth+1) || s.hopeless(failed) {
 			continue // most end here, and failures are few
 		}
 		mask := s.masks[depth+1]
@@ -67,7 +80,7 @@ func (s *changeSearch) descend(depth int, before sum, rest []int32) {
 		if now.total() == before.total() {
 			continue // it adds nothing to the prefix
 		}
-		s.fails.enter(depth, k)
+		popcount.And(s.failed[depth+1], s.failed[depth], s.fails.class[k])
 		popcount.And(s.past[depth+1], s.past[depth], m.change.before.class[k])
 		s.prefix = append(s.prefix, k)
 		e := m.change.expected(mask, s.past[depth+1], now)
@@ -103,49 +116,4 @@ func (s *changeSearch) trim() {
 func (t tried) compare(o tried, price float64) int {
 	return cmp.Or(cmp.Compare(o.score-price*float64(len(o.set)), t.score-price*float64(len(t.set))),
 		cmp.Compare(len(t.set), len(o.set)), slices.Compare(t.set, o.set))
-}
-
-// A failing is the living entries that have failures, laid out by themselves.
-type failing struct {
-	class  [][]uint64 // by class, nil for those that are not searched
-	digits [][]uint64 // of how many failed, the lowest first
-	masks  [][]uint64 // by depth, of those that have the prefix
-}
-
-// lay lays out what is alive, for a search among classes.
-func (f *failing) lay(m *miner, ks []int32) {
-	entries, counts := m.failures(nil, nil)
-	words := (len(entries) + 63) / 64
-	f.class, f.digits = make([][]uint64, len(m.classes.list)), growRows(nil, len(m.ledger.bad), words)
-	f.masks = growRows(nil, m.options.MaxOrder+1, words)
-	for _, k := range ks {
-		f.class[k] = make([]uint64, words)
-	}
-	for i, e := range entries {
-		w, bit := i/64, uint64(1)<<(i%64)
-		f.masks[0][w] |= bit
-		for d := range f.digits {
-			if int64(counts[i])>>d&1 == 1 {
-				f.digits[d][w] |= bit
-			}
-		}
-		for _, k := range ks {
-			if m.exact.class[k][e.at/64]>>(e.at%64)&1 == 1 {
-				f.class[k][w] |= bit
-			}
-		}
-	}
-}
-
-// count is how many failures have the prefix of a depth and a class.
-func (f *failing) count(depth int, k int32) (n int64) {
-	for d, plane := range f.digits {
-		n += popcount.Common(f.masks[depth], f.class[k], plane) << d
-	}
-	return n
-}
-
-// enter makes a class part of the prefix.
-func (f *failing) enter(depth int, k int32) {
-	popcount.And(f.masks[depth+1], f.masks[depth], f.class[k])
 }

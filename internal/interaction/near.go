@@ -16,7 +16,7 @@ type near struct {
 	order  int      // how many of the elements are counted without, or 0
 	flat   []amount // by stratum: the whole set, then without each element
 	all    []sum    // what is alive, by stratum
-	cells  []sum    // over all strata, as in a cross; what lacks more than one is in the first
+	cells  []sum    // over all strata, as in a cross, as far as counted
 	times  []sum    // what failed of the whole set in each bucket of time, and what succeeded in units
 	summed sum      // of what is being counted
 	mask   []uint64

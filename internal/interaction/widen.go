@@ -122,9 +122,10 @@ func (m *miner) instead(c, k int32) bool {
 // stands is the share of the excess risk of set with k that set has without
 // k; 0 if that could be chance or is another cause's.
 func (m *miner) stands(set []int32, k int32) float64 {
-	m.exact.need(append(slices.Clone(set), k))
+	both := append(slices.Clone(set), k)
+	m.exact.need(both)
 	t := &m.exact.room[0]
-	t.begin(m.exact, append(slices.Clone(set), k), len(set)+1)
+	t.begin(m.exact, both, len(both))
 	t.lack(len(set)) // k is the last element
 	if t.lacking(len(set)).p() > necessity {
 		return 0
