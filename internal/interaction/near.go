@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"math/bits"
 	"slices"
 
 	"example.test/eddy/internal/popcount"
@@ -108,16 +107,7 @@ func (n *near) count(mask []uint64, element int) {
 				continue
 			}
 			v &^= part
-			if b.cell.each == differ {
-				l.count(&in, part, w, differ)
-				continue
-			}
-			for d, plane := range l.bad {
-				in.failed += int64(bits.OnesCount64(part&plane[w])) << d
-			}
-			for d, plane := range l.fine {
-				in.ok += int64(bits.OnesCount64(part&plane[w])) << d
-			}
+			l.count(&in, part, w, b.cell.each)
 		}
 	}
 	if i < len(l.cells) {
