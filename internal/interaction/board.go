@@ -25,7 +25,10 @@ type board struct {
 	alive   []uint64   // all bits that stand for an entry
 	all     []uint64   // room for the rows
 	next    [][2]int   // by band and part: how many entries, then the next bit
-	row     []int      // by condition: where in all its class begins
+	row     []int32    // by condition: the number of the row of its class
+	// filling is, by part, what the words have that are being filled: one of every
+	// row for each band.
+	filling [2][]uint64
 }
 
 // A stripe is the words of a part of a band. Bands have two parts, which are laid out
@@ -63,9 +66,8 @@ func (b *board) fill(sizes [][2]int) {
 	b.words = (b.words + atOnce - 1) / atOnce * atOnce
 }
 
-// lay lays out entries, given by their positions in l with what each counts, by
-// the band of their stratum.
-func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, counts []int64) {
+// lay lays out entries, with what each counts, by the band of their stratum.
+func (b *board) lay(c *classes, band []int32, entries []position, counts []int64) {
 	middle := len(entries) / 2
 	if len(entries) < fewLaid {
 		middle = len(entries)
@@ -86,8 +88,8 @@ func (b *board) lay(l *ledger, c *classes, band []int32, entries []position, cou
 		b.next[s.band][s.part] = s.from * 64
 	}
 	var both sync.WaitGroup
-	both.Go(func() { b.set(l, band, 0, entries[:middle], counts) })
-	b.set(l, band, 1, entries[middle:], counts[middle:])
+	both.Go(func() { b.set(band, 0, entries[:middle], counts) })
+	b.set(band, 1, entries[middle:], counts[middle:])
 	both.Wait()
 }
 
@@ -96,7 +98,7 @@ const fewLaid = 2048
 
 // clear makes empty rows for classes, and so many binary digits.
 func (b *board) clear(c *classes, planes int) {
-	b.all = grow(b.all, b.words*(len(c.list)+2+planes))
+	b.all = grow(b.all, b.words*(len(c.list)+1+planes))
 	room := b.all
 	cut := func() []uint64 {
 		row := room[:b.words:b.words]
@@ -111,40 +113,64 @@ func (b *board) clear(c *classes, planes int) {
 	for range planes {
 		b.planes = append(b.planes, cut())
 	}
-	// Where the row of a condition begins; those of no class have one row that
-	// nobody reads, which spares a branch that no processor could predict.
-	unread := b.words * (len(c.list) + 1 + planes)
+	// The row of a condition; those of no class have one that nobody reads, which
+	// spares a branch that no processor could predict.
+	unread := int32(b.rows() - 1)
 	b.row = grow(b.row, len(c.of))
 	for id, k := range c.of {
 		if k >= 0 {
-			b.row[id] = int(k) * b.words
+			b.row[id] = k
 		} else {
 			b.row[id] = unread
 		}
 	}
 }
 
+// rows is how many rows there are: of the classes, of what is alive, of the digits,
+// and one that nobody reads.
+func (b *board) rows() int { return len(b.class) + 2 + len(b.planes) }
+
 // set sets the bits of entries that are the same part of their bands. It touches no
 // word of the other parts.
-func (b *board) set(l *ledger, band []int32, part int, entries []position, counts []int64) {
+//
+// A word of every row is collected by band, and put in its place when its 64 entries
+// are there: what is written over and over lies close together that way.
+func (b *board) set(band []int32, part int, entries []position, counts []int64) {
+	rows, alive := b.rows(), len(b.class)
+	b.filling[part] = grow(b.filling[part], mostBands*rows)
 	var next [mostBands]int
 	for i := range next {
 		next[i] = b.next[i][part]
 	}
 	for i, at := range entries {
-		bit := next[band[at.stratum]]
-		next[band[at.stratum]]++
-		w, m := bit/64, uint64(1)<<(bit%64)
-		b.alive[w] |= m
+		s := int(band[at.stratum])
+		bit := next[s]
+		next[s]++
+		words, m := b.filling[part][s*rows:][:rows], uint64(1)<<(bit%64)
+		words[alive] |= m
 		for p := range b.planes {
-			if counts[i]>>p&1 == 1 {
-				b.planes[p][w] |= m
-			}
+			words[alive+1+p] |= uint64(counts[i]) >> p & 1 << (bit % 64)
 		}
-		for _, id := range l.entry(int(at.at)).conditions {
-			b.all[b.row[id]+w] |= m
+		for _, id := range at.conditions {
+			words[b.row[id]] |= m
+		}
+		if bit%64 == 63 {
+			b.put(words, bit/64)
 		}
 	}
+	for s, bit := range next {
+		if bit%64 > 0 {
+			b.put(b.filling[part][s*rows:][:rows], bit/64)
+		}
+	}
+}
+
+// put puts a word of every row in its place, and leaves zeros in words.
+func (b *board) put(words []uint64, w int) {
+	for r, v := range words[:len(words)-1] {
+		b.all[r*b.words+w] = v
+	}
+	clear(words)
 }
 
 // single reports whether every entry counts one. The plane is then all ones.

@@ -52,7 +52,7 @@ func (s *changeSearch) layFailures() {
 	for i, n := range units {
 		counts[i] = int64(n)
 	}
-	s.fails.lay(s.m.ledger, s.m.classes, make([]int32, s.m.ledger.strata), entries, counts)
+	s.fails.lay(s.m.classes, make([]int32, s.m.ledger.strata), entries, counts)
 	s.failed = growRows(nil, s.m.options.MaxOrder+1, s.fails.words)
 	copy(s.failed[0], s.fails.alive)
 }

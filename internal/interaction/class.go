@@ -63,34 +63,32 @@ const rarity = 0.5
 // depend on their order.
 const shareUnit = 1 << 20
 
-// A margin is what the entries that have a condition count.
+// A margin is what the entries that have a condition count. All of it are whole numbers,
+// so that sums of them are exact.
 type margin struct {
 	total, failed, entries int64
-	key                    uint64  // a sum over the entries
-	among, within          float64 // see column
+	key                    uint64 // a sum over the entries; equal columns have equal keys
+	// among and within add up, over short times at one place, the smaller of how
+	// many had the condition and how many had not: among all, and within those
+	// that met its entity.
+	among, within float64
 }
 
-// margins adds up the columns of the panes, by condition.
-func (l *ledger) margins(room []margin) []margin {
-	sums := grow(room, len(l.catalog.conditions))
-	for _, p := range l.panes {
-		for i := range p.columns {
-			c := &p.columns[i]
-			m := &sums[c.id]
-			*m = margin{
-				m.total + c.total, m.failed + c.failed, m.entries + c.entries,
-				m.key + c.key, m.among + c.among, m.within + c.within,
-			}
-		}
-	}
-	return sums
+// plus is what the entries count of two panes.
+func (m margin) plus(o margin) margin {
+	return margin{m.total + o.total, m.failed + o.failed, m.entries + o.entries, m.key + o.key, m.among + o.among, m.within + o.within}
+}
+
+// minus takes back what plus added.
+func (m margin) minus(o margin) margin {
+	return margin{m.total - o.total, m.failed - o.failed, m.entries - o.entries, m.key - o.key, m.among - o.among, m.within - o.within}
 }
 
 // classify finds the classes of conditions that as many failures have as a set must
 // cover, or of all that so many could have if failures are few. Conditions of all rows,
 // of locations and of too few rows are left out.
-func classify(l *ledger, margins []margin, least supports) *classes {
-	n := len(l.catalog.conditions)
+func classify(l *ledger, least supports) *classes {
+	margins, n := l.margins, len(l.catalog.conditions)
 	conditions := l.catalog.conditions
 	c := &classes{of: make([]int32, n), least: least}
 	var able []condition.ID // those that have enough rows, whatever failed

@@ -170,12 +170,10 @@ func (l *ledger) history(id condition.ID) timeline {
 		if entity >= 0 {
 			h[i].could = encountered(p.met, entity)
 		}
-		for j := range p.columns {
-			if c := &p.columns[j]; c.id == id {
-				h[i].has, h[i].mixed = float64(c.total), c.among
-				if entity >= 0 {
-					h[i].mixed = c.within
-				}
+		if c := p.column(id); c != nil {
+			h[i].has, h[i].mixed = float64(c.total), c.among
+			if entity >= 0 {
+				h[i].mixed = c.within
 			}
 		}
 	}

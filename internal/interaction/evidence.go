@@ -109,7 +109,7 @@ func (m *miner) others() string {
 // are, if each has enough failures: an effect of few odd rows holds in one.
 func (m *miner) halves(f *Finding, set []int32) {
 	const manyRows = 1000 // distinct ones, with failures
-	if m.ledger.failing() < 2*manyRows {
+	if len(m.ledger.failing) < 2*manyRows {
 		return
 	}
 	var p [2]float64

@@ -17,6 +17,7 @@ import (
 type ledger struct {
 	catalog *catalog
 	panes   []*pane
+	margins []margin // by condition
 	begins  []int    // the word at which each pane begins, and the end
 	at      []uint16 // by word: its pane
 	words   int
@@ -26,6 +27,7 @@ type ledger struct {
 	fine    [][]uint64 // and of the successes
 	half    []uint64
 	filled  []uint64 // positions that are entries
+	failing []failed
 
 	// ticks numbers the buckets of time: the one of each pane, and how many.
 	tick  []int32
@@ -96,6 +98,7 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to})
 		}
 	}
+	l.fail()
 	l.tick, l.ticks = l.tick[:0], 0
 	for i, p := range panes {
 		if i == 0 || floor(p.start, bucket) != floor(panes[i-1].start, bucket) {
@@ -106,6 +109,28 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.locate()
 	l.stratify(bucket)
 	l.weigh()
+}
+
+// A failed entry is one of a pane, with where it lies in the ledger.
+type failed struct {
+	at, cell int32
+	*failing
+}
+
+// fail lists the entries that failed.
+func (l *ledger) fail() {
+	l.failing = l.failing[:0]
+	c := int32(0)
+	for i, p := range l.panes {
+		for j := range p.failing {
+			f := &p.failing[j]
+			at := int32(l.begins[i]*64) + f.entry
+			for l.cells[c].to <= int(at) {
+				c++
+			}
+			l.failing = append(l.failing, failed{at, c, f})
+		}
+	}
 }
 
 // growRows returns n rows of so many zeros in the room of rows.
@@ -436,14 +461,20 @@ func (l *ledger) span(a, b []uint64, first int) (s sum) {
 	return s
 }
 
-// failing is how many entries have failures.
-func (l *ledger) failing() int {
-	n := 0
-	for w := range l.words {
-		n += bits.OnesCount64(anyDigit(l.bad, w))
+// weight is what the successes at a position of a cell weigh.
+func (l *ledger) weight(at int32, b *berth) float64 {
+	if b.cell.each == differ {
+		return l.entry(int(at)).weight
 	}
-	return n
+	var ok uint64
+	for d, plane := range l.fine {
+		ok |= plane[at/64] >> (at % 64) & 1 << d
+	}
+	return float64(ok) * b.cell.each
 }
+
+// has reports whether a row has the bit of a position.
+func has(row []uint64, at int32) bool { return row[at/64]>>(at%64)&1 == 1 }
 
 // anyDigit is the positions of word w at which the digits are not all zero.
 func anyDigit(digits [][]uint64, w int) (v uint64) {

@@ -25,7 +25,6 @@ type miner struct {
 type scratch struct {
 	ledger     ledger
 	exact      exact
-	margins    []margin
 	drawn      sampled
 	fails, oks board
 	search     search
@@ -62,10 +61,9 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 func (m *miner) prepare() {
 	o := m.options
 	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
-	m.scratch.margins = m.ledger.margins(m.scratch.margins)
-	m.classes = classify(m.ledger, m.scratch.margins, least)
+	m.classes = classify(m.ledger, least)
 	m.exact.view(m.ledger, m.classes)
-	m.classes.settle(m.ledger, m.exact, m.scratch.margins)
+	m.classes.settle(m.ledger, m.exact)
 	m.tests = combinations(m.classes.sizes, o.MaxOrder)
 	if o.MaxOrder > smallSet {
 		copy(m.tests[smallSet+1:], combinations(m.classes.large, o.MaxOrder)[smallSet+1:])

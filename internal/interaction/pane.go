@@ -19,17 +19,23 @@ type pane struct {
 	entries []entry
 	cells   []cell // in the order of their entries
 	columns []column
-	words   int        // of bits, one bit an entry
-	bad     [][]uint64 // binary digits of the entries' failures, the lowest first
-	fine    [][]uint64 // and of their successes
-	half    []uint64   // a random half of the entries
+	ids     []condition.ID // of the columns, ascending
+	words   int            // of bits, one bit an entry
+	bad     [][]uint64     // binary digits of the entries' failures, the lowest first
+	fine    [][]uint64     // and of their successes
+	half    []uint64       // a random half of the entries
 	// drawn lists the entries by the leading zeros of their lot, most first;
 	// those with at least n of them end at upTo[n].
-	drawn  []drawn
-	upTo   [lots + 1]int
-	met    []encounter
-	total  int64 // observations
-	failed int64 // of them
+	drawn []drawn
+	upTo  [lots + 1]int
+	// first is the conditions of the first of them, one after the other; those of
+	// the i-th end at ends[i].
+	first   []condition.ID
+	ends    []uint32
+	failing []failing
+	met     []encounter
+	total   int64 // observations
+	failed  int64 // of them
 }
 
 // An entry stands for all rows of one cell with the same conditions.
@@ -67,14 +73,8 @@ type encounter struct {
 
 // A column is a condition in a pane.
 type column struct {
-	id            condition.ID
-	total, failed int64
-	entries       int64
-	key           uint64 // a sum over its entries; equal columns have equal keys
-	// among and within add up, over short times at one place, the smaller of how
-	// many had the condition and how many had not: among all, and within those
-	// that met its entity.
-	among, within float64
+	id condition.ID
+	margin
 	// Which entries have it: as bits, or as a list where that is shorter.
 	bits []uint64
 	list []uint32
@@ -407,6 +407,7 @@ func (p *pane) entry(slots []int32, r *Row) *entry {
 
 // fill lays the entries out as bits.
 func (b *paneBuilder) fill(p *pane) {
+	b.arrange(p)
 	p.words = (len(p.entries) + 63) / 64
 	dense, long := 0, 0
 	for i := range p.columns {
@@ -447,9 +448,26 @@ func (b *paneBuilder) fill(p *pane) {
 		b.place(p, i)
 	}
 	p.draw()
+	p.fail()
 	for i := range p.columns {
 		b.slot[p.columns[i].id] = 0
 	}
+}
+
+// arrange puts the columns in the order of their conditions.
+func (b *paneBuilder) arrange(p *pane) {
+	p.ids = make([]condition.ID, len(p.columns))
+	for i := range p.columns {
+		p.ids[i] = p.columns[i].id
+	}
+	slices.Sort(p.ids)
+	columns, rows := make([]column, len(p.columns)), make([]int32, len(p.columns))
+	for to, id := range p.ids {
+		from := b.slot[id] - 1
+		columns[to], rows[to] = p.columns[from], b.rows[from]
+		b.slot[id] = int32(to + 1)
+	}
+	p.columns, b.rows = columns, rows
 }
 
 // place sets the bits of an entry.
@@ -479,48 +497,14 @@ func (b *paneBuilder) place(p *pane, i int) {
 	}
 }
 
-// lots is how many leading zeros of a lot are told apart.
-const lots = 24
-
-// lot is a number drawn for an entry: by what it is and the seed, not by where
-// it stands.
-func (p *pane) lot(i int) uint64 { return mix(p.entries[i].hash ^ p.seed) }
-
-// draw orders the entries by their lots, so that a sample is the first of them.
-func (p *pane) draw() {
-	zeros := func(lot uint64) int { return min(bits.LeadingZeros64(lot), lots-1) }
-	lot := make([]uint64, len(p.entries))
-	for i := range p.entries {
-		lot[i] = p.lot(i)
-		p.upTo[zeros(lot[i])]++
+// column returns the column of a condition, nil if no entry has it.
+func (p *pane) column(id condition.ID) *column {
+	i, ok := slices.BinarySearch(p.ids, id)
+	if !ok {
+		return nil
 	}
-	for n := lots - 1; n >= 0; n-- { // from counts to ends
-		p.upTo[n] += p.upTo[n+1]
-	}
-	next := p.upTo
-	p.drawn = make([]drawn, len(p.entries))
-	for i, x := range lot {
-		n := zeros(x) + 1
-		p.drawn[next[n]] = drawn{uint32(i), uint32(x >> 32)}
-		next[n]++
-	}
-	// Those that a large window samples lie in memory one after the other.
-	first := p.drawn[:p.upTo[3]]
-	size := 0
-	for _, d := range first {
-		size += len(p.entries[d.entry].conditions)
-	}
-	ids := make([]condition.ID, 0, size)
-	for _, d := range first {
-		e := &p.entries[d.entry]
-		from := len(ids)
-		ids = append(ids, e.conditions...)
-		e.conditions = ids[from:len(ids):len(ids)]
-	}
+	return &p.columns[i]
 }
-
-// drawn is an entry and the upper half of its lot.
-type drawn struct{ entry, lot uint32 }
 
 // hashIDs hashes a set of conditions by content (FNV-1a over whole numbers,
 // then mixed).

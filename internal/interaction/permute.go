@@ -58,7 +58,7 @@ func (m *miner) pool(s *sampled) *pool {
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := p.entries[a], p.entries[b]
 		return cmp.Or(cmp.Compare(x.stratum, y.stratum),
-			slices.Compare(m.ledger.entry(int(x.at)).conditions, m.ledger.entry(int(y.at)).conditions),
+			slices.Compare(x.conditions, y.conditions),
 			cmp.Compare(m.ledger.at[x.at/64], m.ledger.at[y.at/64]))
 	})
 	q := &pool{}
@@ -116,7 +116,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	for i := range counts {
 		counts[i] = p.failed[i] + p.ok[i]
 	}
-	all.lay(m.ledger, m.classes, sample.band, p.entries, counts)
+	all.lay(m.classes, sample.band, p.entries, counts)
 	t.oks, t.whole = &all, true
 	t.order = min(t.order, mostPermuted)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
@@ -131,7 +131,7 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 				at, counts = append(at, e), append(counts, failed[i])
 			}
 		}
-		fails.lay(m.ledger, m.classes, sample.band, at, counts)
+		fails.lay(m.classes, sample.band, at, counts)
 		t.fails = &fails
 		if t.reaches(score) {
 			reached++

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+
+	"example.test/eddy/internal/condition"
 )
 
 // mostBands bounds how many bands of strata the search tells apart.
@@ -31,8 +33,12 @@ type sampled struct {
 	failUnit, okUnit float64
 }
 
-// A position is a place in the ledger where an entry is.
-type position struct{ at, stratum int32 }
+// A position is a place in the ledger where an entry is, and what that has. Entries lie
+// far apart in memory, what they have may lie close together (see pane).
+type position struct {
+	at, stratum int32
+	conditions  []condition.ID
+}
 
 // draw samples the entries that are alive. If some were drawn before, what is left of
 // them does, so long as it is most.
@@ -74,7 +80,7 @@ func (m *miner) outlive(d *sampled) bool {
 func (m *miner) living(band []int32, entries []position, counts []int64) ([]position, []int64) {
 	n := 0
 	for i, p := range entries {
-		if m.exact.alive[p.at/64]>>(p.at%64)&1 == 1 && band[p.stratum] >= 0 {
+		if has(m.exact.alive, p.at) && band[p.stratum] >= 0 {
 			entries[n], counts[n] = p, counts[i]
 			n++
 		}
@@ -84,14 +90,11 @@ func (m *miner) living(band []int32, entries []position, counts []int64) ([]posi
 
 // failures lists the living entries that have failures.
 func (m *miner) failures(list []position, units []float64) ([]position, []float64) {
-	for i := range m.ledger.cells {
-		b := &m.ledger.cells[i]
-		for w := b.from / 64; w*64 < b.to; w++ {
-			for v := m.exact.alive[w] & anyDigit(m.ledger.bad, w) & between(w, b.from, b.to); v != 0; v &= v - 1 {
-				at := w*64 + bits.TrailingZeros64(v)
-				list = append(list, position{int32(at), b.stratum})
-				units = append(units, float64(m.ledger.entry(at).failed))
-			}
+	for i := range m.ledger.failing {
+		f := &m.ledger.failing[i]
+		if has(m.exact.alive, f.at) {
+			list = append(list, position{f.at, m.ledger.cells[f.cell].stratum, f.conditions})
+			units = append(units, float64(f.failed))
 		}
 	}
 	return list, units
@@ -108,8 +111,9 @@ func (m *miner) successes(d *sampled) {
 		for w := b.from / 64; w*64 < b.to; w++ {
 			for v := m.exact.alive[w] & anyDigit(m.ledger.fine, w) & between(w, b.from, b.to); v != 0; v &= v - 1 {
 				at := w*64 + bits.TrailingZeros64(v)
-				d.oks = append(d.oks, position{int32(at), b.stratum})
-				d.okUnits = append(d.okUnits, m.ledger.entry(at).weight*b.factor)
+				e := m.ledger.entry(at)
+				d.oks = append(d.oks, position{int32(at), b.stratum, e.conditions})
+				d.okUnits = append(d.okUnits, e.weight*b.factor)
 			}
 		}
 	}
@@ -146,24 +150,27 @@ func (m *miner) lots(d *sampled) bool {
 		if most[i] > 0 {
 			zeros = min(max(int(-math.Log2(most[i])), 0), lots-1)
 		}
-		own := slices.IndexFunc(cells, func(b berth) bool { return b.pane != i })
-		if own < 0 {
-			own = len(cells)
-		}
-		for _, x := range p.drawn[:p.upTo[zeros]] {
+		own := cells[:len(p.cells)]
+		cells = cells[len(p.cells):]
+		b := 0 // the cell of the entry
+		for j, x := range p.drawn[:p.upTo[zeros]] {
 			chance := float64(x.lot) / (1 << 32)
-			at := m.ledger.begins[i]*64 + int(x.entry)
-			if chance >= most[i] || m.exact.alive[at/64]>>(at%64)&1 == 0 {
+			at := int32(m.ledger.begins[i]*64) + int32(x.entry)
+			if chance >= most[i] || !has(m.exact.alive, at) {
 				continue
 			}
-			n, _ := slices.BinarySearchFunc(cells[:own], at, func(b berth, at int) int { return b.to - 1 - at })
-			b := &cells[n]
-			if e := &p.entries[x.entry]; d.band[b.stratum] >= 0 && e.ok > 0 && chance < e.weight*b.factor/threshold {
-				d.oks = append(d.oks, position{int32(at), b.stratum})
+			if own[b].from > int(at) {
+				b = 0 // those with as many zeros ascend
+			}
+			for own[b].to <= int(at) {
+				b++
+			}
+			stratum := own[b].stratum
+			if w := m.ledger.weight(at, &own[b]); d.band[stratum] >= 0 && chance < w*own[b].factor/threshold {
+				d.oks = append(d.oks, position{at, stratum, p.sampled(j)})
 				d.okCounts = append(d.okCounts, 1)
 			}
 		}
-		cells = cells[own:]
 	}
 	return true
 }
@@ -171,8 +178,8 @@ func (m *miner) lots(d *sampled) bool {
 // boards lays out a sample for the search.
 func (m *miner) boards(d *sampled, fails, oks *board) (*board, *board) {
 	var both sync.WaitGroup
-	both.Go(func() { oks.lay(m.ledger, m.classes, d.band, d.oks, d.okCounts) })
-	fails.lay(m.ledger, m.classes, d.band, d.fails, d.failCounts)
+	both.Go(func() { oks.lay(m.classes, d.band, d.oks, d.okCounts) })
+	fails.lay(m.classes, d.band, d.fails, d.failCounts)
 	both.Wait()
 	return fails, oks
 }

@@ -38,7 +38,7 @@ func spread(mixed, has, all float64) float64 {
 // settle marks the classes that do not vary among requests of one place and
 // moment. A state of an entity is judged among the requests that met the
 // entity: those that did not could not have it.
-func (c *classes) settle(l *ledger, x *exact, margins []margin) {
+func (c *classes) settle(l *ledger, x *exact) {
 	met := make([]float64, len(l.catalog.entities))
 	for _, p := range l.panes {
 		for _, e := range p.met {
@@ -46,7 +46,7 @@ func (c *classes) settle(l *ledger, x *exact, margins []margin) {
 		}
 	}
 	for k := range c.list {
-		m := &margins[c.list[k].first]
+		m := &l.margins[c.list[k].first]
 		steady := spread(m.among, float64(m.total), float64(l.total)) <= settled
 		given := false // in force for all or none of those that met the entity
 		if e := l.catalog.entity[c.list[k].first]; e >= 0 {

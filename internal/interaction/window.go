@@ -24,7 +24,8 @@ type Window struct {
 	options Options
 	catalog *catalog
 	builder *paneBuilder
-	panes   []*pane // ascending by start
+	panes   []*pane  // ascending by start
+	margins []margin // by condition, of all panes
 	width   int64
 	timed   bool
 	scratch scratch
@@ -52,7 +53,10 @@ func newWindow(o Options, width int64, timed bool) *Window {
 
 // Know tells what the numbers of conditions stand for. The list must begin with
 // the one that was told before.
-func (w *Window) Know(conditions []condition.Condition) { w.catalog.extend(conditions) }
+func (w *Window) Know(conditions []condition.Condition) {
+	w.catalog.extend(conditions)
+	w.margins = append(w.margins, make([]margin, len(w.catalog.conditions)-len(w.margins))...)
+}
 
 // Put lays out the rows of the pane that starts at start, in place of those that
 // it had. An error names the first row that is not as documented, or whose time
@@ -67,16 +71,34 @@ func (w *Window) Put(start time.Time, rows []Row) error {
 		}
 	}
 	p := w.builder.build(start.UnixNano(), w.width, rows)
-	i, ok := w.find(p.start)
-	switch {
-	case ok && len(p.entries) == 0:
-		w.panes = slices.Delete(w.panes, i, i+1)
-	case ok:
-		w.panes[i] = p
-	case len(p.entries) > 0:
+	i, known := w.find(p.start)
+	if known {
+		w.forget(i, i+1)
+	}
+	if len(p.entries) > 0 {
 		w.panes = slices.Insert(w.panes, i, p)
+		w.count(p)
 	}
 	return nil
+}
+
+// count adds what the columns of a pane count to the margins.
+func (w *Window) count(p *pane) {
+	for i := range p.columns {
+		m := &w.margins[p.columns[i].id]
+		*m = m.plus(p.columns[i].margin)
+	}
+}
+
+// forget drops the panes from one to before another.
+func (w *Window) forget(from, to int) {
+	for _, p := range w.panes[from:to] {
+		for i := range p.columns {
+			m := &w.margins[p.columns[i].id]
+			*m = m.minus(p.columns[i].margin)
+		}
+	}
+	w.panes = slices.Delete(w.panes, from, to)
 }
 
 func (w *Window) find(start int64) (int, bool) {
@@ -86,7 +108,7 @@ func (w *Window) find(start int64) (int, bool) {
 // Drop forgets the panes that start before a time.
 func (w *Window) Drop(before time.Time) {
 	i, _ := w.find(before.UnixNano())
-	w.panes = slices.Delete(w.panes, 0, i)
+	w.forget(0, i)
 }
 
 // Mine finds the sets of conditions that explain the failures in the window.
@@ -99,7 +121,7 @@ func (w *Window) Mine(ctx context.Context) (Result, error) {
 
 // line lines up the panes.
 func (w *Window) line() {
-	w.scratch.ledger.timed = w.timed
+	w.scratch.ledger.timed, w.scratch.ledger.margins = w.timed, w.margins
 	w.scratch.ledger.line(w.catalog, w.panes, int64(w.options.Bucket))
 }
 
@@ -180,6 +202,9 @@ func cut(ctx context.Context, t Table, o Options) (*Window, error) {
 		return nil, err
 	}
 	w.panes = slices.DeleteFunc(panes, func(p *pane) bool { return len(p.entries) == 0 })
+	for _, p := range w.panes {
+		w.count(p)
+	}
 	return w, nil
 }
 
