@@ -4,6 +4,9 @@ import (
 	"context"
 	"math/bits"
 	"slices"
+	"time"
+
+	"example.test/eddy/internal/condition"
 )
 
 // A Scored is a set of classes and its score in a search.
@@ -156,4 +159,44 @@ func Dispersion(failed, total []int64) float64 {
 		times[i] = sum{failed: failed[i], ok: total[i] - failed[i], units: float64(total[i] - failed[i])}
 	}
 	return dispersion(times, byChance)
+}
+
+// A LaidOut is a pane: its entries, and what it says of each condition.
+type LaidOut struct {
+	Entries []Row // Total, Failed and Conditions
+	Columns map[condition.ID]LaidOutColumn
+}
+
+// A LaidOutColumn is what a pane says of a condition.
+type LaidOutColumn struct {
+	Total, Failed int64
+	Among, Within float64
+	Entries       []int
+	Key           uint64
+}
+
+// LayOut lays out rows of one pane, after others in the same room.
+func LayOut(conditions []condition.Condition, width time.Duration, before, rows []Row) LaidOut {
+	c := newCatalog([]string{"entry"})
+	c.extend(conditions)
+	b := newPaneBuilder(c, 1)
+	b.build(0, int64(width), before)
+	p := b.build(0, int64(width), rows)
+	out := LaidOut{Columns: make(map[condition.ID]LaidOutColumn)}
+	for _, e := range p.entries {
+		out.Entries = append(out.Entries, Row{Total: int(e.failed + e.ok), Failed: int(e.failed), Conditions: e.conditions})
+	}
+	for _, x := range p.columns {
+		column := LaidOutColumn{Total: x.total, Failed: x.failed, Among: x.among, Within: x.within, Key: x.key}
+		for i := range p.entries {
+			if x.bits != nil && x.bits[i/64]>>(i%64)&1 == 1 || slices.Contains(x.list, uint32(i)) {
+				column.Entries = append(column.Entries, i)
+			}
+		}
+		if int(x.entries) != len(column.Entries) {
+			column.Entries = nil
+		}
+		out.Columns[x.id] = column
+	}
+	return out
 }

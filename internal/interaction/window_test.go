@@ -2,6 +2,7 @@ package interaction_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -166,13 +167,60 @@ func BenchmarkWindow(b *testing.B) {
 	}
 }
 
-// BenchmarkPut lays out panes of observations with about 40 conditions each.
+// observed are five minutes of requests in panes of ten seconds: 40 conditions each,
+// of about 700, from eight entries. Hardly two requests are alike, or four of five have
+// the conditions of an earlier one.
+func observed(rows int, alike bool) (conditions []condition.Condition, panes [][]interaction.Row) {
+	table, _ := plant(1, rows, 3, 0.1)
+	rng := rand.New(rand.NewPCG(1, 23))
+	conditions = table.Conditions
+	first := len(conditions)
+	values := []int{3, 5, 12, 16, 64} // of five attributes more
+	for a, n := range values {
+		for v := range n {
+			conditions = append(conditions, condition.Condition{Dimension: fmt.Sprintf("attribute%d", a), Value: fmt.Sprint(v)})
+		}
+	}
+	panes = make([][]interaction.Row, 30)
+	for i, r := range table.Rows {
+		begin := first
+		for _, n := range values {
+			r.Conditions = append(r.Conditions, condition.ID(begin+rng.IntN(n)))
+			begin += n
+		}
+		k := i * len(panes) / rows
+		if n := len(panes[k]); alike && n%5 > 0 {
+			r.Conditions = panes[k][rng.IntN(n)].Conditions
+		}
+		panes[k] = append(panes[k], r)
+	}
+	return conditions, panes
+}
+
+// BenchmarkPut lays out panes of observations with 40 conditions each, as a server
+// does: in one window, in place of the panes that it had.
 func BenchmarkPut(b *testing.B) {
-	table, _ := plant(1, 200_000, 3, 0.1)
+	b.Run("distinct", func(b *testing.B) { putAgain(b, false) })
+	b.Run("alike", func(b *testing.B) { putAgain(b, true) })
+}
+
+func putAgain(b *testing.B, alike bool) {
+	b.Helper()
+	const rows = 200_000
+	conditions, panes := observed(rows, alike)
+	if n := len(panes[0][0].Conditions); n != 40 {
+		b.Fatalf("%d conditions a row, want 40", n)
+	}
+	w := window(b, interaction.Options{})
+	w.Know(conditions)
 	b.ReportAllocs()
 	before := eddytest.ProcessorTime(b)
 	for b.Loop() {
-		fill(b, window(b, interaction.Options{}), table, 10*time.Second)
+		for k, list := range panes {
+			if err := w.Put(start().Add(time.Duration(k)*10*time.Second), list); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
-	b.ReportMetric(float64(b.N)*200_000/(eddytest.ProcessorTime(b)-before).Seconds(), "rows/cpu-s")
+	b.ReportMetric(float64(b.N)*rows/(eddytest.ProcessorTime(b)-before).Seconds(), "rows/cpu-s")
 }
