@@ -1,0 +1,12 @@
+//go:build amd64 && !purego
+
+package popcount
+
+// The functions below take a number of words that is a multiple of eight and above
+// zero.
+
+//go:noescape
+func untilWide(dst *uint32, x, y *uint64, words int) uint32
+
+//go:noescape
+func lessWide(dst, x, y *uint64, words int)

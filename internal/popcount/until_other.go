@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package popcount
+
+func untilWide(dst *uint32, x, y *uint64, words int) uint32 { panic("no wide code") }
+
+func lessWide(dst, x, y *uint64, words int) { panic("no wide code") }
