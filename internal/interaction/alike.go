@@ -116,21 +116,16 @@ func (m *miner) pairs(k int32, rest []int32, whole sum, with []sum) []parallel {
 	return out
 }
 
-// without sets dst to the entries that have all of set but not class k.
-func (x *exact) without(dst []uint64, k int32, set []int32, everything bool) []uint64 {
-	x.need([]int32{k})
-	dst = x.mask(dst, set, everything)
-	for w, v := range x.class[k] {
-		dst[w] &^= v
-	}
-	return dst
-}
-
-// among counts every class among the entries that have all of set.
-func (m *miner) among(set []int32, everything bool) (all sum, with []sum) {
+// among counts every class among the entries that have all of set, and them: those
+// that most of them have, of others less than they count.
+func (m *miner) among(set []int32) (all sum, with []sum) {
+	x := m.exact
 	with = make([]sum, len(m.classes.list))
-	m.exact.spare = m.exact.mask(m.exact.spare, set, everything)
-	return m.exact.byClass(m.exact.spare, with), with
+	x.spare = x.mask(x.spare, set, true)
+	all = m.ledger.tally(x.spare)
+	least := min(int64(alike*float64(all.total())), all.total()-fewRows)
+	x.byClass(x.spare, all, least, with)
+	return all, with
 }
 
 // undecided reports whether the discordant observations leave open which of the

@@ -190,11 +190,12 @@ func added(of []float64, mask []uint64) (sum float64) {
 func (m *miner) chance(t tried) float64 {
 	c, x := m.change, m.exact
 	now, past := &x.room[0], &c.before.room[0]
-	x.whole(now, t.set)
-	c.before.whole(past, t.set)
+	x.nearly(now, t.set, 0)
+	c.before.nearly(past, t.set, 0)
 	phi := max(dispersion(now.times, byChance), dispersion(past.times, byChance))
 	n := t.now.requests()
-	e := c.expected(now.mask, past.mask, t.now)
+	x.spare, c.before.spare = x.mask(x.spare, t.set, false), c.before.mask(c.before.spare, t.set, false)
+	e := c.expected(x.spare, c.before.spare, t.now)
 	rise := max(0, t.expected-e) / n
 	against := func(risk, of float64) float64 {
 		var s split
@@ -203,10 +204,10 @@ func (m *miner) chance(t tried) float64 {
 		s.add(failed, (n-failed)/w, risk*of, (1-risk)*of/w)
 		return s.dispersed(phi)
 	}
-	h := c.before.l.tally(past.mask)
+	h := c.before.l.tally(c.before.spare)
 	p := against(float64(h.failed)/max(h.requests(), 1), h.requests())
 	if c.base != nil {
-		p = max(p, against(e/n, e*n/added(c.unsure, now.mask)))
+		p = max(p, against(e/n, e*n/added(c.unsure, x.spare)))
 	}
 	return p
 }
@@ -270,7 +271,7 @@ func (m *miner) firstThatHolds(list []tried) (judgement, bool) {
 		j := judgement{set: t.set, score: t.score, excess: float64(t.now.failed) - t.expected}
 		if j.p = min(1, m.chance(t)*m.multiplicity(t.set)); j.p <= m.options.Alpha {
 			room := &m.exact.room[0]
-			m.exact.nearly(room, t.set)
+			m.exact.nearly(room, t.set, len(t.set))
 			j.cells = room.table()
 			j.thin = m.thin(j)
 			return j, true

@@ -25,7 +25,7 @@ type coincidence struct {
 	k        int32
 	deviance float64
 	share    float64 // of the failures that it was in force for
-	on, off  sum     // what happened while it was in force, and otherwise
+	on, off  counts  // what happened while it was in force, and otherwise
 	episodes int
 }
 
@@ -42,31 +42,28 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 		}
 	}
 	x.need(ks)
-	on, off := make([]sum, len(m.ledger.places)), make([]sum, len(m.ledger.places))
-	x.spare = x.mask(x.spare, set, everything)
-	for _, k := range ks {
-		clear(on)
-		clear(off)
-		row := x.class[k]
-		for i := range m.ledger.cells {
-			b := &m.ledger.cells[i]
-			var with, all sum
-			for w := b.from / 64; w*64 < b.to; w++ {
-				v := x.spare[w] & between(w, b.from, b.to)
-				m.ledger.count(&with, v&row[w], w, b.cell.each)
-				m.ledger.count(&all, v, w, b.cell.each)
-			}
-			on[b.location] = on[b.location].plus(with)
-			off[b.location] = off[b.location].plus(all.minus(with))
+	all, on := make([]counts, len(m.ledger.places)), make([]counts, len(m.ledger.places))
+	asked := x.asked.take(1 + len(ks))
+	for i := range asked {
+		q := &asked[i]
+		q.all = x.bits(q.all, set)
+		if i > 0 {
+			q.all = append(q.all, x.class[ks[i-1]])
 		}
+	}
+	m.ledger.ask(x.entries(everything), asked)
+	m.ledger.located(all, &asked[0])
+	for i, k := range ks {
+		m.ledger.located(on, &asked[1+i])
 		var c split
 		for i := range on {
-			c.add(float64(on[i].failed), float64(on[i].ok), float64(off[i].failed), float64(off[i].ok))
+			off := all[i].minus(on[i])
+			c.add(float64(on[i].failed), float64(on[i].ok), float64(off.failed), float64(off.ok))
 		}
 		if d := c.deviance(); d > 2*m.price[1] && c.p() < m.options.Alpha/float64(len(m.classes.list)) {
 			at := coincidence{k: k, deviance: d, share: c.observed / c.failed}
 			for i := range on {
-				at.on, at.off = at.on.plus(on[i]), at.off.plus(off[i])
+				at.on, at.off = at.on.plus(on[i]), at.off.plus(all[i].minus(on[i]))
 			}
 			list = append(list, at)
 		}
@@ -79,6 +76,22 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 		list[i].episodes = m.ledger.history(m.classes.list[list[i].k].first).episodes()
 	}
 	return list
+}
+
+// Counts are how many failed of some observations, and how many did not.
+type counts struct{ failed, ok int64 }
+
+func (n counts) plus(o counts) counts  { return counts{n.failed + o.failed, n.ok + o.ok} }
+func (n counts) minus(o counts) counts { return counts{n.failed - o.failed, n.ok - o.ok} }
+func (n counts) total() int64          { return n.failed + n.ok }
+
+// located adds an answer up by location.
+func (l *ledger) located(by []counts, q *question) {
+	clear(by)
+	for i := range l.cells {
+		to := &by[l.cells[i].location]
+		to.failed, to.ok = to.failed+q.failed[i], to.ok+q.ok[i]
+	}
 }
 
 // accompany adds to a finding the environment without which it does no harm,
@@ -94,7 +107,7 @@ func (m *miner) accompany(j judgement) judgement {
 			slices.Sort(set)
 			// The environment's own need is what the shifts showed: within a
 			// stratum it does not vary.
-			with := m.judge(set, slices.Index(set, c.k))
+			with := m.judgeOne(set, slices.Index(set, c.k))
 			if m.holds(with) {
 				with.worse = j.worse
 				return with
@@ -203,13 +216,15 @@ func (h timeline) episodes() int {
 func (m *miner) shifted(set []int32, k int32) float64 {
 	h := m.ledger.history(m.classes.list[k].first)
 	x := m.exact
-	x.spare = x.mask(x.spare, set, true)
+	asked := x.asked.take(1)
+	asked[0].all = x.bits(asked[0].all, set)
+	m.ledger.ask(m.ledger.filled, asked)
 	surplus := make([]float64, len(h)) // failures over what all panes have on average
 	totals := make([]float64, len(h))
 	var f, n float64
 	for i := range m.ledger.cells {
 		b := &m.ledger.cells[i]
-		s := m.ledger.within(b, x.spare)
+		s := counts{asked[0].failed[i], asked[0].ok[i]}
 		surplus[b.pane] += float64(s.failed)
 		totals[b.pane] += float64(s.total())
 		f, n = f+float64(s.failed), n+float64(s.total())

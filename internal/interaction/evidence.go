@@ -113,10 +113,10 @@ func (m *miner) halves(f *Finding, set []int32) {
 		return
 	}
 	var p [2]float64
-	for h, t := range m.exact.halves(set) {
+	m.exact.halves(set, func(h int, t *cross) {
 		c := m.exact.compare(t, func(c int) bool { return c == 1 }, func(int) bool { return true })
 		p[h] = c.p()
-	}
+	})
 	text := fmt.Sprintf("of the data, split at random: %s and %s.", probability(p[0]), probability(p[1]))
 	if max(p[0], p[1]) <= 0.01 {
 		f.For = append(f.For, "It holds in both halves "+text)

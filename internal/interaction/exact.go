@@ -1,10 +1,10 @@
 package interaction
 
 import (
-	"cmp"
-	"math/bits"
 	"slices"
 	"sync"
+
+	"example.test/eddy/internal/popcount"
 )
 
 // An exact view counts sets of classes over all entries of a ledger, as far as
@@ -17,19 +17,14 @@ type exact struct {
 	all   []sum      // of what is alive, by stratum; empty until needed
 	every sum        // of it, over all strata
 
-	slab  []uint64 // room for the bits of all classes
+	made  int // how many of the rows are those of classes
 	rows  [][]uint64
 	spare []uint64
-	table cross // what the last count of a set gave
-	other cross
+	other cross // what the last count of a set gave
 	room  [2]near
-	most  int // mostBits, but for tests
+	// Questions about sets, about sets without an element, and other ones.
+	wholes, lacks, asked questions
 }
-
-// mostBits is how many bytes of bits are made at once, which is less than a quarter of
-// what the rows take that they are made of; above it, those of a class are made when
-// it is first needed, and classes are counted entry by entry.
-const mostBits = 512 << 20
 
 // view begins to look at a ledger by its classes.
 func (x *exact) view(l *ledger, c *classes) {
@@ -38,63 +33,60 @@ func (x *exact) view(l *ledger, c *classes) {
 	copy(x.alive, l.filled)
 	x.all = x.all[:0]
 	x.spare = grow(x.spare, l.words)
-	if cap(x.class) < len(c.list) {
-		x.class = make([][]uint64, len(c.list))
-	}
-	x.class = x.class[:len(c.list)]
-	clear(x.class)
-	if 8*l.words*len(c.list) > cmp.Or(x.most, mostBits) {
-		x.slab = nil
-		return
-	}
-	x.slab = grow(x.slab, l.words*len(c.list))
-	for k := range x.class {
-		x.class[k] = x.slab[k*l.words : (k+1)*l.words : (k+1)*l.words]
-	}
-	x.copy(func(int32) bool { return true })
+	x.class, x.made = grow(x.class, len(c.list)), 0
 }
 
-// need makes the bits of the classes that have none yet.
+// need makes the bits of the classes that have none yet: few are ever asked about, and
+// those of all may take a tenth of what the rows do.
 func (x *exact) need(ks []int32) {
 	var missing []int32
 	for _, k := range ks {
 		if x.class[k] == nil {
-			x.class[k] = make([]uint64, x.l.words)
+			x.class[k] = x.row()
 			missing = append(missing, k)
 		}
 	}
-	if len(missing) > 0 {
-		x.copy(func(k int32) bool { return slices.Contains(missing, k) })
+	if len(missing) == 0 {
+		return
 	}
-}
-
-// copy sets the bits of the classes that are wanted from the columns of the
-// panes.
-func (x *exact) copy(wanted func(k int32) bool) {
 	inTwo(x.l.words*64, func(_, from, to int) {
 		for i, p := range x.l.panes {
-			if begin := x.l.begins[i] * 64; begin < from || begin >= to {
-				continue
-			}
-			begin, end := x.l.begins[i], x.l.begins[i]+p.words
-			for j := range p.columns {
-				col := &p.columns[j]
-				k := x.c.of[col.id]
-				if k < 0 || x.c.list[k].first != col.id || !wanted(k) {
-					continue
-				}
-				row := x.class[k][begin:end]
-				copy(row, col.bits)
-				for _, e := range col.list {
-					row[e/64] |= 1 << (e % 64)
-				}
+			if begin := x.l.begins[i] * 64; begin >= from && begin < to {
+				x.copy(p, x.l.begins[i], missing)
 			}
 		}
 	})
 }
 
-// incomplete reports whether the bits of some class have not been made.
-func (x *exact) incomplete() bool { return x.slab == nil }
+// row returns the next of the rows that are kept from one run to the next.
+func (x *exact) row() []uint64 {
+	if x.made == len(x.rows) {
+		x.rows = append(x.rows, nil)
+	}
+	row := &x.rows[x.made]
+	x.made++
+	if cap(*row) < x.l.words {
+		*row = make([]uint64, x.l.words, x.l.words+x.l.words/4)
+	}
+	return (*row)[:x.l.words]
+}
+
+// copy sets the bits of classes in a pane, which begins at a word.
+func (x *exact) copy(p *pane, begin int, ks []int32) {
+	for _, k := range ks {
+		row := x.class[k][begin : begin+p.words]
+		c := p.column(x.c.list[k].first)
+		if c == nil || c.bits == nil {
+			clear(row)
+		}
+		if c != nil {
+			copy(row, c.bits)
+			for _, e := range c.list {
+				row[e/64] |= 1 << (e % 64)
+			}
+		}
+	}
+}
 
 // mostElements is how many elements a set has at most whose cells are counted:
 // one more than a finding may have.
@@ -143,17 +135,9 @@ func (t *cross) restrict(keep func(stratum int) bool) {
 	t.total()
 }
 
-// elements returns the bits of the classes of a set. They are good until the next
-// ones.
-func (x *exact) elements(set []int32) [][]uint64 {
-	x.rows = x.bits(x.rows, set)
-	return x.rows
-}
-
-// bits puts the bits of the classes of a set into rows.
+// bits puts the bits of the classes of a set at the end of a list.
 func (x *exact) bits(rows [][]uint64, set []int32) [][]uint64 {
 	x.need(set)
-	rows = rows[:0]
 	for _, k := range set {
 		rows = append(rows, x.class[k])
 	}
@@ -163,33 +147,27 @@ func (x *exact) bits(rows [][]uint64, set []int32) [][]uint64 {
 // cross counts the cells of set. With everything it counts entries that an
 // earlier finding explains as well. The table is good until the next one.
 func (x *exact) cross(set []int32, everything bool) *cross {
-	rows := x.elements(set)
+	x.need(set)
 	t := &x.other
 	t.reset(len(set), x.l.strata)
-	var part [1 << mostElements]uint64 // of a word, by cell
-	for i := range x.l.cells {
-		b := &x.l.cells[i]
-		cells := t.stratum(int(b.stratum))
-		var room [1 << mostElements]sum
-		sums := room[:len(cells)]
-		for w := b.from / 64; w*64 < b.to; w++ {
-			v := x.word(w, everything) & between(w, b.from, b.to)
-			if v == 0 {
-				continue
-			}
-			part[0] = v
-			for e, row := range rows {
-				for c := range 1 << e {
-					part[c|1<<e] = part[c] & row[w]
-					part[c] &^= row[w]
-				}
-			}
-			for c := range cells {
-				x.l.count(&sums[c], part[c], w, b.cell.each)
+	list := x.asked.take(1 << len(set))
+	for c := range list {
+		q := &list[c]
+		for e, k := range set {
+			if c>>e&1 == 1 {
+				q.all = append(q.all, x.class[k])
+			} else {
+				q.none = append(q.none, x.class[k])
 			}
 		}
-		for c := range cells {
-			cells[c] = cells[c].plus(b.settled(sums[c]))
+	}
+	x.l.ask(x.entries(everything), list)
+	for c := range list {
+		for i := range x.l.cells {
+			if b := &x.l.cells[i]; list[c].any(i) {
+				cell := &t.stratum(int(b.stratum))[c]
+				*cell = cell.plus(list[c].sum(b, i))
+			}
 		}
 	}
 	t.total()
@@ -198,7 +176,7 @@ func (x *exact) cross(set []int32, everything bool) *cross {
 
 // settled completes the sum of a part of a cell.
 func (b *berth) settled(s sum) sum {
-	s.settle(b.cell.each)
+	s.settle(b.each)
 	s.units = s.w * b.factor
 	return s
 }
@@ -206,7 +184,7 @@ func (b *berth) settled(s sum) sum {
 // outcomes counts the cells of set over what is alive, each entry as one
 // observation that failed if any of its did.
 func (x *exact) outcomes(set []int32) *cross {
-	rows := x.elements(set)
+	rows := x.bits(nil, set)
 	t := &x.other
 	t.reset(len(set), x.l.strata)
 	for i := range x.l.cells {
@@ -233,84 +211,57 @@ func (x *exact) outcomes(set []int32) *cross {
 	return t
 }
 
-// halves counts, by stratum, what has all of set and what has not, apart for a
-// random half of the entries and the other.
-func (x *exact) halves(set []int32) [2]*cross {
-	rows := x.elements(set)
-	out := [2]*cross{&x.table, &x.other}
-	for h, t := range out {
+// halves counts, by stratum, what has all of set and what has not, for a random half
+// of the entries and then for the other; do gets both tables.
+func (x *exact) halves(set []int32, do func(half int, t *cross)) {
+	rows := x.bits(nil, set)
+	for h := range 2 {
+		list := x.asked.take(2)
+		has, all := &list[0], &list[1]
+		has.all = append(has.all, rows...)
+		for _, q := range [...]*question{has, all} {
+			if h == 0 {
+				q.all = append(q.all, x.l.half)
+			} else {
+				q.none = append(q.none, x.l.half)
+			}
+		}
+		x.l.ask(x.l.filled, list)
+		t := &x.other
 		t.reset(1, x.l.strata)
 		for i := range x.l.cells {
 			b := &x.l.cells[i]
-			var in, rest sum
-			for w := b.from / 64; w*64 < b.to; w++ {
-				v := x.l.filled[w] & between(w, b.from, b.to)
-				if h == 0 {
-					v &= x.l.half[w]
-				} else {
-					v &^= x.l.half[w]
-				}
-				has := v
-				for _, row := range rows {
-					has &= row[w]
-				}
-				x.l.count(&in, has, w, b.cell.each)
-				x.l.count(&rest, v&^has, w, b.cell.each)
-			}
 			cells := t.stratum(int(b.stratum))
-			cells[1] = cells[1].plus(b.settled(in))
-			cells[0] = cells[0].plus(b.settled(rest))
+			in := has.sum(b, i)
+			cells[1] = cells[1].plus(in)
+			cells[0] = cells[0].plus(b.settled(all.sum(b, i).minus(in)))
 		}
 		t.total()
+		do(h, t)
 	}
-	return out
 }
 
 // mask is the entries that have all of set. It is good until the next one.
 func (x *exact) mask(dst []uint64, set []int32, everything bool) []uint64 {
-	rows := x.elements(set)
-	if cap(dst) < x.l.words {
-		dst = make([]uint64, x.l.words)
-	}
-	dst = dst[:x.l.words]
-	for w := range dst {
-		v := x.word(w, everything)
-		for _, row := range rows {
-			v &= row[w]
-		}
-		dst[w] = v
-	}
-	return dst
+	q := &x.asked.take(1)[0]
+	q.all = x.bits(q.all, set)
+	return x.marked(dst, q, everything)
 }
 
-// byClass adds up the entries of a mask that have each class.
-func (x *exact) byClass(mask []uint64, sums []sum) (all sum) {
-	const perEntry = 200 // what counting an entry costs, in words
-	n := 0
-	for _, v := range mask {
-		n += bits.OnesCount64(v)
+// without is the entries that have all of set but not class k.
+func (x *exact) without(dst []uint64, k int32, set []int32, everything bool) []uint64 {
+	q := &x.asked.take(1)[0]
+	q.all, q.none = x.bits(q.all, set), x.bits(q.none, []int32{k})
+	return x.marked(dst, q, everything)
+}
+
+// marked is the entries that a question is about.
+func (x *exact) marked(dst []uint64, q *question, everything bool) []uint64 {
+	dst = slices.Grow(dst[:0], x.l.words)[:x.l.words]
+	for _, b := range x.l.chunks {
+		q.mark(dst[b.from:b.to], x.entries(everything), b.from)
 	}
-	if x.incomplete() || perEntry*n < len(mask)*len(sums) {
-		for w, v := range mask {
-			for ; v != 0; v &= v - 1 {
-				e := x.l.entry(w*64 + bits.TrailingZeros64(v))
-				all.add(e)
-				for _, id := range e.conditions {
-					if k := x.c.of[id]; k >= 0 && x.c.list[k].first == id {
-						sums[k].add(e)
-					}
-				}
-			}
-		}
-		return all
-	}
-	words := max(1, len(mask))
-	inTwo(len(sums)*words, func(_, from, to int) {
-		for k := (from + words - 1) / words; k*words < to; k++ {
-			sums[k] = x.l.both(mask, x.class[k])
-		}
-	})
-	return x.l.tally(mask)
+	return dst
 }
 
 // implies reports whether all entries that have class a have class b.
@@ -319,24 +270,18 @@ func (x *exact) implies(a, b int32) bool {
 	return within(x.class[a], x.class[b])
 }
 
-// word is a word of the entries that count: those alive, or all.
-func (x *exact) word(w int, everything bool) uint64 {
+// entries are those that count: those alive, or all.
+func (x *exact) entries(everything bool) []uint64 {
 	if everything {
-		return x.l.filled[w]
+		return x.l.filled
 	}
-	return x.alive[w]
+	return x.alive
 }
 
 // remove takes the entries that have all of set out of what is alive.
 func (x *exact) remove(set []int32) {
-	rows := x.elements(set)
-	for w := range x.alive {
-		v := x.alive[w]
-		for _, row := range rows {
-			v &= row[w]
-		}
-		x.alive[w] &^= v
-	}
+	x.spare = x.mask(x.spare, set, false)
+	popcount.Less(x.alive, x.alive, x.spare)
 	x.all = x.all[:0]
 }
 
@@ -344,9 +289,11 @@ func (x *exact) remove(set []int32) {
 func (x *exact) strata() []sum {
 	if len(x.all) == 0 {
 		x.all = grow(x.all, x.l.strata)
+		list := x.asked.take(1)
+		x.l.ask(x.alive, list)
 		for i := range x.l.cells {
 			b := &x.l.cells[i]
-			x.all[b.stratum] = x.all[b.stratum].plus(x.l.within(b, x.alive))
+			x.all[b.stratum] = x.all[b.stratum].plus(list[0].sum(b, i))
 		}
 		x.every = sum{}
 		for _, s := range x.all {
@@ -385,14 +332,4 @@ func (x *exact) inRooms(n int, do func(room *near, i int)) {
 		})
 	}
 	all.Wait()
-}
-
-// sorted returns the distinct elements of the sets, ascending.
-func sorted(sets []candidate) []int32 {
-	var ks []int32
-	for _, c := range sets {
-		ks = append(ks, c.set...)
-	}
-	slices.Sort(ks)
-	return slices.Compact(ks)
 }

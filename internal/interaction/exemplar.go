@@ -15,7 +15,7 @@ const mostTraces = 5
 // do not depend on the order of rows. The set is in the order of the finding's
 // conditions; at are its locations, nil for all.
 func (m *miner) exemplify(f *Finding, set []int32, at []int32) {
-	rows := m.exact.elements(set)
+	rows := m.exact.bits(nil, set)
 	for i, c := range cellOrder(len(set)) {
 		var found examples
 		if !m.each(rows, c, at, m.ledger.bad, func(e *entry) { found.offer(e.badTrace) }) {

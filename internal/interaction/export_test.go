@@ -31,16 +31,6 @@ func FirstSearch(ctx context.Context, t Table, o Options) (got, want []Scored, e
 	return got, want, nil
 }
 
-// MineSparing is Mine where the bits of a class are made when it is first needed.
-func MineSparing(ctx context.Context, t Table, o Options) (Result, error) {
-	w, err := cut(ctx, t, o.withDefaults())
-	if err != nil {
-		return Result{}, err
-	}
-	w.scratch.exact.most = 1
-	return w.Mine(ctx)
-}
-
 // firstLook searches a table as far as the first search.
 func firstLook(ctx context.Context, t Table, o Options) (*miner, *search, error) {
 	w, err := cut(ctx, t, o.withDefaults())
@@ -65,7 +55,7 @@ func Judged(ctx context.Context, t Table, o Options) (got, want [][]int64, err e
 	}
 	for _, c := range s.best.list {
 		n := &m.exact.room[1]
-		m.exact.nearly(n, c.set)
+		m.exact.nearly(n, c.set, len(c.set))
 		got = append(got, numbers(n.table()))
 		t := m.exact.cross(c.set, false)
 		whole, cells := t.whole(), slices.Clone(t.cells)

@@ -36,32 +36,76 @@ type judgement struct {
 	after    int           // how many findings had been put aside
 }
 
-// judge counts a set on all rows that are alive and tests it: against the rest
-// of the traffic, at the level of its order, and against what each element's
-// absence leaves (an intersection-union test), but for the one at shown, if that is
-// not negative, which was shown to be needed in another way.
-func (m *miner) judge(set []int32, shown int) judgement {
-	m.exact.need(set)
-	m.exact.strata() // from here on nothing is made any more
-	return m.judgeIn(&m.exact.room[0], set, shown)
+// A counted set is one that was tested against the rest of the traffic.
+type counted struct {
+	judgement
+	whole *question // what it counts
 }
 
-// judgeIn is judge in a room of its own, once the bits of the set and the strata of
-// what is alive have been made: several may be judged at once then.
-func (m *miner) judgeIn(t *near, set []int32, shown int) judgement {
-	t.begin(m.exact, set, len(set))
-	j := m.prejudge(t, set)
+// count counts sets on all rows that are alive and tests them against the rest of the
+// traffic, at the level of their order. What it returns is good until the next ones.
+func (m *miner) count(sets [][]int32) []counted {
+	x := m.exact
+	x.need(slices.Concat(sets...))
+	x.strata() // from here on nothing is made any more
+	list := x.wholes.take(len(sets))
+	for i := range list {
+		x.whole(&list[i], sets[i])
+	}
+	x.l.ask(x.alive, list)
+	out := make([]counted, len(sets))
+	x.inRooms(len(sets), func(room *near, i int) {
+		room.begin(x, sets[i], 0, &list[i])
+		out[i] = counted{m.prejudge(room, sets[i]), &list[i]}
+	})
+	return out
+}
+
+// judge tests sets that were counted against what each element's absence leaves as
+// well (an intersection-union test), but for the one at shown, if that is not
+// negative, which was shown to be needed in another way.
+func (m *miner) judge(sets []counted, shown int) []judgement {
+	x := m.exact
+	list := x.lacks.take(len(sets))
+	first, n := make([]*question, len(sets)), 0
+	for i := range sets {
+		if set := sets[i].set; len(set) > 1 && !m.hopeless(sets[i].judgement) {
+			first[i] = &list[n]
+			x.lacking(first[i], set, m.widestFirst(set)[0])
+			n++
+		}
+	}
+	x.l.ask(x.alive, list[:n])
+	out := make([]judgement, len(sets))
+	x.inRooms(len(sets), func(room *near, i int) { out[i] = m.judgeIn(room, sets[i], first[i], shown) })
+	return out
+}
+
+// judgeOne counts a set and judges it.
+func (m *miner) judgeOne(set []int32, shown int) judgement {
+	return m.judge(m.count([][]int32{set}), shown)[0]
+}
+
+// judgeIn judges a set in a room of its own. The first of its elements to be tested was
+// asked about.
+func (m *miner) judgeIn(t *near, set counted, first *question, shown int) judgement {
+	j := set.judgement
 	if m.hopeless(j) {
 		return j // most are, and the rest of the judgement costs more
 	}
+	t.begin(m.exact, j.set, len(j.set), set.whole)
 	j.excess = t.excess(m.ledger.typical)
-	if len(set) > 1 {
+	if len(j.set) > 1 {
 		needed := necessity
 		if j.p > doubtful {
 			needed /= 10
 		}
-		for _, e := range m.widestFirst(set) {
-			t.lack(e)
+		for i, e := range m.widestFirst(j.set) {
+			if i == 0 {
+				t.take(first, e+1)
+			} else {
+				t.lack(e)
+			}
 			if e != shown && t.without(e).p() > needed {
 				j.needless = true
 				return j

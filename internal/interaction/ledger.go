@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -22,12 +23,20 @@ type ledger struct {
 	at      []uint16 // by word: its pane
 	words   int
 	cells   []berth
+	spots   []spot
 	runs    []run
 	bad     [][]uint64 // binary digits of the failures of each position
 	fine    [][]uint64 // and of the successes
 	half    []uint64
 	filled  []uint64 // positions that are entries
 	failing []failed
+
+	chunks   []chunk
+	pieces   []piece
+	halfway  int  // the chunk at which the second half begins
+	astride  int  // the cell that lies in both halves of the chunks, or -1
+	differ   bool // successes of some cell do not weigh the same
+	counters [2]counter
 
 	// ticks numbers the buckets of time: the one of each pane, and how many.
 	tick  []int32
@@ -56,6 +65,13 @@ type berth struct {
 	stratum  int32
 	// factor turns the weight of a success into what it counts in tests.
 	factor float64
+	each   float64 // see cell
+}
+
+// A spot is what adding up a cell takes. They are in the order of strata.
+type spot struct {
+	cell, stratum int32
+	each          float64
 }
 
 // A run is neighbouring cells in which every success weighs the same.
@@ -79,7 +95,7 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.begins = append(l.begins, l.words)
 	l.bad, l.fine = growRows(l.bad, digits[0], l.words), growRows(l.fine, digits[1], l.words)
 	l.half, l.filled, l.at = grow(l.half, l.words), grow(l.filled, l.words), grow(l.at, l.words)
-	l.cells = l.cells[:0]
+	l.cells, l.differ = l.cells[:0], false
 	for i, p := range panes {
 		from, to := l.begins[i], l.begins[i+1]
 		for d := range p.bad {
@@ -95,10 +111,12 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 		}
 		for j := range p.cells {
 			c := &p.cells[j]
-			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to})
+			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to, each: c.each})
+			l.differ = l.differ || c.each == differ
 		}
 	}
 	l.fail()
+	l.divide()
 	l.tick, l.ticks = l.tick[:0], 0
 	for i, p := range panes {
 		if i == 0 || floor(p.start, bucket) != floor(panes[i-1].start, bucket) {
@@ -109,11 +127,20 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.locate()
 	l.stratify(bucket)
 	l.weigh()
+	l.spots = l.spots[:0]
+	for i := range l.cells {
+		l.spots = append(l.spots, spot{int32(i), l.cells[i].stratum, l.cells[i].each})
+	}
+	slices.SortFunc(l.spots, func(a, b spot) int {
+		return cmp.Or(cmp.Compare(a.stratum, b.stratum), cmp.Compare(a.cell, b.cell))
+	})
 }
 
 // A failed entry is one of a pane, with where it lies in the ledger.
 type failed struct {
 	at, cell int32
+	slot     int32 // where it is counted (see divide)
+	n        int64
 	*failing
 }
 
@@ -128,7 +155,7 @@ func (l *ledger) fail() {
 			for l.cells[c].to <= int(at) {
 				c++
 			}
-			l.failing = append(l.failing, failed{at, c, f})
+			l.failing = append(l.failing, failed{at: at, cell: c, n: f.failed, failing: f})
 		}
 	}
 }
@@ -334,12 +361,12 @@ func (l *ledger) weigh() {
 			l.factors[c.stratum] = c.factor
 		}
 		n := len(l.runs)
-		if n > 0 && c.cell.each != differ && (l.runs[n-1].each == c.cell.each || c.cell.each == 0 || l.runs[n-1].each == 0) {
+		if n > 0 && c.each != differ && (l.runs[n-1].each == c.each || c.each == 0 || l.runs[n-1].each == 0) {
 			l.runs[n-1].to = c.to
-			l.runs[n-1].each = max(l.runs[n-1].each, c.cell.each)
+			l.runs[n-1].each = max(l.runs[n-1].each, c.each)
 			continue
 		}
-		l.runs = append(l.runs, run{c.from, c.to, c.cell.each})
+		l.runs = append(l.runs, run{c.from, c.to, c.each})
 	}
 }
 
@@ -440,15 +467,6 @@ func (l *ledger) both(a, b []uint64) sum {
 	return all
 }
 
-// within counts the positions of a mask that lie in a cell.
-func (l *ledger) within(b *berth, mask []uint64) sum {
-	var s sum
-	for w := b.from / 64; w*64 < b.to; w++ {
-		l.count(&s, mask[w]&between(w, b.from, b.to), w, b.cell.each)
-	}
-	return b.settled(s)
-}
-
 // span counts the failures and successes of whole words, from word first on, that
 // are in two masks.
 func (l *ledger) span(a, b []uint64, first int) (s sum) {
@@ -463,14 +481,14 @@ func (l *ledger) span(a, b []uint64, first int) (s sum) {
 
 // weight is what the successes at a position of a cell weigh.
 func (l *ledger) weight(at int32, b *berth) float64 {
-	if b.cell.each == differ {
+	if b.each == differ {
 		return l.entry(int(at)).weight
 	}
 	var ok uint64
 	for d, plane := range l.fine {
 		ok |= plane[at/64] >> (at % 64) & 1 << d
 	}
-	return float64(ok) * b.cell.each
+	return float64(ok) * b.each
 }
 
 // has reports whether a row has the bit of a position.

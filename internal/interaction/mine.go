@@ -63,7 +63,7 @@ func (m *miner) prepare() {
 	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
 	m.classes = classify(m.ledger, least)
 	m.exact.view(m.ledger, m.classes)
-	m.classes.settle(m.ledger, m.exact)
+	m.classes.settle(m.ledger)
 	m.tests = combinations(m.classes.sizes, o.MaxOrder)
 	if o.MaxOrder > smallSet {
 		copy(m.tests[smallSet+1:], combinations(m.classes.large, o.MaxOrder)[smallSet+1:])
@@ -247,7 +247,7 @@ func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 		if len(c.set) > mostPermuted {
 			continue
 		}
-		j := m.judge(c.set, -1)
+		j := m.judgeOne(c.set, -1)
 		if j.p >= 1 || j.needless || j.excess <= 0 || j.score <= 0 {
 			continue
 		}
@@ -267,10 +267,12 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 	const together = 24 // ranked by their true scores before they are judged
 	var other []judgement
 	for part := range slices.Chunk(list, together) {
-		for next := range slices.Chunk(m.rank(part), len(m.exact.room)) {
-			judged := make([]judgement, len(next))
-			m.exact.inRooms(len(next), func(room *near, i int) { judged[i] = m.judgeIn(room, next[i], -1) })
-			for _, j := range judged {
+		ranked := m.rank(part)
+		// Mostly it is one of the first, or none.
+		for n := len(m.exact.room); len(ranked) > 0; n = together {
+			next := ranked[:min(n, len(ranked))]
+			ranked = ranked[len(next):]
+			for _, j := range m.judge(next, -1) {
 				switch {
 				case !m.holds(j):
 				case suitable(j):
@@ -287,23 +289,16 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 	return slices.MinFunc(other, compareJudgements), true
 }
 
-// rank returns the sets of candidates that are not hopeless, the best first as all
-// rows have it. All that is needed to judge them has been made then.
-func (m *miner) rank(list []candidate) [][]int32 {
-	m.exact.need(sorted(list))
-	m.exact.strata()
-	counted := make([]judgement, len(list))
-	m.exact.inRooms(len(list), func(room *near, i int) {
-		room.begin(m.exact, list[i].set, 0)
-		counted[i] = m.prejudge(room, list[i].set)
-	})
-	counted = slices.DeleteFunc(counted, m.hopeless)
-	slices.SortFunc(counted, compareJudgements)
-	out := make([][]int32, len(counted))
-	for i := range counted {
-		out[i] = counted[i].set
+// rank counts the candidates and returns those that are not hopeless, the best first as
+// all rows have it.
+func (m *miner) rank(list []candidate) []counted {
+	sets := make([][]int32, len(list))
+	for i := range list {
+		sets[i] = list[i].set
 	}
-	return out
+	ranked := slices.DeleteFunc(m.count(sets), func(c counted) bool { return m.hopeless(c.judgement) })
+	slices.SortFunc(ranked, func(a, b counted) int { return compareJudgements(a.judgement, b.judgement) })
+	return ranked
 }
 
 func compareJudgements(a, b judgement) int {

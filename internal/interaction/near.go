@@ -1,25 +1,19 @@
 package interaction
 
-import (
-	"slices"
-
-	"example.test/eddy/internal/popcount"
-)
+import "slices"
 
 // A near is what judging a set needs: by stratum, what has all of its elements and
 // what has all but one, at a fraction of the cost of counting all cells. It is room
 // that one set after the other is counted in.
 type near struct {
-	x      *exact
-	set    []int32
-	order  int      // how many of the elements are counted without, or 0
-	flat   []amount // by stratum: the whole set, then without each element
-	all    []sum    // what is alive, by stratum
-	cells  []sum    // over all strata, as in a cross, as far as counted
-	times  []sum    // what failed of the whole set in each bucket of time, and what succeeded in units
-	summed sum      // of what is being counted
-	mask   []uint64
-	less   []uint64
+	x       *exact
+	set     []int32
+	flat    [][]amount // by stratum: of the whole set, then without each element
+	all     []sum      // what is alive, by stratum
+	cells   []sum      // over all strata, as in a cross, as far as counted
+	times   []sum      // what failed of the whole set in each bucket of time, and what succeeded in units
+	lacks   questions
+	counter counter
 }
 
 // An amount is what some entries of a stratum count; w is the weight of the successes,
@@ -31,117 +25,121 @@ type amount struct {
 
 func (p amount) total() int64 { return p.failed + p.ok }
 
-// at is what a stratum counts.
-func (n *near) at(stratum int) []amount {
-	return n.flat[stratum*(n.order+1) : (stratum+1)*(n.order+1)]
-}
-
 // units is what the successes of a part of a stratum count in tests.
 func (n *near) units(stratum int, p amount) float64 { return p.w * n.x.l.factors[stratum] }
 
 // begin makes room for a set, to be counted without so many of its elements as well,
-// and counts what has all of it over what is alive.
-func (n *near) begin(x *exact, set []int32, elements int) {
-	n.x, n.set, n.order, n.all = x, set, elements, x.strata()
-	n.flat = grow(n.flat, x.l.strata*(elements+1))
+// and takes in what has all of it of what is alive.
+func (n *near) begin(x *exact, set []int32, elements int, whole *question) {
+	n.x, n.set, n.all = x, set, x.strata()
+	for len(n.flat) <= elements {
+		n.flat = append(n.flat, nil)
+	}
 	n.cells = grow(n.cells, 1<<elements)
-	n.times = grow(n.times, x.l.ticks)
-	n.mask = n.common(n.mask, -1)
-	n.count(n.mask, 0)
+	n.take(whole, 0)
+	n.clock(whole)
 }
 
-// common sets dst to what is alive and has all elements of the set but the one at
-// skip.
-func (n *near) common(dst []uint64, skip int) []uint64 {
-	from := n.x.alive
-	dst = slices.Grow(dst[:0], len(from))[:len(from)]
-	for i, k := range n.set {
-		if i != skip {
-			popcount.And(dst, from, n.x.class[k])
-			from = dst
-		}
-	}
-	return dst
-}
-
-// whole counts a set over what is alive.
-func (x *exact) whole(n *near, set []int32) {
-	x.need(set)
-	n.begin(x, set, 0)
-}
-
-// nearly counts a set over what is alive, and what lacks one of its elements.
-func (x *exact) nearly(n *near, set []int32) {
-	x.need(set)
-	n.begin(x, set, len(set))
-	for e := range set {
-		if len(set) > 1 {
-			n.lack(e)
-		}
+// whole asks for what has all of a set.
+func (x *exact) whole(q *question, set []int32) {
+	for _, k := range set {
+		q.all = append(q.all, x.class[k])
 	}
 }
 
-// lack counts what has all of the set but element e. A set of one has no such count:
-// without its element it is all the rest.
+// lacking asks for what has all of a set but element e.
+func (x *exact) lacking(q *question, set []int32, e int) {
+	for i, k := range set {
+		if i != e {
+			q.all = append(q.all, x.class[k])
+		}
+	}
+	q.none = append(q.none, x.class[set[e]])
+}
+
+// nearly counts a set over what is alive, and what lacks one of its elements, or only
+// the last few of them.
+//
+// A set of one has no such count: without its element it is all the rest.
+func (x *exact) nearly(n *near, set []int32, last int) {
+	x.need(set)
+	x.strata()
+	if len(set) == 1 {
+		last = 0
+	}
+	first := len(set) - last
+	list := x.wholes.take(1 + last)
+	x.whole(&list[0], set)
+	for i := range last {
+		x.lacking(&list[1+i], set, first+i)
+	}
+	x.l.ask(x.alive, list)
+	n.begin(x, set, len(set), &list[0])
+	for i := range last {
+		n.take(&list[1+i], first+i+1)
+	}
+}
+
+// lack counts what has all of the set but element e.
 func (n *near) lack(e int) {
-	n.less = n.common(n.less, e)
-	for w, v := range n.mask {
-		n.less[w] ^= v // which is a part of it
-	}
-	n.count(n.less, e+1)
+	list := n.lacks.take(1)
+	n.x.lacking(&list[0], n.set, e)
+	n.counter.answer(n.x.l, n.x.alive, list)
+	n.take(&list[0], e+1)
 }
 
-// count adds up the positions of a mask for an element; for the whole set if it is 0.
-func (n *near) count(mask []uint64, element int) {
+// take takes in what was asked about an element; or about the whole set, if it is 0.
+func (n *near) take(q *question, element int) {
 	l := n.x.l
-	n.summed = sum{}
-	i := 0 // the cell of the ledger that is added up
-	var in sum
-	for w, v := range mask {
-		for v != 0 {
-			b := &l.cells[i]
-			part := v & below(b.to-w*64) // cells follow each other, and may share a word
-			if part == 0 {
-				n.add(b, element, &in)
-				i++
-				continue
-			}
-			v &^= part
-			l.count(&in, part, w, b.cell.each)
+	flat := grow(n.flat[element], l.strata)
+	var all sum
+	for i := range l.spots {
+		p := &l.spots[i]
+		failed, ok := q.failed[p.cell], q.ok[p.cell]
+		if failed|ok == 0 {
+			continue
 		}
-	}
-	if i < len(l.cells) {
-		n.add(&l.cells[i], element, &in)
+		w, w2 := float64(ok)*p.each, float64(ok)*p.each*p.each
+		if p.each == differ {
+			w, w2 = q.w[p.cell], q.w2[p.cell]
+		}
+		to := &flat[p.stratum]
+		to.failed, to.ok, to.w = to.failed+failed, to.ok+ok, to.w+w
+		all.failed, all.ok, all.w, all.w2 = all.failed+failed, all.ok+ok, all.w+w, all.w2+w2
 	}
 	cell := len(n.cells) - 1
 	if element > 0 {
 		cell &^= 1 << (element - 1)
 	}
-	n.cells[cell] = n.summed
+	n.flat[element], n.cells[cell] = flat, all
 }
 
-// add adds a part of a cell of the ledger to its stratum and to the sum, and empties
-// it.
-func (n *near) add(b *berth, element int, in *sum) {
-	if in.failed|in.ok == 0 {
-		return
+// clock adds up what was asked about the whole set by bucket of time.
+func (n *near) clock(q *question) {
+	l := n.x.l
+	n.times = grow(n.times, l.ticks)
+	for i := range l.cells {
+		failed, ok := q.failed[i], q.ok[i]
+		if failed|ok == 0 {
+			continue
+		}
+		b := &l.cells[i]
+		w := float64(ok) * b.each
+		if b.each == differ {
+			w = q.w[i]
+		}
+		tick := &n.times[l.tick[b.pane]]
+		tick.failed, tick.units = tick.failed+failed, tick.units+w*b.factor
 	}
-	in.settle(b.cell.each)
-	to := &n.flat[int(b.stratum)*(n.order+1)+element]
-	to.failed, to.ok, to.w = to.failed+in.failed, to.ok+in.ok, to.w+in.w
-	all := &n.summed
-	all.failed, all.ok, all.w, all.w2 = all.failed+in.failed, all.ok+in.ok, all.w+in.w, all.w2+in.w2
-	if element == 0 {
-		tick := &n.times[n.x.l.tick[b.pane]]
-		tick.failed, tick.units = tick.failed+in.failed, tick.units+in.w*b.factor
-	}
-	*in = sum{}
 }
 
 // others compares the whole set with all the rest of the traffic, within strata.
 func (n *near) others() (c split) {
 	for s, all := range n.all {
-		in := n.at(s)[0]
+		if all.failed == 0 {
+			continue // it says nothing
+		}
+		in := n.flat[0][s]
 		units := n.units(s, in)
 		c.add(float64(in.failed), units, float64(all.failed-in.failed), max(0, all.units-units))
 	}
@@ -162,12 +160,13 @@ const (
 // depend on what failed, and only those are where the two take turns: a switch that
 // was turned once cannot be told from all else that the time brought.
 func (n *near) without(e int) (c split) {
+	has, lacks := n.flat[0], n.flat[e+1]
 	for s := 0; s < len(n.all); {
-		end := n.block(s, e)
+		end := n.block(s, has, lacks)
 		var failed, without int64
 		var units, others float64
 		for ; s < end; s++ {
-			in, out := n.at(s)[0], n.at(s)[e+1]
+			in, out := has[s], lacks[s]
 			failed, units = failed+in.failed, units+n.units(s, in)
 			without, others = without+out.failed, others+n.units(s, out)
 		}
@@ -177,13 +176,12 @@ func (n *near) without(e int) (c split) {
 }
 
 // block is where the block of strata ends that begins at first.
-func (n *near) block(first, e int) int {
+func (n *near) block(first int, has, lacks []amount) int {
 	in, out := turns{first: -1}, turns{first: -1}
 	s := first
 	for ; s < len(n.all) && n.neighbours(first, s); s++ {
-		at := n.at(s)
-		in.see(s, at[0].total())
-		out.see(s, at[e+1].total())
+		in.see(s, has[s].total())
+		out.see(s, lacks[s].total())
 		if in.n >= fewInBlock && out.n >= fewInBlock {
 			s++
 			break
@@ -220,9 +218,9 @@ func (n *near) neighbours(first, s int) bool {
 // lacking compares what lacks only element e with what lacks others, within strata.
 func (n *near) lacking(e int) (c split) {
 	for s, all := range n.all {
-		at := n.at(s)
-		in, units := at[e+1], n.units(s, at[e+1])
-		c.add(float64(in.failed), units, float64(all.failed-in.failed-at[0].failed), max(0, all.units-units-n.units(s, at[0])))
+		whole, in := n.flat[0][s], n.flat[e+1][s]
+		units := n.units(s, in)
+		c.add(float64(in.failed), units, float64(all.failed-in.failed-whole.failed), max(0, all.units-units-n.units(s, whole)))
 	}
 	return c
 }
@@ -230,21 +228,18 @@ func (n *near) lacking(e int) (c split) {
 // excess is how many failures in the whole set would not have been expected at
 // the risk of the rest of the traffic of the same stratum.
 func (n *near) excess(typical float64) float64 {
-	var total, w float64
-	var rest int64
+	whole := n.cells[len(n.cells)-1]
+	overall := risk(float64(n.x.every.failed-whole.failed), (n.x.every.w-whole.w)/weightUnit, 0, typical).risk
+	var total float64
 	for s, all := range n.all {
-		in := n.at(s)[0]
-		rest, w = rest+all.failed-in.failed, w+all.w-in.w
-	}
-	overall := risk(float64(rest), w/weightUnit, 0, typical).risk
-	for s, all := range n.all {
-		in := n.at(s)[0]
-		if in.total() == 0 {
-			continue
+		in := n.flat[0][s]
+		if in.total() == 0 || all.failed == 0 && all.total() > in.total() {
+			continue // nothing was there, or nothing to be expected
 		}
 		r := overall
 		if all.total() > in.total() {
-			r = risk(float64(all.failed-in.failed), (all.w-in.w)/weightUnit, 0, typical).risk
+			failed := float64(all.failed - in.failed)
+			r = failed / (failed + (all.w-in.w)/weightUnit)
 		}
 		total += float64(in.failed) - r*(float64(in.failed)+in.w/weightUnit)
 	}

@@ -68,7 +68,7 @@ func (m *miner) finding(j judgement) Finding {
 	f.Difference = round(m.difference(t))
 	var by contrast
 	f.Verdict, f.Grade, by = m.verdict(j, t)
-	whole, with := m.among(set, true)
+	whole, with := m.among(set)
 	m.argue(&f, j, t, by)
 	m.lookalikes(&f, set, whole, with)
 	m.untested(&f, set, whole, with)

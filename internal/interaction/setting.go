@@ -38,7 +38,7 @@ func spread(mixed, has, all float64) float64 {
 // settle marks the classes that do not vary among requests of one place and
 // moment. A state of an entity is judged among the requests that met the
 // entity: those that did not could not have it.
-func (c *classes) settle(l *ledger, x *exact) {
+func (c *classes) settle(l *ledger) {
 	met := make([]float64, len(l.catalog.entities))
 	for _, p := range l.panes {
 		for _, e := range p.met {
@@ -54,7 +54,7 @@ func (c *classes) settle(l *ledger, x *exact) {
 		}
 		switch {
 		case !steady && !given:
-		case c.changes(l, x, int32(k)):
+		case c.changes(l, int32(k)):
 			if !c.sideBySide(l, int32(k)) {
 				c.list[k].context = environment
 			}
@@ -91,29 +91,32 @@ func (c *classes) sideBySide(l *ledger, k int32) bool {
 }
 
 // changes reports whether a class comes into force or ends at some location.
-func (c *classes) changes(l *ledger, x *exact, k int32) bool {
-	x.need([]int32{k})
-	row := x.class[k]
-	entity := l.catalog.entity[c.list[k].first]
+func (c *classes) changes(l *ledger, k int32) bool {
+	id := c.list[k].first
+	entity := l.catalog.entity[id]
 	last := make([]int8, len(l.places))
-	for i := range l.cells {
-		b := &l.cells[i]
-		could := float64(b.cell.total())
-		if entity >= 0 {
-			could = encountered(b.cell.met, entity)
+	cells := l.cells
+	for _, p := range l.panes {
+		own, col := cells[:len(p.cells)], p.column(id)
+		cells = cells[len(p.cells):]
+		for i := range own {
+			b := &own[i]
+			could := float64(b.cell.total())
+			if entity >= 0 {
+				could = encountered(b.cell.met, entity)
+			}
+			if could == 0 {
+				continue
+			}
+			now := int8(-1)
+			if col != nil && 2*float64(p.within(col, b.cell)) >= could {
+				now = 1
+			}
+			if last[b.location] == -now {
+				return true
+			}
+			last[b.location] = now
 		}
-		if could == 0 {
-			continue
-		}
-		has := l.within(b, row)
-		now := int8(-1)
-		if 2*float64(has.total()) >= could {
-			now = 1
-		}
-		if last[b.location] == -now {
-			return true
-		}
-		last[b.location] = now
 	}
 	return false
 }

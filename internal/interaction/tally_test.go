@@ -74,18 +74,3 @@ func TestASetIsJudgedByWhatItsCellsCount(t *testing.T) {
 		}
 	}
 }
-
-func TestBitsThatAreMadeWhenNeededGiveTheSameResult(t *testing.T) {
-	for seed := range uint64(3) {
-		for _, table := range []interaction.Table{twist(0.6).run(seed), crowded(seed, 3000, 3, 6, 2, 0.2)} {
-			want := mine(t, table, interaction.Options{MaxOrder: 4})
-			got, err := interaction.MineSparing(t.Context(), table, interaction.Options{MaxOrder: 4})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(want, got); d != "" || len(want.Findings) == 0 {
-				t.Errorf("seed %d: want something found, and no difference: %s", seed, d)
-			}
-		}
-	}
-}

@@ -65,7 +65,7 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 		if m.downstream(set) && !m.downstream(j.set) || m.stands(set, k) < standing {
 			continue // the first: what follows from a failure is never what is left
 		}
-		if w := m.judge(set, -1); m.holds(w) && (best.set == nil || w.score > best.score) {
+		if w := m.judgeOne(set, -1); m.holds(w) && (best.set == nil || w.score > best.score) {
 			w.worse = []aggravator{{k, j.whole().risk(m.ledger.typical)}}
 			best = w
 		}
@@ -78,16 +78,13 @@ func (m *miner) wider(j judgement, rest []int32, k int32) judgement {
 func (m *miner) implied(set []int32) []int32 {
 	x := m.exact
 	x.spare = x.mask(x.spare, set, false)
-	has := func(k int32) bool { return within(x.spare, x.class[k]) }
-	if x.incomplete() { // the bits of all classes would take too much room
-		with := make([]sum, len(m.classes.list))
-		all := x.byClass(x.spare, with)
-		has = func(k int32) bool { return with[k].total() == all.total() }
-	}
+	with := make([]sum, len(m.classes.list))
+	all := x.l.tally(x.spare)
+	x.byClass(x.spare, all, all.total(), with)
 	var out []int32
 	for k := range m.classes.list {
 		k := int32(k)
-		if m.classes.list[k].context == varies && !slices.Contains(set, k) && has(k) {
+		if m.classes.list[k].context == varies && !slices.Contains(set, k) && with[k].total() == all.total() {
 			out = append(out, k)
 		}
 	}
@@ -123,10 +120,8 @@ func (m *miner) instead(c, k int32) bool {
 // k; 0 if that could be chance or is another cause's.
 func (m *miner) stands(set []int32, k int32) float64 {
 	both := append(slices.Clone(set), k)
-	m.exact.need(both)
 	t := &m.exact.room[0]
-	t.begin(m.exact, both, len(both))
-	t.lack(len(set)) // k is the last element
+	m.exact.nearly(t, both, 1) // k is the last element
 	if t.lacking(len(set)).p() > necessity {
 		return 0
 	}
@@ -148,7 +143,8 @@ func (m *miner) stands(set []int32, k int32) float64 {
 	x := m.exact
 	x.spare = x.without(x.spare, k, set, false)
 	with := make([]sum, len(m.classes.list))
-	lacks := x.byClass(x.spare, with)
+	lacks := x.l.tally(x.spare)
+	x.byClass(x.spare, lacks, 0, with)
 	for c := range m.classes.list {
 		if m.classes.list[c].context != varies || slices.Contains(set, int32(c)) || m.instead(int32(c), k) {
 			continue
