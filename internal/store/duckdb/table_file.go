@@ -367,6 +367,12 @@ func (r *tableReader) relation(columns []string, inPlace bool) string {
 	return strings.Join(parts, " UNION ALL ")
 }
 
+// textBuffer is how much of a file a thread of DuckDB reads and parses at a time. It is
+// above what a line may take, 2 MB; with 32 MB, which DuckDB would take, two threads
+// have too few parts of a file of 100 MB to end at the same time, and what is asked of
+// the first lines waits for many more.
+const textBuffer = 4 << 20
+
 // reader returns the table function that reads the file.
 func (f *tableFile) reader(columns []string) string {
 	path := quoteText(globless(f.path))
@@ -381,8 +387,8 @@ func (f *tableFile) reader(columns []string) string {
 		}
 		return fmt.Sprintf("read_json(%s, format='auto', records=true, compression='%s', columns=%s)", path, f.compression, textColumns(have))
 	default:
-		return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=true, skip=0, delim=%s, quote='"', escape='"', nullstr='', strict_mode=true, compression='%s', columns=%s)`,
-			path, quoteText(string(f.delimiter)), f.compression, textColumns(f.columns))
+		return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=true, skip=0, delim=%s, quote='"', escape='"', nullstr='', strict_mode=true, buffer_size=%d, compression='%s', columns=%s)`,
+			path, quoteText(string(f.delimiter)), textBuffer, f.compression, textColumns(f.columns))
 	}
 }
 
