@@ -9,7 +9,10 @@ import (
 // byClass adds up, of the entries of a mask, which count all, those that have each
 // class: if they count least. Of the other classes it adds up a part, or nothing.
 func (x *exact) byClass(mask []uint64, all sum, least int64, sums []sum) {
-	const perEntry = 200 // what counting an entry costs, in words
+	perEntry := 200 // what counting an entry costs, in words
+	if least == all.total() {
+		perEntry *= 20 // most classes are left after a few panes
+	}
 	n := 0
 	for _, v := range mask {
 		n += bits.OnesCount64(v)

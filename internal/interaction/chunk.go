@@ -16,8 +16,10 @@ const chunkWords = 512
 // next is looked at, so that memory is read once however much that is.
 type chunk struct {
 	from, to int // words
-	pieces   []piece
-	failing  []failed
+	// The cells that begin in it, and nowhere before.
+	begin, end int
+	pieces     []piece
+	failing    []failed
 }
 
 // A piece is what of a cell lies in a chunk.
@@ -34,9 +36,9 @@ type piece struct {
 func (l *ledger) divide() {
 	l.chunks, l.pieces, l.astride = l.chunks[:0], slices.Grow(l.pieces[:0], len(l.cells)+l.words/chunkWords+1), -1
 	l.halfway = ((l.words+chunkWords-1)/chunkWords + 1) / 2
-	c, f := 0, 0
+	c, f, begin := 0, 0, 0
 	for from := 0; from < l.words; from += chunkWords {
-		b := chunk{from: from, to: min(from+chunkWords, l.words)}
+		b := chunk{from: from, to: min(from+chunkWords, l.words), begin: begin}
 		pieces, failing := len(l.pieces), f
 		for ; c < len(l.cells) && l.cells[c].from < b.to*64; c++ {
 			end := min(l.cells[c].to, b.to*64) - 1
@@ -56,6 +58,14 @@ func (l *ledger) divide() {
 			}
 		}
 		b.pieces, b.failing = l.pieces[pieces:], l.failing[failing:f]
+		b.end = c
+		switch {
+		case b.to == l.words:
+			b.end = len(l.cells) // without entries, if any are left
+		case c < len(l.cells) && l.cells[c].from < b.to*64:
+			b.end++ // it goes on
+		}
+		begin = b.end
 		l.chunks = append(l.chunks, b)
 	}
 }
@@ -110,7 +120,9 @@ func (q *question) mark(dst, from []uint64, first int) bool {
 		popcount.Less(dst, from, row[first:first+len(dst)])
 		from = dst
 	}
-	copy(dst, from) // if nothing was asked
+	if len(q.all)+len(q.none) == 0 {
+		copy(dst, from)
+	}
 	return true
 }
 
@@ -144,15 +156,27 @@ func (c *counter) answer(l *ledger, from []uint64, list []question) {
 	l.join(list)
 }
 
-// room makes room for the answers.
+// room makes room for the answers, to be emptied chunk by chunk.
 func (l *ledger) room(list []question) {
-	n := len(l.cells) + 1
+	n := len(l.cells)
 	for i := range list {
 		q := &list[i]
-		q.failed, q.ok = grow(q.failed, n), grow(q.ok, n)
+		q.failed, q.ok = room(q.failed, n+1), room(q.ok, n+1)
+		q.w, q.w2 = q.w[:0], q.w2[:0]
 		if l.differ {
-			q.w, q.w2 = grow(q.w, n), grow(q.w2, n)
+			q.w, q.w2 = room(q.w, n+1), room(q.w2, n+1)
 		}
+		q.empty(n, n+1)
+	}
+}
+
+// empty empties the answer for some cells.
+func (q *question) empty(from, to int) {
+	clear(q.failed[from:to])
+	clear(q.ok[from:to])
+	if len(q.w) > 0 {
+		clear(q.w[from:to])
+		clear(q.w2[from:to])
 	}
 }
 
@@ -183,6 +207,7 @@ func (c *counter) chunks(l *ledger, from []uint64, chunks []chunk, list []questi
 
 // count adds up what the entries of a chunk count that a question is about.
 func (c *counter) count(l *ledger, from []uint64, b *chunk, q *question) {
+	q.empty(b.begin, b.end)
 	x := c.bits[:b.to-b.from]
 	if !q.mark(x, from, b.from) {
 		return

@@ -16,26 +16,40 @@ const mostTraces = 5
 // conditions; at are its locations, nil for all.
 func (m *miner) exemplify(f *Finding, set []int32, at []int32) {
 	rows := m.exact.bits(nil, set)
-	for i, c := range cellOrder(len(set)) {
-		var found examples
-		if !m.each(rows, c, at, m.ledger.bad, func(e *entry) { found.offer(e.badTrace) }) {
-			m.each(rows, c, at, m.ledger.fine, func(e *entry) { found.offer(e.fineTrace) })
+	found := make([]examples, 1<<len(set))
+	some := make([]bool, len(found))
+	for i := range m.ledger.failing {
+		e := &m.ledger.failing[i]
+		if at != nil && !slices.Contains(at, m.ledger.cells[e.cell].location) {
+			continue
 		}
-		f.Cells[i].Traces = found
+		c := 0
+		for k, row := range rows {
+			if has(row, e.at) {
+				c |= 1 << k
+			}
+		}
+		some[c] = true
+		found[c].offer(e.trace)
+	}
+	for i, c := range cellOrder(len(set)) {
+		if !some[c] {
+			m.succeeded(rows, c, at, func(e *entry) { found[c].offer(e.fineTrace) })
+		}
+		f.Cells[i].Traces = found[c]
 	}
 }
 
-// each calls do for the entries of a cell of a set, given by the rows of its
-// elements, that lie at certain locations and of which the digits are not all
-// zero. It reports whether there were any.
-func (m *miner) each(rows [][]uint64, c int, at []int32, digits [][]uint64, do func(*entry)) (some bool) {
+// succeeded calls do for the entries with successes of a cell of a set, given by the
+// rows of its elements, that lie at certain locations.
+func (m *miner) succeeded(rows [][]uint64, c int, at []int32, do func(*entry)) {
 	for i := range m.ledger.cells {
 		b := &m.ledger.cells[i]
 		if at != nil && !slices.Contains(at, b.location) {
 			continue
 		}
 		for w := b.from / 64; w*64 < b.to; w++ {
-			v := anyDigit(digits, w) & between(w, b.from, b.to)
+			v := anyDigit(m.ledger.fine, w) & between(w, b.from, b.to)
 			for e, row := range rows {
 				if c>>e&1 == 1 {
 					v &= row[w]
@@ -44,12 +58,10 @@ func (m *miner) each(rows [][]uint64, c int, at []int32, digits [][]uint64, do f
 				}
 			}
 			for ; v != 0; v &= v - 1 {
-				some = true
 				do(m.ledger.entry(w*64 + bits.TrailingZeros64(v)))
 			}
 		}
 	}
-	return some
 }
 
 // examples are the first few traces, in their order.

@@ -55,8 +55,7 @@ func (m *miner) count(sets [][]int32) []counted {
 	x.l.ask(x.alive, list)
 	out := make([]counted, len(sets))
 	x.inRooms(len(sets), func(room *near, i int) {
-		room.begin(x, sets[i], 0, &list[i])
-		out[i] = counted{m.prejudge(room, sets[i]), &list[i]}
+		out[i] = counted{m.prejudge(room, &list[i], sets[i]), &list[i]}
 	})
 	return out
 }
@@ -131,8 +130,9 @@ func (m *miner) widestFirst(set []int32) []int {
 }
 
 // prejudge tests a set that has been counted against the rest of the traffic.
-func (m *miner) prejudge(t *near, set []int32) judgement {
-	j := judgement{set: set, test: t.others(), phi: dispersion(t.times, byChance)}
+func (m *miner) prejudge(t *near, whole *question, set []int32) judgement {
+	t.begin(m.exact, set, 0, whole)
+	j := judgement{set: set, test: t.others(), phi: dispersion(t.clock(m.exact, whole), byChance)}
 	j.p = min(1, j.test.dispersed(j.phi)*m.multiplicity(set))
 	j.score = j.test.deviance() - m.price[len(set)] - m.classes.dear(set)
 	return j

@@ -38,14 +38,13 @@ type ledger struct {
 	differ   bool // successes of some cell do not weigh the same
 	counters [2]counter
 
-	// ticks numbers the buckets of time: the one of each pane, and how many.
-	tick  []int32
-	ticks int
+	ticks int // buckets of time
 
 	strata    int
 	locations []int32          // the location of each stratum
 	buckets   []int64          // the first bucket of time of each
 	until     []int64          // and the last
+	near      []int32          // see neighbour
 	factors   []float64        // what the factor of its cells is, by stratum
 	places    [][]condition.ID // the location conditions, by location
 	total     int64            // observations
@@ -61,6 +60,7 @@ type berth struct {
 	pane     int
 	cell     *cell
 	from, to int // positions
+	tick     int // the bucket of time
 	location int32
 	stratum  int32
 	// factor turns the weight of a success into what it counts in tests.
@@ -95,7 +95,7 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.begins = append(l.begins, l.words)
 	l.bad, l.fine = growRows(l.bad, digits[0], l.words), growRows(l.fine, digits[1], l.words)
 	l.half, l.filled, l.at = grow(l.half, l.words), grow(l.filled, l.words), grow(l.at, l.words)
-	l.cells, l.differ = l.cells[:0], false
+	l.cells, l.differ, l.ticks = l.cells[:0], false, 0
 	for i, p := range panes {
 		from, to := l.begins[i], l.begins[i+1]
 		for d := range p.bad {
@@ -109,23 +109,20 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 			l.at[w] = uint16(i)
 			l.filled[w] = below(len(p.entries) - (w-from)*64)
 		}
+		if i == 0 || floor(p.start, bucket) != floor(panes[i-1].start, bucket) {
+			l.ticks++
+		}
 		for j := range p.cells {
 			c := &p.cells[j]
-			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to, each: c.each})
+			l.cells = append(l.cells, berth{pane: i, cell: c, from: from*64 + c.from, to: from*64 + c.to, each: c.each, tick: l.ticks - 1})
 			l.differ = l.differ || c.each == differ
 		}
 	}
 	l.fail()
 	l.divide()
-	l.tick, l.ticks = l.tick[:0], 0
-	for i, p := range panes {
-		if i == 0 || floor(p.start, bucket) != floor(panes[i-1].start, bucket) {
-			l.ticks++
-		}
-		l.tick = append(l.tick, int32(l.ticks-1))
-	}
 	l.locate()
 	l.stratify(bucket)
+	l.neighbour()
 	l.weigh()
 	l.spots = l.spots[:0]
 	for i := range l.cells {

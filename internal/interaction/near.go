@@ -11,7 +11,7 @@ type near struct {
 	flat    [][]amount // by stratum: of the whole set, then without each element
 	all     []sum      // what is alive, by stratum
 	cells   []sum      // over all strata, as in a cross, as far as counted
-	times   []sum      // what failed of the whole set in each bucket of time, and what succeeded in units
+	times   []sum      // room for what is counted by bucket of time
 	lacks   questions
 	counter counter
 }
@@ -37,7 +37,6 @@ func (n *near) begin(x *exact, set []int32, elements int, whole *question) {
 	}
 	n.cells = grow(n.cells, 1<<elements)
 	n.take(whole, 0)
-	n.clock(whole)
 }
 
 // whole asks for what has all of a set.
@@ -75,6 +74,7 @@ func (x *exact) nearly(n *near, set []int32, last int) {
 	}
 	x.l.ask(x.alive, list)
 	n.begin(x, set, len(set), &list[0])
+	n.clock(x, &list[0])
 	for i := range last {
 		n.take(&list[1+i], first+i+1)
 	}
@@ -114,9 +114,10 @@ func (n *near) take(q *question, element int) {
 	n.flat[element], n.cells[cell] = flat, all
 }
 
-// clock adds up what was asked about the whole set by bucket of time.
-func (n *near) clock(q *question) {
-	l := n.x.l
+// clock adds up what was asked about a set by bucket of time: what failed, and what
+// succeeded in units.
+func (n *near) clock(x *exact, q *question) []sum {
+	l := x.l
 	n.times = grow(n.times, l.ticks)
 	for i := range l.cells {
 		failed, ok := q.failed[i], q.ok[i]
@@ -128,9 +129,10 @@ func (n *near) clock(q *question) {
 		if b.each == differ {
 			w = q.w[i]
 		}
-		tick := &n.times[l.tick[b.pane]]
+		tick := &n.times[b.tick]
 		tick.failed, tick.units = tick.failed+failed, tick.units+w*b.factor
 	}
+	return n.times
 }
 
 // others compares the whole set with all the rest of the traffic, within strata.
@@ -178,8 +180,8 @@ func (n *near) without(e int) (c split) {
 // block is where the block of strata ends that begins at first.
 func (n *near) block(first int, has, lacks []amount) int {
 	in, out := turns{first: -1}, turns{first: -1}
-	s := first
-	for ; s < len(n.all) && n.neighbours(first, s); s++ {
+	s, end := first, int(n.x.l.near[first])
+	for ; s < end; s++ {
 		in.see(s, has[s].total())
 		out.see(s, lacks[s].total())
 		if in.n >= fewInBlock && out.n >= fewInBlock {
@@ -210,9 +212,17 @@ func (t *turns) see(stratum int, n int64) {
 	t.n += n
 }
 
-// neighbours reports whether two strata are of one place and near in time.
-func (n *near) neighbours(first, s int) bool {
-	return n.x.l.locations[first] == n.x.l.locations[s] && n.x.l.until[s]-n.x.l.buckets[first] < longestBlock
+// neighbour finds, for each stratum, where those end that are of one place with it and
+// near in time.
+func (l *ledger) neighbour() {
+	l.near = grow(l.near, l.strata)
+	end := 0
+	for s := range l.near {
+		for end < l.strata && l.locations[end] == l.locations[s] && l.until[end]-l.buckets[s] < longestBlock {
+			end++
+		}
+		l.near[s] = int32(end)
+	}
 }
 
 // lacking compares what lacks only element e with what lacks others, within strata.

@@ -69,23 +69,35 @@ func (m *miner) draw(again bool) *sampled {
 }
 
 // outlive leaves of a sample what is still alive, and reports whether that will do.
-func (m *miner) outlive(d *sampled) bool {
-	d.fails, d.failCounts = m.living(d.band, d.fails, d.failCounts)
-	d.oks, d.okCounts = m.living(d.band, d.oks, d.okCounts)
-	return (d.failUnit == 1 || len(d.fails) >= d.drawn[0]*3/4) && (d.okUnit == 1 || len(d.oks) >= d.drawn[1]*3/4)
+func (m *miner) outlive(d *sampled) (enough bool) {
+	least := [2]int{d.drawn[0] * 3 / 4, d.drawn[1] * 3 / 4}
+	if d.failUnit == 1 {
+		least[0] = 0 // it was all there is
+	}
+	if d.okUnit == 1 {
+		least[1] = 0
+	}
+	d.fails, d.failCounts, enough = m.living(d.band, d.fails, d.failCounts, least[0])
+	if enough {
+		d.oks, d.okCounts, enough = m.living(d.band, d.oks, d.okCounts, least[1])
+	}
+	return enough
 }
 
 // living leaves of some entries, and of what each counts, those that are alive and in a
-// stratum with failures.
-func (m *miner) living(band []int32, entries []position, counts []int64) ([]position, []int64) {
+// stratum with failures. It reports whether they are enough, and gives up once they
+// cannot be.
+func (m *miner) living(band []int32, entries []position, counts []int64, least int) (left []position, leftCounts []int64, enough bool) {
 	n := 0
 	for i, p := range entries {
 		if has(m.exact.alive, p.at) && band[p.stratum] >= 0 {
 			entries[n], counts[n] = p, counts[i]
 			n++
+		} else if n+len(entries)-i-1 < least {
+			return entries, counts, false
 		}
 	}
-	return entries[:n], counts[:n]
+	return entries[:n], counts[:n], true
 }
 
 // failures lists the living entries that have failures.
