@@ -113,16 +113,14 @@ func (b *board) clear(c *classes, planes int) {
 	for range planes {
 		b.planes = append(b.planes, cut())
 	}
-	// The row of a condition; those of no class have one that nobody reads, which
-	// spares a branch that no processor could predict.
-	unread := int32(b.rows() - 1)
+	// The row of a condition; those that stand for no class have one that nobody reads,
+	// which spares a branch that no processor could predict.
 	b.row = grow(b.row, len(c.of))
-	for id, k := range c.of {
-		if k >= 0 {
-			b.row[id] = k
-		} else {
-			b.row[id] = unread
-		}
+	for id := range b.row {
+		b.row[id] = int32(b.rows() - 1)
+	}
+	for k := range c.list {
+		b.row[c.list[k].first] = int32(k)
 	}
 }
 
@@ -136,7 +134,7 @@ func (b *board) rows() int { return len(b.class) + 2 + len(b.planes) }
 // A word of every row is collected by band, and put in its place when its 64 entries
 // are there: what is written over and over lies close together that way.
 func (b *board) set(band []int32, part int, entries []position, counts []int64) {
-	rows, alive := b.rows(), len(b.class)
+	rows, row, alive := b.rows(), b.row, len(b.class)
 	b.filling[part] = grow(b.filling[part], mostBands*rows)
 	var next [mostBands]int
 	for i := range next {
@@ -152,7 +150,7 @@ func (b *board) set(band []int32, part int, entries []position, counts []int64) 
 			words[alive+1+p] |= uint64(counts[i]) >> p & 1 << (bit % 64)
 		}
 		for _, id := range at.conditions {
-			words[b.row[id]] |= m
+			words[row[id]] |= m
 		}
 		if bit%64 == 63 {
 			b.put(words, bit/64)

@@ -75,9 +75,16 @@ func (l *ledger) divide() {
 type question struct {
 	all, none [][]uint64
 	// The answer, by cell; and a slot more.
-	failed, ok []int64
-	w, w2      []float64 // only where successes of a cell do not weigh the same
+	by    []counts
+	w, w2 []float64 // only where successes of a cell do not weigh the same
 }
+
+// Counts are how many failed of some observations, and how many did not.
+type counts struct{ failed, ok int64 }
+
+func (n counts) plus(o counts) counts  { return counts{n.failed + o.failed, n.ok + o.ok} }
+func (n counts) minus(o counts) counts { return counts{n.failed - o.failed, n.ok - o.ok} }
+func (n counts) total() int64          { return n.failed + n.ok }
 
 // questions are room for some.
 type questions []question
@@ -96,15 +103,12 @@ func (p *questions) take(n int) []question {
 
 // sum is the answer for a cell, the i-th.
 func (q *question) sum(b *berth, i int) sum {
-	s := sum{failed: q.failed[i], ok: q.ok[i]}
+	s := sum{failed: q.by[i].failed, ok: q.by[i].ok}
 	if b.each == differ {
 		s.w, s.w2 = q.w[i], q.w2[i]
 	}
 	return b.settled(s)
 }
-
-// any reports whether the answer is not zero for a cell.
-func (q *question) any(i int) bool { return q.failed[i]|q.ok[i] != 0 }
 
 // mark sets dst to those of from that the question is about, of the words from first
 // on, and reports whether there may be any.
@@ -161,7 +165,7 @@ func (l *ledger) room(list []question) {
 	n := len(l.cells)
 	for i := range list {
 		q := &list[i]
-		q.failed, q.ok = room(q.failed, n+1), room(q.ok, n+1)
+		q.by = room(q.by, n+1)
 		q.w, q.w2 = q.w[:0], q.w2[:0]
 		if l.differ {
 			q.w, q.w2 = room(q.w, n+1), room(q.w2, n+1)
@@ -172,8 +176,7 @@ func (l *ledger) room(list []question) {
 
 // empty empties the answer for some cells.
 func (q *question) empty(from, to int) {
-	clear(q.failed[from:to])
-	clear(q.ok[from:to])
+	clear(q.by[from:to])
 	if len(q.w) > 0 {
 		clear(q.w[from:to])
 		clear(q.w2[from:to])
@@ -188,8 +191,7 @@ func (l *ledger) join(list []question) {
 	}
 	for i := range list {
 		q := &list[i]
-		q.failed[at] += q.failed[slot]
-		q.ok[at] += q.ok[slot]
+		q.by[at] = q.by[at].plus(q.by[slot])
 		if l.differ {
 			q.w[at] += q.w[slot]
 			q.w2[at] += q.w2[slot]
@@ -215,7 +217,7 @@ func (c *counter) count(l *ledger, from []uint64, b *chunk, q *question) {
 	for i := range b.failing {
 		f := &b.failing[i]
 		if has(x, f.at-int32(b.from*64)) {
-			q.failed[f.slot] += f.n
+			q.by[f.slot].failed += f.n
 		}
 	}
 	until := c.until[:len(x)]
@@ -226,7 +228,7 @@ func (c *counter) count(l *ledger, from []uint64, b *chunk, q *question) {
 		for i := range b.pieces {
 			p := &b.pieces[i]
 			n := until[p.last] + uint32(bits.OnesCount64(x[p.last]&plane[p.last]&p.upTo))
-			q.ok[p.slot] += int64(n-before) << d
+			q.by[p.slot].ok += int64(n-before) << d
 			before = n
 		}
 	}

@@ -78,19 +78,12 @@ func (m *miner) during(set []int32, everything bool) []coincidence {
 	return list
 }
 
-// Counts are how many failed of some observations, and how many did not.
-type counts struct{ failed, ok int64 }
-
-func (n counts) plus(o counts) counts  { return counts{n.failed + o.failed, n.ok + o.ok} }
-func (n counts) minus(o counts) counts { return counts{n.failed - o.failed, n.ok - o.ok} }
-func (n counts) total() int64          { return n.failed + n.ok }
-
 // located adds an answer up by location.
 func (l *ledger) located(by []counts, q *question) {
 	clear(by)
 	for i := range l.cells {
-		to := &by[l.cells[i].location]
-		to.failed, to.ok = to.failed+q.failed[i], to.ok+q.ok[i]
+		at := l.cells[i].location
+		by[at] = by[at].plus(q.by[i])
 	}
 }
 
@@ -224,7 +217,7 @@ func (m *miner) shifted(set []int32, k int32) float64 {
 	var f, n float64
 	for i := range m.ledger.cells {
 		b := &m.ledger.cells[i]
-		s := counts{asked[0].failed[i], asked[0].ok[i]}
+		s := asked[0].by[i]
 		surplus[b.pane] += float64(s.failed)
 		totals[b.pane] += float64(s.total())
 		f, n = f+float64(s.failed), n+float64(s.total())

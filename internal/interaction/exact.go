@@ -164,7 +164,7 @@ func (x *exact) cross(set []int32, everything bool) *cross {
 	x.l.ask(x.entries(everything), list)
 	for c := range list {
 		for i := range x.l.cells {
-			if b := &x.l.cells[i]; list[c].any(i) {
+			if b := &x.l.cells[i]; list[c].by[i] != (counts{}) {
 				cell := &t.stratum(int(b.stratum))[c]
 				*cell = cell.plus(list[c].sum(b, i))
 			}

@@ -2,7 +2,6 @@ package interaction
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -124,13 +123,24 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.stratify(bucket)
 	l.neighbour()
 	l.weigh()
-	l.spots = l.spots[:0]
+	l.arrange()
+}
+
+// arrange lists the cells in the order of their strata.
+func (l *ledger) arrange() {
+	next := make([]int32, l.strata+1) // by stratum: where its next cell goes
 	for i := range l.cells {
-		l.spots = append(l.spots, spot{int32(i), l.cells[i].stratum, l.cells[i].each})
+		next[l.cells[i].stratum+1]++
 	}
-	slices.SortFunc(l.spots, func(a, b spot) int {
-		return cmp.Or(cmp.Compare(a.stratum, b.stratum), cmp.Compare(a.cell, b.cell))
-	})
+	for s := range l.strata {
+		next[s+1] += next[s]
+	}
+	l.spots = room(l.spots, len(l.cells))
+	for i := range l.cells {
+		b := &l.cells[i]
+		l.spots[next[b.stratum]] = spot{int32(i), b.stratum, b.each}
+		next[b.stratum]++
+	}
 }
 
 // A failed entry is one of a pane, with where it lies in the ledger.

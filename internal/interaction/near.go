@@ -19,11 +19,9 @@ type near struct {
 // An amount is what some entries of a stratum count; w is the weight of the successes,
 // in the unit of weights.
 type amount struct {
-	failed, ok int64
-	w          float64
+	counts
+	w float64
 }
-
-func (p amount) total() int64 { return p.failed + p.ok }
 
 // units is what the successes of a part of a stratum count in tests.
 func (n *near) units(stratum int, p amount) float64 { return p.w * n.x.l.factors[stratum] }
@@ -95,17 +93,14 @@ func (n *near) take(q *question, element int) {
 	var all sum
 	for i := range l.spots {
 		p := &l.spots[i]
-		failed, ok := q.failed[p.cell], q.ok[p.cell]
-		if failed|ok == 0 {
-			continue
-		}
-		w, w2 := float64(ok)*p.each, float64(ok)*p.each*p.each
+		in := q.by[p.cell] // maybe nothing, which no branch could foresee
+		w, w2 := float64(in.ok)*p.each, float64(in.ok)*p.each*p.each
 		if p.each == differ {
 			w, w2 = q.w[p.cell], q.w2[p.cell]
 		}
 		to := &flat[p.stratum]
-		to.failed, to.ok, to.w = to.failed+failed, to.ok+ok, to.w+w
-		all.failed, all.ok, all.w, all.w2 = all.failed+failed, all.ok+ok, all.w+w, all.w2+w2
+		to.counts, to.w = to.plus(in), to.w+w
+		all.failed, all.ok, all.w, all.w2 = all.failed+in.failed, all.ok+in.ok, all.w+w, all.w2+w2
 	}
 	cell := len(n.cells) - 1
 	if element > 0 {
@@ -120,17 +115,13 @@ func (n *near) clock(x *exact, q *question) []sum {
 	l := x.l
 	n.times = grow(n.times, l.ticks)
 	for i := range l.cells {
-		failed, ok := q.failed[i], q.ok[i]
-		if failed|ok == 0 {
-			continue
-		}
-		b := &l.cells[i]
-		w := float64(ok) * b.each
+		in, b := q.by[i], &l.cells[i]
+		w := float64(in.ok) * b.each
 		if b.each == differ {
 			w = q.w[i]
 		}
 		tick := &n.times[b.tick]
-		tick.failed, tick.units = tick.failed+failed, tick.units+w*b.factor
+		tick.failed, tick.units = tick.failed+in.failed, tick.units+w*b.factor
 	}
 	return n.times
 }
