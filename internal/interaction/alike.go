@@ -116,14 +116,22 @@ func (m *miner) pairs(k int32, rest []int32, whole sum, with []sum) []parallel {
 	return out
 }
 
-// among counts every class among the entries that have all of set, and them: those
-// that most of them have, of others less than they count.
+// among counts the entries that have all of set, and every class among them that may
+// be a lookalike or untested: of other classes, less than they count.
 func (m *miner) among(set []int32) (all sum, with []sum) {
-	x := m.exact
-	with = make([]sum, len(m.classes.list))
+	x, n := m.exact, len(m.classes.list)
 	x.spare = x.mask(x.spare, set, true)
 	all = m.ledger.tally(x.spare)
-	least := min(int64(alike*float64(all.total())), all.total()-fewRows)
+	total := float64(all.total())
+	least := make([]int64, n)
+	for k := range least {
+		// What has one condition of two or both is at least what has the other one.
+		least[k] = all.total() - fewRows
+		if len(set) > 1 || float64(m.classes.list[k].total) <= total/alike+1 {
+			least[k] = min(least[k], int64(alike*total))
+		}
+	}
+	with = make([]sum, n)
 	x.byClass(x.spare, all, least, with)
 	return all, with
 }

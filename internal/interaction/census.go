@@ -2,15 +2,20 @@ package interaction
 
 import (
 	"math/bits"
+	"slices"
 
 	"example.test/eddy/internal/popcount"
 )
 
 // byClass adds up, of the entries of a mask, which count all, those that have each
-// class: if they count least. Of the other classes it adds up a part, or nothing.
-func (x *exact) byClass(mask []uint64, all sum, least int64, sums []sum) {
+// class: if they count least, by class. Of the other classes it adds up a part, or
+// nothing.
+func (x *exact) byClass(mask []uint64, all sum, least []int64, sums []sum) {
+	if len(sums) == 0 {
+		return
+	}
 	perEntry := 200 // what counting an entry costs, in words
-	if least == all.total() {
+	if slices.Min(least) == all.total() {
 		perEntry *= 20 // most classes are left after a few panes
 	}
 	n := 0
@@ -56,7 +61,7 @@ func (x *exact) byRow(mask []uint64, sums []sum) {
 
 // byColumn goes through the columns of the panes, and leaves those of a class as soon
 // as it cannot count least any more: most cannot, and memory need not be read then.
-func (x *exact) byColumn(mask []uint64, all sum, least int64, sums []sum) {
+func (x *exact) byColumn(mask []uint64, all sum, least []int64, sums []sum) {
 	totals := make([]int64, len(x.l.panes))
 	for i, p := range x.l.panes {
 		part := mask[x.l.begins[i]:][:p.words]
@@ -70,7 +75,7 @@ func (x *exact) byColumn(mask []uint64, all sum, least int64, sums []sum) {
 		}
 		var active []int32
 		for k := half; k < len(sums); k += step {
-			if x.c.list[k].total >= least {
+			if x.c.list[k].total >= least[k] {
 				active = append(active, int32(k))
 			}
 		}
@@ -78,7 +83,7 @@ func (x *exact) byColumn(mask []uint64, all sum, least int64, sums []sum) {
 		for i, p := range x.l.panes {
 			left -= totals[i]
 			if totals[i] > 0 {
-				active = x.inPane(p, mask[x.l.begins[i]:][:p.words], active, least-left, sums)
+				active = x.inPane(p, mask[x.l.begins[i]:][:p.words], active, least, left, sums)
 			}
 		}
 		for k := half; k < len(sums); k += step {
@@ -88,8 +93,8 @@ func (x *exact) byColumn(mask []uint64, all sum, least int64, sums []sum) {
 }
 
 // inPane adds what is in a mask of a pane to the sums of some classes, ascending, and
-// returns those that count least so far.
-func (x *exact) inPane(p *pane, mask []uint64, active []int32, least int64, sums []sum) []int32 {
+// returns those that may still count least with what is left.
+func (x *exact) inPane(p *pane, mask []uint64, active []int32, least []int64, left int64, sums []sum) []int32 {
 	n, at := 0, 0
 	for _, k := range active {
 		id := x.c.list[k].first
@@ -100,7 +105,7 @@ func (x *exact) inPane(p *pane, mask []uint64, active []int32, least int64, sums
 			sums[k] = sums[k].plus(p.having(&p.columns[at], mask))
 		}
 		active[n] = k
-		if sums[k].total() >= least {
+		if sums[k].total()+left >= least[k] {
 			n++
 		}
 	}

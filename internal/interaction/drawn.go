@@ -16,6 +16,7 @@ type drawn struct{ entry, lot uint32 }
 // A failing entry is what is asked of those that failed, which are few, close together.
 type failing struct {
 	entry      int32
+	lot        uint32 // the upper half
 	failed     int64
 	conditions []condition.ID
 	trace      telemetry.TraceID // an example
@@ -86,7 +87,7 @@ func (p *pane) fail() {
 	ids := make([]condition.ID, 0, size)
 	for i := range p.entries {
 		if e := &p.entries[i]; e.failed > 0 {
-			f := failing{entry: int32(i), failed: e.failed, trace: e.badTrace}
+			f := failing{entry: int32(i), lot: uint32(p.lot(i) >> 32), failed: e.failed, trace: e.badTrace}
 			ids, f.conditions = gather(ids, e.conditions)
 			p.failing = append(p.failing, f)
 		}

@@ -215,26 +215,28 @@ func (x *exact) outcomes(set []int32) *cross {
 // of the entries and then for the other; do gets both tables.
 func (x *exact) halves(set []int32, do func(half int, t *cross)) {
 	rows := x.bits(nil, set)
-	for h := range 2 {
-		list := x.asked.take(2)
-		has, all := &list[0], &list[1]
-		has.all = append(has.all, rows...)
-		for _, q := range [...]*question{has, all} {
-			if h == 0 {
-				q.all = append(q.all, x.l.half)
-			} else {
-				q.none = append(q.none, x.l.half)
-			}
+	list := x.asked.take(4) // of each half, what has the set, and all
+	for i := range list {
+		q := &list[i]
+		if i%2 == 0 {
+			q.all = append(q.all, rows...)
 		}
-		x.l.ask(x.l.filled, list)
-		t := &x.other
+		if i < 2 {
+			q.all = append(q.all, x.l.half)
+		} else {
+			q.none = append(q.none, x.l.half)
+		}
+	}
+	x.l.ask(x.l.filled, list)
+	t := &x.other
+	for h := range 2 {
 		t.reset(1, x.l.strata)
 		for i := range x.l.cells {
 			b := &x.l.cells[i]
 			cells := t.stratum(int(b.stratum))
-			in := has.sum(b, i)
+			in := list[2*h].sum(b, i)
 			cells[1] = cells[1].plus(in)
-			cells[0] = cells[0].plus(b.settled(all.sum(b, i).minus(in)))
+			cells[0] = cells[0].plus(b.settled(list[2*h+1].sum(b, i).minus(in)))
 		}
 		t.total()
 		do(h, t)

@@ -37,6 +37,7 @@ type sampled struct {
 // far apart in memory, what they have may lie close together (see pane).
 type position struct {
 	at, stratum int32
+	lot         uint32 // the upper half of the number drawn for it
 	conditions  []condition.ID
 }
 
@@ -105,7 +106,7 @@ func (m *miner) failures(list []position, units []float64) ([]position, []float6
 	for i := range m.ledger.failing {
 		f := &m.ledger.failing[i]
 		if has(m.exact.alive, f.at) {
-			list = append(list, position{f.at, m.ledger.cells[f.cell].stratum, f.conditions})
+			list = append(list, position{f.at, m.ledger.cells[f.cell].stratum, f.lot, f.conditions})
 			units = append(units, float64(f.failed))
 		}
 	}
@@ -124,7 +125,8 @@ func (m *miner) successes(d *sampled) {
 			for v := m.exact.alive[w] & anyDigit(m.ledger.fine, w) & between(w, b.from, b.to); v != 0; v &= v - 1 {
 				at := w*64 + bits.TrailingZeros64(v)
 				e := m.ledger.entry(at)
-				d.oks = append(d.oks, position{int32(at), b.stratum, e.conditions})
+				lot := m.ledger.panes[b.pane].lot(at - m.ledger.begins[b.pane]*64)
+				d.oks = append(d.oks, position{int32(at), b.stratum, uint32(lot >> 32), e.conditions})
 				d.okUnits = append(d.okUnits, e.weight*b.factor)
 			}
 		}
@@ -179,7 +181,7 @@ func (m *miner) lots(d *sampled) bool {
 			}
 			stratum := own[b].stratum
 			if w := m.ledger.weight(at, &own[b]); d.band[stratum] >= 0 && chance < w*own[b].factor/threshold {
-				d.oks = append(d.oks, position{at, stratum, p.sampled(j)})
+				d.oks = append(d.oks, position{at, stratum, x.lot, p.sampled(j)})
 				d.okCounts = append(d.okCounts, 1)
 			}
 		}
@@ -212,7 +214,7 @@ func (m *miner) sample(d *sampled, entries []position, units []float64, counts [
 		n := units[i] / threshold
 		whole := math.Floor(n + 1e-9)
 		if n-whole > 1e-9 {
-			if u := float64(m.lot(p)>>32) / (1 << 32); u < n-whole {
+			if u := float64(p.lot) / (1 << 32); u < n-whole {
 				whole++
 			}
 		}
@@ -221,12 +223,6 @@ func (m *miner) sample(d *sampled, entries []position, units []float64, counts [
 		}
 	}
 	return kept, counts, threshold
-}
-
-// lot is the number drawn for the entry at a position.
-func (m *miner) lot(p position) uint64 {
-	pane := m.ledger.at[p.at/64]
-	return m.ledger.panes[pane].lot(int(p.at) - m.ledger.begins[pane]*64)
 }
 
 // threshold is the t at which the sum of min(1, count/t) is the sample's size.

@@ -80,7 +80,7 @@ func (m *miner) implied(set []int32) []int32 {
 	x.spare = x.mask(x.spare, set, false)
 	with := make([]sum, len(m.classes.list))
 	all := x.l.tally(x.spare)
-	x.byClass(x.spare, all, all.total(), with)
+	x.byClass(x.spare, all, slices.Repeat([]int64{all.total()}, len(with)), with)
 	var out []int32
 	for k := range m.classes.list {
 		k := int32(k)
@@ -144,7 +144,7 @@ func (m *miner) stands(set []int32, k int32) float64 {
 	x.spare = x.without(x.spare, k, set, false)
 	with := make([]sum, len(m.classes.list))
 	lacks := x.l.tally(x.spare)
-	x.byClass(x.spare, lacks, 0, with)
+	x.byClass(x.spare, lacks, make([]int64, len(with)), with)
 	for c := range m.classes.list {
 		if m.classes.list[c].context != varies || slices.Contains(set, int32(c)) || m.instead(int32(c), k) {
 			continue
