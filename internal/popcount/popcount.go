@@ -93,16 +93,56 @@ func WeighEach(dst, weights, x []uint64, slab Slab, rows []int32) {
 	}
 }
 
+// PairBlock is what the number of pairs is a multiple of that WeighPairs takes.
+const PairBlock = 4
+
+// WeighPairs adds up, for each of some pairs of rows of a slab, the bits that both have
+// in common, weighted by word: dst[i] is the sum of rows a[i] and b[i], of the first
+// words, as many as there are weights.
+func WeighPairs(dst, weights []uint64, slab Slab, a, b []int32) {
+	if len(a)%PairBlock != 0 {
+		panic("popcount: pairs are no multiple of the block")
+	}
+	dst, b = dst[:len(a)], b[:len(a)]
+	slab.check(a, len(weights))
+	slab.check(b, len(weights))
+	from := 0
+	if wide() && len(a) > 0 && len(weights) >= wideWords {
+		from = wholes(len(weights))
+		weighPairsWide(&dst[0], &weights[0], from, &slab.Bits[0], slab.Row, &a[0], &b[0], len(a))
+	} else {
+		clear(dst)
+	}
+	if from == len(weights) {
+		return
+	}
+	for i := range a {
+		x, y := slab.row(a[i], len(weights))[from:], slab.row(b[i], len(weights))[from:]
+		_, sum := weighPlain(weights[from:], x, y, y, math.MaxInt64)
+		dst[i] += sum
+	}
+}
+
 // begin makes sure that the slab has all of the rows, and returns how many words of
 // them are counted eight at a time.
 func (s Slab) begin(x []uint64, rows []int32) int {
-	for _, r := range rows {
-		_ = s.row(r, len(x))
-	}
+	s.check(rows, len(x))
 	if !wide() || len(rows) == 0 {
 		return 0
 	}
 	return wholes(len(x))
+}
+
+// check makes sure that the slab has so many words of each of some rows.
+func (s Slab) check(rows []int32, words int) {
+	if len(rows) == 0 {
+		return
+	}
+	highest := uint32(0) // a negative number is higher than any row
+	for _, r := range rows {
+		highest = max(highest, uint32(r))
+	}
+	_ = s.row(int32(min(highest, math.MaxInt32)), words)
 }
 
 // row is the first words of a row.

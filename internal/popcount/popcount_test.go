@@ -74,6 +74,29 @@ func TestEachRowIsCountedByItself(t *testing.T) {
 	})
 }
 
+func TestEachPairOfRowsIsCountedByItself(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const n = 6
+		r := rows(t, n)
+		words := rapid.IntRange(0, len(r[0])).Draw(t, "words")
+		weights := rapid.SliceOfN(rapid.Uint64Max(popcount.MaxWeight), words, words).Draw(t, "weights")
+		pairs := popcount.PairBlock * rapid.IntRange(0, 5).Draw(t, "blocks")
+		which := rapid.SliceOfN(rapid.Int32Range(0, n-1), pairs, pairs)
+		a, b := which.Draw(t, "a"), which.Draw(t, "b")
+		got := slices.Repeat([]uint64{1}, pairs)
+		popcount.WeighPairs(got, weights, popcount.Slab{Bits: slices.Concat(r...), Row: len(r[0])}, a, b)
+		for i := range got {
+			var sum uint64
+			for w, v := range weights {
+				sum += uint64(count(w, r[a[i]], r[b[i]])) * v
+			}
+			if got[i] != sum {
+				t.Errorf("rows %d and %d: got %d, want %d", a[i], b[i], got[i], sum)
+			}
+		}
+	})
+}
+
 func TestASumIsExactUnlessItIsAboveTheLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := rows(t, 3)
@@ -91,6 +114,107 @@ func TestASumIsExactUnlessItIsAboveTheLimit(t *testing.T) {
 			t.Errorf("got %d, want more than the limit of %d", got, limit)
 		case sum <= limit && (got != sum || gotN != n):
 			t.Errorf("got %d of sum %d, want %d of sum %d", gotN, got, n, sum)
+		}
+	})
+}
+
+func TestAMaskLeavesTheBitsOfRowsThatAreSet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mask, ends, slab, of := masked(t)
+		m := popcount.MaskOf(mask, ends)
+		wide := popcount.Slab{Row: m.Words + rapid.IntRange(0, 3).Draw(t, "spare")}
+		wide.Bits = make([]uint64, wide.Row*len(of))
+		lanes := popcount.Lanes{Width: popcount.Wide(len(of)), Words: m.Words}
+		lanes.Bits = make([]uint64, lanes.Width*lanes.Words)
+		wide.Extract(m, slab, of)
+		lanes.Extract(m, slab, of)
+		for i, k := range of {
+			want := left(mask, ends, slab.Bits[int(k)*slab.Row:][:slab.Row])
+			if len(want) != m.Words {
+				t.Fatalf("got %d words, want %d", m.Words, len(want))
+			}
+			if got := wide.Bits[i*wide.Row:][:m.Words]; !slices.Equal(got, want) {
+				t.Errorf("row %d: got %x, want %x", k, got, want)
+			}
+			for w := range want {
+				if got := lanes.Bits[w*lanes.Width+i]; got != want[w] {
+					t.Errorf("lane %d, word %d: got %x, want %x", i, w, got, want[w])
+				}
+			}
+		}
+	})
+}
+
+// masked draws a mask, and rows to take bits out of.
+func masked(t *rapid.T) (mask []uint64, ends []uint8, slab popcount.Slab, of []int32) {
+	r := rows(t, rapid.IntRange(2, 40).Draw(t, "rows"))
+	mask, r = r[0], r[1:]
+	if rapid.Bool().Draw(t, "all") {
+		for w := range mask {
+			mask[w] = math.MaxUint64
+		}
+	}
+	ends = rapid.SliceOfN(rapid.Uint8Max(1), len(mask), len(mask)).Draw(t, "ends")
+	if len(ends) > 0 {
+		ends[len(ends)-1] = 1
+	}
+	of = rapid.SliceOfN(rapid.Int32Range(0, int32(len(r)-1)), 1, 30).Draw(t, "of")
+	return mask, ends, popcount.Slab{Bits: slices.Concat(r...), Row: len(mask)}, of
+}
+
+// left is what a mask leaves of a row, bit by bit.
+func left(mask []uint64, ends []uint8, row []uint64) (out []uint64) {
+	n := 0
+	for w, m := range mask {
+		for ; m != 0; m &= m - 1 {
+			if n%64 == 0 {
+				out = append(out, 0)
+			}
+			out[len(out)-1] |= row[w] >> bits.TrailingZeros64(m) & 1 << (n % 64)
+			n++
+		}
+		if ends[w] == 1 {
+			n = 0
+		}
+	}
+	return out
+}
+
+func TestLanesAreCountedByThemselves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rows(t, rapid.IntRange(1, 150).Draw(t, "rows"))
+		x, r := r[0], r[1:]
+		l := popcount.Lanes{Width: popcount.Wide(len(r)), Words: len(x)}
+		l.Bits = make([]uint64, l.Width*l.Words)
+		for w := range x {
+			for i := range r {
+				l.Bits[w*l.Width+i] = r[i][w]
+			}
+		}
+		set := rapid.SliceOfN(rapid.Uint64(), (len(r)+63)/64, (len(r)+63)/64).Draw(t, "set")
+		if n := len(r) % 64; n > 0 {
+			set[len(set)-1] &= 1<<n - 1
+		}
+		least := rapid.Int32Range(0, int32(16*len(x))).Draw(t, "least")
+		var lanes, counts []int32
+		for i := range r {
+			both, n := make([]uint64, len(x)), int32(0)
+			for w := range x {
+				both[w] = x[w] & r[i][w]
+				n += int32(count(w, x, r[i]))
+			}
+			got := make([]uint64, len(x))
+			if l.And(got, x, int32(i)); !slices.Equal(got, both) {
+				t.Errorf("lane %d: got %x, want %x", i, got, both)
+			}
+			if set[i/64]>>(i%64)&1 == 1 && n >= least {
+				lanes, counts = append(lanes, int32(i)), append(counts, n)
+			}
+		}
+		gotLanes, gotCounts := make([]int32, len(r)+8), make([]int32, len(r)+8)
+		n := l.Select(gotLanes, gotCounts, x, set, least)
+		if !slices.Equal(gotLanes[:n], lanes) || !slices.Equal(gotCounts[:n], counts) {
+			t.Errorf("got lanes %v with %v, want %v with %v", gotLanes[:n], gotCounts[:n], lanes, counts)
 		}
 	})
 }

@@ -5,7 +5,7 @@ package popcount
 import "golang.org/x/sys/cpu"
 
 // wide reports whether the processor counts eight words at a time.
-func wide() bool { return cpu.X86.HasAVX512F && cpu.X86.HasAVX512VPOPCNTDQ }
+func wide() bool { return cpu.X86.HasAVX512F && cpu.X86.HasAVX512VPOPCNTDQ && cpu.X86.HasBMI2 }
 
 // The functions below take a number of words that is a multiple of eight and above
 // zero.
