@@ -128,6 +128,34 @@ func (b *board) clear(c *classes, planes int) {
 // and one that nobody reads.
 func (b *board) rows() int { return len(b.class) + 2 + len(b.planes) }
 
+// alone makes empty rows for so many classes and one more, of at least so many words,
+// in which every entry counts one.
+func (b *board) alone(classes, words int) {
+	b.words = (words + atOnce - 1) / atOnce * atOnce
+	b.all = grow(b.all, b.words*(classes+1))
+	b.class = b.class[:0]
+	if len(b.planes) != 1 {
+		b.planes = make([][]uint64, 1)
+	}
+	for k := range classes {
+		b.class = append(b.class, b.all[k*b.words:][:b.words])
+	}
+}
+
+// ends says of each word whether what comes after is another band.
+func (b *board) ends(dst []uint8) []uint8 {
+	dst = grow(dst, b.words)
+	for i, s := range b.stripes {
+		if i+1 == len(b.stripes) || b.stripes[i+1].band != s.band {
+			dst[s.to-1] = 1
+		}
+	}
+	if b.words > 0 {
+		dst[b.words-1] = 1
+	}
+	return dst
+}
+
 // set sets the bits of entries that are the same part of their bands. It touches no
 // word of the other parts.
 //
@@ -205,9 +233,10 @@ func (b *board) each(dst []int32, x []uint64, classes []int32) {
 	}
 }
 
-// weighEach adds up what is in x AND each of some classes, weighted by word. x may be
-// the first words of a row only.
+// weighEach adds up what is in x AND each of some classes, weighted by word, of the
+// first words, as many as there are weights.
 func (b *board) weighEach(dst, weights, x []uint64, classes []int32) {
+	x = x[:len(weights)]
 	if b.single() {
 		popcount.WeighEach(dst, weights, x, b.slab(), classes)
 		return
@@ -215,7 +244,7 @@ func (b *board) weighEach(dst, weights, x []uint64, classes []int32) {
 	for i, k := range classes {
 		dst[i] = 0
 		for p, plane := range b.planes {
-			_, s := popcount.Weigh(weights[:len(x)], x, b.class[k], plane, none)
+			_, s := popcount.Weigh(weights, x, b.class[k], plane, none)
 			dst[i] += s << p
 		}
 	}

@@ -88,10 +88,6 @@ func (x *exact) copy(p *pane, begin int, ks []int32) {
 	}
 }
 
-// mostElements is how many elements a set has at most whose cells are counted:
-// one more than a finding may have.
-const mostElements = 6
-
 // A cross is a table of counts by which elements of a set hold: element i is
 // bit i of the index.
 type cross struct {

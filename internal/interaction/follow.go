@@ -1,10 +1,6 @@
 package interaction
 
-import (
-	"math"
-
-	"example.test/eddy/internal/popcount"
-)
+import "math"
 
 // A follower is a class after a prefix: what both count among the failures, and
 // the most that a set with both can score. Hopeless says that just the two score too
@@ -17,26 +13,65 @@ type follower struct {
 }
 
 // follow returns those of some classes that are worth looking at after the prefix,
-// which the failures that have both tell: they are few, and most pairs end here.
+// which the failures that have both tell: they are few, and most pairs end here. It
+// works in the room of dst.
 func (w *walker) follow(dst []follower, rest []follower) []follower {
+	dst = dst[:0]
 	depth := len(w.prefix)
 	if !w.ahead(len(rest)) {
 		return dst
 	}
-	w.pass(rest)
-	fails := w.levels[depth].fails
-	w.fails.each(w.counts, fails, w.some)
-	w.keep(w.least.of(depth + 1))
+	if least := w.least.of(depth + 1); depth > 1 && w.narrow {
+		w.take(least)
+	} else {
+		w.pass(rest)
+		w.fails.each(w.counts, w.failures(depth), w.some)
+		w.keep(least)
+	}
 	if depth+1 == w.order {
-		w.hope()
+		w.glance()
 		for i, k := range w.some {
 			dst = append(dst, follower{k: k, failed: int64(w.counts[i]), atMost: math.Inf(1)})
 		}
 		return dst
 	}
-	w.fails.weighEach(w.sums, w.failRate, fails, w.some)
-	w.fails.weighEach(w.others, w.failSurprise, fails, w.some)
-	begin, bar, n := len(dst), w.bar(), 0
+	dst = w.promising(dst)
+	if depth == 1 && w.narrow {
+		w.within(dst)
+	}
+	if w.glance() {
+		all := w.levels[depth].counted.failed
+		for i := range dst {
+			dst[i].hopeless = dst[i].failed < all
+		}
+		for _, place := range w.places {
+			dst[place].hopeless = false
+		}
+	}
+	if depth > 0 && w.narrow {
+		w.followed(dst)
+	}
+	return dst
+}
+
+// promising appends those of the classes taken up that sets with more elements may have,
+// too, and leaves the others out.
+func (w *walker) promising(dst []follower) []follower {
+	depth := len(w.prefix)
+	if w.certain() {
+		for i, k := range w.some {
+			dst = append(dst, follower{k: k, failed: int64(w.counts[i]), atMost: math.Inf(1)})
+		}
+		return dst
+	}
+	fails, g := w.failures(depth), &w.on(depth).fails
+	if depth == 1 {
+		g = &w.everything.fails // what is inside is not laid out yet
+	}
+	rows := w.rowsOf(g)
+	g.weighEach(w.sums, g.rate, fails, rows)
+	g.weighEach(w.others, g.surprise, fails, rows)
+	bar, n := w.bar(), 0
 	for i, k := range w.some {
 		c := w.counts[i]
 		f := follower{k: k, failed: int64(c)}
@@ -48,13 +83,30 @@ func (w *walker) follow(dst []follower, rest []follower) []follower {
 		}
 	}
 	w.some, w.counts = w.some[:n], w.counts[:n]
-	if base := w.glance(); base != nil {
-		for i := range dst[begin:] {
-			f := &dst[begin+i]
-			f.hopeless = w.sums[i] > w.allowed(base, f.k, f.failed) && f.failed < base.counted.failed
+	return dst
+}
+
+// rowsOf are the rows of the classes taken up.
+func (w *walker) rowsOf(g *ground) []int32 {
+	rows := w.rows[:len(w.some)]
+	for i, k := range w.some {
+		rows[i] = g.row[k]
+	}
+	return rows
+}
+
+// certain reports whether sets with all classes taken up are so promising already by
+// how many failures they have, each of which surprises as much as the least surprising
+// one at least, that there is no need to add up by how much.
+func (w *walker) certain() bool {
+	depth := len(w.prefix)
+	for i, k := range w.some {
+		surprise, dear := float64(w.counts[i])*w.lowest, w.dear(k)
+		if w.unlikely(depth+1, dear, surprise) || 2*surprise-w.cheapest[depth+1]-dear <= w.bar() {
+			return false
 		}
 	}
-	return dst
+	return true
 }
 
 // ahead counts that so many classes are looked at, and reports whether the search
@@ -81,12 +133,12 @@ func (w *walker) pass(rest []follower) {
 		}
 		n = len(rest)
 	} else {
-		all := len(w.classes.list)
-		beside := w.beside[int(w.prefix[len(w.prefix)-1])*all:][:all]
+		beside := w.besides(int(w.place[w.prefix[len(w.prefix)-1]]))
 		for i := range rest {
 			k := rest[i].k
+			at := w.place[k]
 			some[n] = k
-			n += int(beside[k])
+			n += int(beside[at/64] >> (at % 64) & 1)
 		}
 	}
 	w.some, w.counts = some[:n], w.counts[:n]
@@ -108,43 +160,51 @@ func (w *walker) keep(least int64) {
 // may follow together, before each is counted by itself: most turn out to be hopeless.
 const glanceWords = 64
 
-// glance adds up what the first words of the other board tell of a set with the prefix
-// and each of the classes taken up. It returns a level that such sets are parts of, or
-// nil if it did not look.
-func (w *walker) glance() *level {
+// glance leaves of the classes taken up only those of which a set with the prefix may
+// beat the bar, as far as the first words of the other board tell, and their places
+// among what was taken up. It reports whether it looked.
+func (w *walker) glance() bool {
 	depth := len(w.prefix)
-	if depth == 0 || !w.oks.single() || w.oks.words < glanceWords || len(w.some) == 0 {
-		return nil
+	g := &w.on(depth).oks
+	if depth == 0 || !g.single() || len(w.some) == 0 {
+		return false
 	}
-	base := &w.levels[depth]
-	if depth+1 < w.order {
-		w.lay(depth)
+	l := w.lay(depth)
+	g.weighEach(w.sums, g.rate[:min(len(g.rate), glanceWords)], l.oks, w.rowsOf(g))
+	w.places = w.places[:len(w.some)]
+	for i := range w.places {
+		w.places[i] = int32(i)
 	}
-	x := base.oks[:glanceWords]
-	if !base.laid {
-		base, x = w.lay(depth-1), w.first[:]
-		popcount.And(x, base.oks[:glanceWords], w.oks.class[w.prefix[depth-1]][:glanceWords])
+	if w.wide(l) {
+		w.affordable(l)
+		return true
 	}
-	w.oks.weighEach(w.sums, w.okRate, x, w.some)
-	return base
-}
-
-// hope leaves only the classes of which a set with the prefix may beat the bar, as far
-// as a glance tells.
-func (w *walker) hope() {
-	base := w.glance()
-	if base == nil {
-		return
-	}
-	n := 0
+	first, n := w.budgets.row(w.bar()+w.price[depth+1]+l.dear), 0
+	table, place, stake := w.budgets.table, w.budgets.place, w.budgets.stake
 	for i, k := range w.some {
 		c := w.counts[i]
-		w.some[n], w.counts[n] = k, c
-		if w.sums[i] <= w.allowed(base, k, int64(c)) {
+		w.some[n], w.counts[n], w.sums[n], w.places[n] = k, c, w.sums[i], w.places[i]
+		if w.sums[n] <= table[first+int(stake[k])+int(place[c])] {
 			n++
 		}
 	}
-	w.some, w.counts = w.some[:n], w.counts[:n]
+	w.some, w.counts, w.places = w.some[:n], w.counts[:n], w.places[:n]
+	w.affordable(l) // of some the budget was not known
+	return true
+}
+
+// affordable leaves only the classes of which no more failures are expected with the
+// prefix than allowed.
+func (w *walker) affordable(l *level) {
+	n := 0
+	for i, k := range w.some {
+		c := w.counts[i]
+		w.some[n], w.counts[n], w.places[n] = k, c, w.places[i]
+		if w.sums[i] <= w.allowed(l, k, int64(c)) {
+			n++
+		}
+	}
+	w.some, w.counts, w.places = w.some[:n], w.counts[:n], w.places[:n]
 }
 
 // atMost bounds the score of sets of k elements or more, of which the first are so

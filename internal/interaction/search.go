@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"example.test/eddy/internal/popcount"
 )
 
 const (
@@ -92,16 +94,18 @@ type search struct {
 	dense    bool      // failures are common, so that pure sets are looked for
 	searched []int32   // classes in the order of the search
 	singles  []single
-	size     []int64 // by class: what it counts on both boards
-	beside   []uint8 // by pair of classes: 1 if a set may have both
+	size     []int64       // by class: what it counts on both boards
+	place    []int32       // of a class among those searched
+	beside   popcount.Slab // by place, the later ones that a set may have beside it
 	walkers  [2]walker
 
-	rate     []float64 // share of failures by band
-	surprise []float64 // minus its logarithm
-	highest  float64   // of the rates
-	// Both once more by word of the board of failures, and the rate by word of the
-	// other one, in their units.
-	failRate, failSurprise, okRate []uint64
+	rate       []float64 // share of failures by band
+	surprise   []float64 // minus its logarithm
+	highest    float64   // of the rates,
+	lowest     float64   // and of the surprises
+	everything grounds   // all of both boards
+	narrow     bool      // larger sets are counted inside their first class
+	end        []uint8   // for oneEnd
 
 	best shortlist
 	pure shortlist // of sets that nearly always fail
@@ -130,11 +134,11 @@ func (s *search) run() {
 		if a < s.least.small {
 			continue
 		}
-		b, e := s.oks.weigh(s.okRate, oks, oks, oks, none)
+		b, e := s.oks.weigh(s.everything.oks.rate, oks, oks, oks, none)
 		if s.whole {
 			b -= a
 		} else {
-			_, own := s.fails.weigh(s.failRate, fails, fails, fails, none)
+			_, own := s.fails.weigh(s.everything.fails.rate, fails, fails, fails, none)
 			e += own
 		}
 		s.size[k] = a + b
@@ -142,6 +146,12 @@ func (s *search) run() {
 	}
 	slices.SortFunc(s.singles, func(x, y single) int {
 		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.k, y.k))
+	})
+	// The best class comes first: what is found with it sets the bar for the rest, most of
+	// which is then hopeless. Of the others the rarest do, so that what a set is counted
+	// in, the part that has its first class, is as little as it can be.
+	slices.SortFunc(s.singles[min(1, len(s.singles)):], func(x, y single) int {
+		return cmp.Or(cmp.Compare(s.size[x.k], s.size[y.k]), cmp.Compare(x.k, y.k))
 	})
 	s.searched = s.searched[:0]
 	for _, x := range s.singles {
@@ -151,12 +161,10 @@ func (s *search) run() {
 	if len(s.searched) == 0 {
 		return
 	}
-	// The best class first, by both: what they find there sets the bar for the
-	// rest, most of which is then hopeless.
+	// Both do the first class, and then each every second one, so that they have about
+	// as much to do.
 	s.together(func(w *walker, i int) { w.begin(0, i, len(s.walkers)) })
 	s.together(func(w *walker, i int) {
-		// The best classes come first and have the most after them, so that two
-		// walkers have about as much to do.
 		for first := 1 + i; first < len(s.searched); first += len(s.walkers) {
 			w.begin(first, 0, 1)
 		}
@@ -202,7 +210,7 @@ func (s *search) prepare() {
 	s.pure.reset(0)
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
 	s.rate, s.surprise = grow(s.rate, len(fs)), grow(s.surprise, len(fs))
-	s.f, s.n, s.highest = 0, 0, 0
+	s.f, s.n, s.highest, s.lowest = 0, 0, 0, math.Inf(1)
 	for i := range fs {
 		f, n := float64(fs[i]), float64(fs[i]+bs[i])
 		if s.whole {
@@ -213,29 +221,58 @@ func (s *search) prepare() {
 			s.rate[i] = max(1, math.Round(f/n/rateUnit)) * rateUnit
 			s.surprise[i] = math.Round(-math.Log(s.rate[i])/surpriseUnit) * surpriseUnit
 			s.highest = max(s.highest, s.rate[i])
+			s.lowest = min(s.lowest, s.surprise[i])
 		}
 	}
-	s.failRate = s.fails.weights(s.failRate, s.rate, rateUnit)
-	s.failSurprise = s.fails.weights(s.failSurprise, s.surprise, surpriseUnit)
-	s.okRate = s.oks.weights(s.okRate, s.rate, rateUnit)
+	s.everything.fails.cover(s.fails, len(s.classes.list), s.rate, s.surprise)
+	s.everything.oks.cover(s.oks, len(s.classes.list), s.rate, nil)
+	s.narrow = s.order > 2 && s.fails.single() && s.oks.single()
+	s.end = grow(s.end, max(s.fails.words, len(s.classes.list), 1))
+	s.end[len(s.end)-1] = 1
 	for i := range s.walkers {
 		s.walkers[i].prepare(s)
 	}
 }
 
+// oneEnd says of so many words that they are one stripe.
+func (s *search) oneEnd(words int) []uint8 { return s.end[len(s.end)-words:] }
+
 // pair finds the pairs of classes that a set worth looking at may have: not of one
 // name, nor of which one implies the other, so that no minimal generator has both,
 // nor which too few failures have. Sets with other pairs are passed over at a glance.
 func (s *search) pair() {
-	n := len(s.classes.list)
-	s.beside = grow(s.beside, n*n)
-	for i, a := range s.searched {
-		for _, b := range s.searched[:i] {
-			if s.classes.list[a].name != s.classes.list[b].name &&
-				s.fails.common(s.fails.class[a], s.fails.class[b]) >= s.least.small &&
-				(!s.fails.implies(a, b) || !s.oks.implies(a, b)) && (!s.fails.implies(b, a) || !s.oks.implies(b, a)) {
-				s.beside[int(a)*n+int(b)], s.beside[int(b)*n+int(a)] = 1, 1
-			}
-		}
+	n := len(s.searched)
+	s.place = grow(s.place, len(s.classes.list))
+	for i, k := range s.searched {
+		s.place[k] = int32(i)
 	}
+	s.beside.Row = (n + 63) / 64
+	s.beside.Bits = grow(s.beside.Bits, n*s.beside.Row)
+	var both sync.WaitGroup
+	for half := range 2 {
+		both.Go(func() {
+			for i := half; i < n; i += 2 {
+				row := s.besides(i)
+				for j := i + 1; j < n; j++ {
+					if s.pairs(s.searched[i], s.searched[j]) {
+						row[j/64] |= 1 << (j % 64)
+					}
+				}
+			}
+		})
+	}
+	both.Wait()
+}
+
+// besides are the places of the later classes that a set may have beside the one at a
+// place.
+func (s *search) besides(place int) []uint64 {
+	return s.beside.Bits[place*s.beside.Row:][:s.beside.Row]
+}
+
+// pairs reports whether a set worth looking at may have two classes.
+func (s *search) pairs(a, b int32) bool {
+	return s.classes.list[a].name != s.classes.list[b].name &&
+		s.fails.common(s.fails.class[a], s.fails.class[b]) >= s.least.small &&
+		(!s.fails.implies(a, b) || !s.oks.implies(a, b)) && (!s.fails.implies(b, a) || !s.oks.implies(b, a))
 }

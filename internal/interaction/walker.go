@@ -1,7 +1,5 @@
 package interaction
 
-import "math"
-
 // A walker goes through a part of the sets of a search. Two of them go through
 // all, each with shortlists of its own, so that what they find does not depend
 // on which one is faster.
@@ -12,26 +10,32 @@ type walker struct {
 	cut        bool
 	prefix     []int32
 	levels     []level // by how many elements the prefix has
+	inside     inside
+	pairing    pairing
 	spare      []uint64
 	spareOK    []uint64
 	budgets    budgets
 	// Room for what is counted of several classes at once, for all that there are.
-	some, counts []int32
-	sums, others []uint64
-	first        [glanceWords]uint64
+	some, counts, rows, places []int32
+	sums, others               []uint64
 	// Of the classes that may follow the first one of a set, it takes every
 	// stride-th from offset on.
 	stride, offset int
 }
 
+// spareLanes is how much more room than there are lanes popcount wants.
+const spareLanes = 8
+
 // A level is what a walker knows of its prefix.
 type level struct {
-	fails   []uint64 // the failures that have it
-	oks     []uint64 // and the entries of the other board, once laid
-	laid    bool
-	counted tally      // ok only once laid
-	dear    float64    // what it costs for naming rare conditions
-	rest    []follower // classes that may follow it
+	fails           []uint64 // the failures that have it, once laid
+	oks             []uint64 // and the entries of the other board, once they are
+	failsLaid, laid bool
+	part            []uint64   // the failures once more, as inside.lanes has them
+	after           []uint64   // the lanes that may follow it
+	counted         tally      // ok only once laid
+	dear            float64    // what it costs for naming rare conditions
+	rest            []follower // classes that may follow it
 }
 
 // A tally is what a set counts on the boards.
@@ -50,12 +54,20 @@ func (w *walker) prepare(s *search) {
 	}
 	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
 	top := &w.levels[0]
-	top.counted, top.laid = tally{int64(s.f), int64(s.n - s.f)}, true
+	top.counted, top.laid, top.failsLaid = tally{int64(s.f), int64(s.n - s.f)}, true, true
 	copy(top.fails, s.fails.alive)
 	copy(top.oks, s.oks.alive)
-	w.budgets = budgets{}
+	w.budgets.reset(s.f, s.n, s.highest, s.classes)
 	n := len(s.classes.list)
-	w.some, w.counts, w.sums, w.others = grow(w.some, n), grow(w.counts, n), grow(w.sums, n), grow(w.others, n)
+	w.some, w.counts, w.places = grow(w.some, n+spareLanes), grow(w.counts, n+spareLanes), grow(w.places, n)
+	w.rows = grow(w.rows, n)
+	for _, g := range []*ground{&w.inside.fails, &w.inside.oks} {
+		if g.board == nil {
+			g.board = &board{}
+		}
+		g.row = grow(g.row, n)
+	}
+	w.sums, w.others = grow(w.sums, n), grow(w.others, n)
 }
 
 // begin goes through the sets whose first class is the one at first, and whose
@@ -74,24 +86,24 @@ func (w *walker) begin(first, offset, stride int) {
 }
 
 // allowed is how many failures may be expected, in units of the rate, of a set with
-// one element more than the prefix, class k, that has failed of them, for it to beat
-// the bar; the set is a part of what is counted at level l.
+// one element more than the prefix at level l, class k, that has failed of them, for it
+// to beat the bar.
 func (w *walker) allowed(l *level, k int32, failed int64) uint64 {
-	if most := min(l.counted.failed+l.counted.ok, w.size[k]); 2*float64(most) > w.n-w.f {
+	if 2*float64(min(l.counted.failed+l.counted.ok, w.size[k])) > w.n-w.f {
 		return none // the score need not fall as more are expected
 	}
-	return w.budget(len(w.prefix)+1, w.dear(k), failed)
+	return w.budgets.most(w.bar()+w.price[len(w.prefix)+1]+l.dear, k, failed)
+}
+
+// wide reports whether a set with one element more than the prefix at level l may have
+// more than half of the successes.
+func (w *walker) wide(l *level) bool {
+	return 2*float64(l.counted.failed+l.counted.ok) > w.n-w.f
 }
 
 // dear is what a set costs for naming rare conditions that is the prefix and class k.
 func (w *walker) dear(k int32) float64 {
 	return w.levels[len(w.prefix)].dear + w.classes.list[k].dear
-}
-
-// surprised is how surprising the failures in both x and y are together.
-func (w *walker) surprised(x, y []uint64) float64 {
-	_, sum := w.fails.weigh(w.failSurprise, x, y, y, none)
-	return float64(sum) * surpriseUnit
 }
 
 // unlikely reports whether no set of k elements or more, of which the first are so
@@ -110,27 +122,43 @@ func (w *walker) bar() float64 {
 	return w.best.worst
 }
 
+// open scores the prefix with f after it, and reports whether more may follow both.
+func (w *walker) open(f follower) bool {
+	depth := len(w.prefix)
+	return !w.cut && f.atMost > w.bar() && (f.hopeless || w.score(f)) && depth+1 < w.order && f.failed >= w.least.of(depth+2)
+}
+
+// push makes f the last element of the prefix.
+func (w *walker) push(f follower) *level {
+	depth := len(w.prefix)
+	next := &w.levels[depth+1]
+	next.laid, next.failsLaid, next.counted.failed = false, false, f.failed
+	next.dear = w.levels[depth].dear + w.classes.list[f.k].dear
+	w.prefix = append(w.prefix, f.k)
+	return next
+}
+
 // enter scores the prefix with f after it, and goes on with what may follow both,
 // which is some of what may follow the prefix.
 func (w *walker) enter(f follower, rest []follower) {
-	depth := len(w.prefix)
-	if w.cut || f.atMost <= w.bar() || !f.hopeless && !w.score(f) || depth+1 == w.order || f.failed < w.least.of(depth+2) {
+	if !w.open(f) {
 		return
 	}
-	l, next := &w.levels[depth], &w.levels[depth+1]
-	w.prefix = append(w.prefix, f.k)
-	defer func() { w.prefix = w.prefix[:depth] }()
-	next.laid, next.counted.failed = false, f.failed
-	next.dear = l.dear + w.classes.list[f.k].dear
-	w.fails.and(next.fails, l.fails, w.fails.class[f.k])
-	next.rest = w.follow(next.rest[:0], rest)
+	depth := len(w.prefix)
+	next := w.push(f)
+	next.rest = w.follow(next.rest, rest)
 	from, step := 0, 1
 	if depth == 0 {
 		from, step = w.offset, w.stride
 	}
-	for i := from; i < len(next.rest); i += step {
-		w.enter(next.rest[i], next.rest[i+1:])
+	if w.narrow && depth+3 == w.order {
+		w.finish(next.rest, from, step)
+	} else {
+		for i := from; i < len(next.rest); i += step {
+			w.enter(next.rest[i], next.rest[i+1:])
+		}
 	}
+	w.prefix = w.prefix[:depth]
 }
 
 // score puts the prefix with f after it on the shortlists that it is good enough
@@ -138,26 +166,18 @@ func (w *walker) enter(f follower, rest []follower) {
 // nothing to the prefix, or if only failures have both.
 func (w *walker) score(f follower) bool {
 	depth := len(w.prefix)
-	l := &w.levels[depth]
-	// The bits of a prefix that few follow cost more than doing without them: then
-	// it is counted as what is before its last element, and that.
-	class := w.oks.class[f.k]
-	base, extra := l, class
-	last := depth+1 == w.order
-	if last && !l.laid && w.oks.single() {
-		base, extra = w.lay(depth-1), w.oks.class[w.prefix[depth-1]]
-	} else {
-		w.lay(depth)
-	}
+	l := w.lay(depth)
+	fails, oks, last := &w.on(depth).fails, &w.on(depth).oks, depth+1 == w.order
 	limit := uint64(none)
 	same := !last && f.failed == l.counted.failed
 	if !same {
-		limit = w.allowed(base, f.k, f.failed)
+		limit = w.allowed(l, f.k, f.failed)
 	}
-	b, e := w.oks.weigh(w.okRate, base.oks, class, extra, limit)
+	class := oks.of(f.k)
+	b, e := oks.weigh(oks.rate, l.oks, class, class, limit)
 	if e <= limit && !w.whole {
-		fails := w.fails.class[f.k]
-		_, own := w.fails.weigh(w.failRate, l.fails, fails, fails, none)
+		class := fails.of(f.k)
+		_, own := fails.weigh(fails.rate, w.failures(depth), class, class, none)
 		e += own
 	}
 	if e > limit {
@@ -169,8 +189,12 @@ func (w *walker) score(f follower) bool {
 	if same && b == l.counted.ok {
 		return false
 	}
-	if last && w.unlikely(depth+1, w.dear(f.k), w.surprised(l.fails, w.fails.class[f.k])) {
-		return true // of shorter sets it was asked before
+	if last { // of shorter sets it was asked before
+		class := fails.of(f.k)
+		_, sum := fails.weigh(fails.surprise, w.failures(depth), class, class, none)
+		if w.unlikely(depth+1, w.dear(f.k), float64(sum)*surpriseUnit) {
+			return true
+		}
 	}
 	w.prefix = append(w.prefix, f.k)
 	w.offer(tally{f.failed, b}, float64(e)*rateUnit)
@@ -184,7 +208,8 @@ func (w *walker) lay(depth int) *level {
 	l := &w.levels[depth]
 	if !l.laid {
 		above := w.lay(depth - 1)
-		l.counted.ok = w.oks.and(l.oks, above.oks, w.oks.class[w.prefix[depth-1]])
+		g := &w.on(depth - 1).oks
+		l.counted.ok = g.and(l.oks[:g.words], above.oks, g.of(w.prefix[depth-1]))
 		if w.whole {
 			l.counted.ok -= l.counted.failed
 		}
@@ -193,52 +218,15 @@ func (w *walker) lay(depth int) *level {
 	return l
 }
 
-// A budget is how many failures may be expected of a set with so many, in units of
-// the rate, for it to beat the bar; one that is so dear, in whole steps of deviance.
-type budget struct {
-	failed, dear int64
-	most         uint64
-}
-
-// budgets are those that were worked out, by order; for a bar that may since have
-// become a little higher.
-type budgets struct {
-	bar float64
-	by  [mostElements][1 << 10]budget
-}
-
-// budget returns how many failures, in units of the rate, may be expected of a set of
-// k elements, so dear, which has failed of them, for its score to beat the bar. Above
-// it the set need not be counted to the end.
-//
-// The score falls as more are expected. With as many expected it falls as the set
-// has more observations, so long as it has no more than half of the successes;
-// and it has as many at least as give what is expected at the highest rate.
-func (w *walker) budget(k int, dear float64, failed int64) uint64 {
-	bar := w.bar()
-	if bar < w.budgets.bar || bar > w.budgets.bar+2 {
-		w.budgets = budgets{bar: bar}
+// failures returns the failures that have the prefix's first elements.
+func (w *walker) failures(depth int) []uint64 {
+	l := &w.levels[depth]
+	if !l.failsLaid {
+		g := &w.on(depth - 1).fails
+		g.and(l.fails[:g.words], w.failures(depth-1), g.of(w.prefix[depth-1]))
+		l.failsLaid = true
 	}
-	steps := int64(dear)
-	b := &w.budgets.by[k][(failed+97*steps)%int64(len(w.budgets.by[k]))]
-	if b.failed != failed || b.dear != steps {
-		*b = budget{failed, steps, w.afford(k, float64(failed), bar+float64(steps))}
-	}
-	return b.most
-}
-
-// afford works a budget out.
-func (w *walker) afford(k int, a, bar float64) uint64 {
-	low, high := 0.0, a
-	for range 8 { // as close as this is close enough
-		e := (low + high) / 2
-		if deviance(a, e, max(a, e/w.highest), w.f, w.n) > bar+w.price[k] {
-			low = e
-		} else {
-			high = e
-		}
-	}
-	return uint64(math.Ceil(high / rateUnit))
+	return l.fails
 }
 
 // redundant reports whether the prefix has the same rows as it has without one
