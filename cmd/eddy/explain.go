@@ -23,6 +23,8 @@ type explainCmd struct {
 	Count    string `placeholder:"COLUMN" help:"For rows that stand for many: column with their number."`
 	Failures string `placeholder:"COLUMN" help:"For rows that stand for many: column with the number of them that failed."`
 
+	Weight string `placeholder:"COLUMN" help:"Where only some of the rows that did not fail were kept: column with how many each of them stands for."`
+
 	Slow     string  `placeholder:"COLUMN[>LIMIT]" help:"Instead of failures, explain rows that took long: column with how long each took, and how long it may."`
 	Quantile float64 `placeholder:"SHARE" help:"With --slow and no LIMIT: how much of the rows, of those of the same --entry, was not slow; default 0.95."`
 	Entry    string  `placeholder:"COLUMN" help:"Column that says where a row came in, such as an endpoint: rows are then compared within each."`
@@ -51,6 +53,7 @@ func (explainCmd) Help() string {
 
   eddy explain orders.csv --failed error
   eddy explain builds.csv --failed Build=KO --ignore row
+  eddy explain spans.parquet --failed error --weight adjusted_count --time at
   eddy explain requests.csv --slow duration_ms --entry route
   eddy explain requests.csv --slow 'duration_ms>250' --time at
   eddy explain traffic.parquet --count cnt --failures value --time min
@@ -65,6 +68,8 @@ type explanation struct {
 	Outcome request.Outcome `json:"outcome"`
 	// Slow says from when a row was slow; nil for failures.
 	Slow *duckdb.TableSlow `json:"slow,omitempty"`
+	// Weight says what the rows stand for; nil if they stand for themselves.
+	Weight *duckdb.TableWeight `json:"weight,omitempty"`
 	// Sentence says the first finding, or that there is none, for people.
 	Sentence string `json:"sentence"`
 	// Searched is how many observations were searched, where that is a sample;
@@ -110,7 +115,7 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	say, done := announce(std.err)
 	result, reading, err := duckdb.Explain(ctx, duckdb.TableSource{
 		Files: c.Files, Stdin: std.in, Format: c.Format,
-		Failed: c.Failed, Count: c.Count, Failures: c.Failures,
+		Failed: c.Failed, Count: c.Count, Failures: c.Failures, Weight: c.Weight,
 		Slow: c.Slow, Quantile: c.Quantile, Entry: c.Entry,
 		Time: c.Time, Bucket: c.Bucket, Since: since,
 		Only: c.Only, Ignore: c.Ignore,
@@ -147,7 +152,7 @@ func moment(text string) (time.Time, error) {
 
 // explain puts together what reading and mining found.
 func explain(reading duckdb.TableReading, result interaction.Result, outcome request.Outcome) explanation {
-	e := explanation{Result: result, Outcome: outcome, Slow: reading.Slow, Columns: reading.Columns}
+	e := explanation{Result: result, Outcome: outcome, Slow: reading.Slow, Weight: reading.Weight, Columns: reading.Columns}
 	e.Rows, e.Failed = reading.Rows, reading.Failed // where the table is a sample
 	if reading.Sampled {
 		e.Searched = reading.Searched

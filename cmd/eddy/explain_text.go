@@ -54,7 +54,13 @@ func printExplanation(w io.Writer, e explanation) error {
 	p := newPage(w)
 	p.speak("row", e.Outcome)
 	p.headline(e.Sentence)
-	p.line("%s rows, %s %s (%s).", wording.Count(e.Rows), wording.Count(e.Failed), e.Outcome, wording.Percent(float64(e.Failed)/float64(e.Rows)))
+	if w := e.Weight; w != nil {
+		p.line("%s rows that stand for %s, %s %s (%s).", wording.Count(e.Rows), wording.Count(w.Requests), wording.Count(e.Failed), e.Outcome,
+			wording.Percent(float64(e.Failed)/float64(w.Requests)))
+		p.wrap("", fmt.Sprintf("Each row stands for as many as %s says, each %s for itself; shares are of what they stand for.", w.Column, p.words.Noun))
+	} else {
+		p.line("%s rows, %s %s (%s).", wording.Count(e.Rows), wording.Count(e.Failed), e.Outcome, wording.Percent(float64(e.Failed)/float64(e.Rows)))
+	}
 	if e.Slow != nil {
 		p.wrap("", slowRule(e.Slow, e.entry))
 	}

@@ -52,6 +52,10 @@ type TableSource struct {
 	// many observations: how many, and how many of them failed. They are given
 	// together, and instead of Failed.
 	Count, Failures string
+	// Weight is a column that says how many requests an observation that did not
+	// fail stands for, because some of those were not kept: a number from 1 to
+	// MaxWeight; empty means 1. Failures stand for themselves, whatever it says.
+	Weight string
 
 	// Slow, instead of Failed, asks about rows that took long: "COLUMN", for one
 	// that says how long, or "COLUMN>LIMIT". Durations are numbers, in any unit, or
@@ -108,6 +112,8 @@ type TableReading struct {
 	Bucket time.Duration
 	// Columns says what became of each column, in the order of the file.
 	Columns []TableColumn
+	// Weight is what the rows stand for, if TableSource.Weight was given.
+	Weight *TableWeight
 	// Slow is from when a row counted as failed, if TableSource.Slow was given.
 	Slow *TableSlow
 	// Notes say, in sentences, what was left out and why, and what looks wrong.
@@ -282,7 +288,7 @@ func (r *tableReader) read(ctx context.Context) (TableReading, error) {
 	r.say("reading the rows to search")
 	reading := TableReading{
 		Rows: int(r.total.rows), Failed: int(r.total.failed), Bucket: r.bucket(),
-		Sampled: r.sampled(), Notes: r.notes, Slow: r.slow,
+		Sampled: r.sampled(), Notes: r.notes, Slow: r.slow, Weight: r.weight(),
 	}
 	counted := 1.0
 	if r.drawn {

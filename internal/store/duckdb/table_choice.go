@@ -112,7 +112,7 @@ func companions(t interaction.Table, set []condition.ID) []condition.ID {
 		row := &t.Rows[i]
 		n := float64(row.Total)
 		if row.Weight > 0 {
-			n *= row.Weight
+			n = float64(row.Failed) + float64(row.Total-row.Failed)*row.Weight
 		}
 		all += n
 		has := holdsAll(row, set)

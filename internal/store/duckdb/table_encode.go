@@ -71,7 +71,7 @@ func (r *tableReader) unpacked(bucket time.Duration) interaction.Table {
 		if bucket > 0 {
 			row.Time = time.Unix(0, p.bucket*int64(bucket)).UTC()
 		}
-		if p.failed == 0 && p.weight != 1 {
+		if p.failed < p.total && p.weight != 1 {
 			row.Weight = p.weight
 		}
 		if len(slab)+len(t.Conditions) > cap(slab) {
@@ -223,7 +223,12 @@ func (r *tableReader) packedSQL(bucket time.Duration) string {
 			cells = append(cells, fmt.Sprintf("%s AS x%d", c.numberSQL(i), i))
 		}
 	}
-	return fmt.Sprintf(`SELECT %s AS bucket, %s, weight, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
-		FROM (SELECT %s FROM (SELECT %s FROM (%s))) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(words, ", "),
-		strings.Join(append(codes, "total", "failed", "moment", "weight"), ", "), strings.Join(cells, ", "), r.pickSQL(bucket))
+	weight, columns := "weight", append(codes, "total", "failed", "moment", "weight")
+	if r.src.Weight != "" {
+		weight = fmt.Sprintf("weight * CASE WHEN failed < total THEN stands / %s ELSE 1 END AS weight", doubleSQL(weightUnit))
+		columns = append(columns, "stands")
+	}
+	return fmt.Sprintf(`SELECT %s AS bucket, %s, %s, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
+		FROM (SELECT %s FROM (SELECT %s FROM (%s))) GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(words, ", "), weight,
+		strings.Join(columns, ", "), strings.Join(cells, ", "), r.pickSQL(bucket))
 }

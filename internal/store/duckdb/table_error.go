@@ -124,6 +124,9 @@ func (r *tableReader) checkOutcome(ctx context.Context, bad int64) error {
 	if o.slow {
 		said = "how long it took"
 	}
+	if t.heavy > 0 {
+		r.notes = append(r.notes, r.heavyNote())
+	}
 	switch {
 	case t.lines == 0:
 		return fmt.Errorf("%s: no rows below the header", where)
@@ -165,6 +168,9 @@ func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
 		if values != "" {
 			return fmt.Errorf("--failed %s: neither true nor false: %s; say which value is a failure, as in --failed '%s=VALUE'", o.column, values, o.column)
 		}
+	}
+	if err := r.explainWeight(ctx); err != nil {
+		return err
 	}
 	var c, f, at string
 	row := r.db.QueryRowContext(ctx, "SELECT coalesce(told_count, ''), coalesce(told, ''), coalesce(told_time, '') FROM ("+

@@ -182,7 +182,7 @@ func TestResultsDoNotDependOnThreads(t *testing.T) {
 func TestParquetIsReadAsItsTextWouldBe(t *testing.T) {
 	const query = `SELECT i, TIMESTAMP '2026-05-04 14:00:00' + to_seconds(i) AS at, DATE '2026-01-01' + CAST(i % 3 AS INT) AS day,
 		CAST(i % 7 AS TINYINT) AS small, i % 50 AS load, CAST(i % 4 AS DECIMAL(9, 2)) AS price, CAST(i % 3 AS FLOAT) / 2 AS half,
-		(i % 97) / 7.0 AS ratio, i % 2 = 0 AS even, CASE WHEN i % 5 > 0 THEN 'x' || (i % 5) ELSE '' END AS name, nullif(i % 6, 0) AS gap,
+		(i % 97) / 7.0 AS ratio, i % 2 = 0 AS even, CASE WHEN i % 5 > 0 THEN 'x' || (i % 5) ELSE '' END AS name, nullif(i % 6, 0) AS gap, 1 + (i % 4) * 2.5 AS stood,
 		CAST(i % 2 = 0 AND i % 7 = 3 AND i % 11 > 0 OR i % 101 = 0 AS INT) AS failed FROM range(3000) r(i)`
 	parquet := tableFile(t, "f.parquet", parquetFile(t, query))
 	text := tableFile(t, "text.parquet", parquetFile(t, "SELECT COLUMNS(*)::VARCHAR FROM ("+query+")"))
@@ -195,6 +195,10 @@ func TestParquetIsReadAsItsTextWouldBe(t *testing.T) {
 		{Failed: "name=", Only: []string{"i"}},
 		{Count: "load", Failures: "gap", Time: "at", Only: []string{"even", "small"}},
 		{Failed: "failed", Time: "day", MaxRows: 1000},
+		{Failed: "failed", Weight: "stood", Time: "at"},
+		{Failed: "failed", Weight: "stood", Time: "at", MaxRows: 1000, Ignore: []string{"i"}},
+		{Failed: "failed", Weight: "stood", MaxRows: 25, Only: []string{"even", "name", "load"}},
+		{Failed: "failed", Weight: "small"},
 		{Slow: "load", Entry: "small", Only: []string{"even", "name"}},
 		{Slow: "ratio", Entry: "even", Time: "at", MaxRows: 1000},
 		{Slow: "price>1.5", Entry: "gap"},

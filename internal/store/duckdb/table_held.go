@@ -37,7 +37,7 @@ func (h *heldLines) countBuckets(bucket time.Duration) []bucketCount {
 					of[at] = last
 				}
 			}
-			last.add(b.total[line], b.failed[line])
+			last.add(b.total[line], b.failed[line], b.stand(line))
 		}
 	}
 	list := make([]bucketCount, 0, len(of))
@@ -54,7 +54,7 @@ func (h *heldLines) countBuckets(bucket time.Duration) []bucketCount {
 // profileHeld is tableReader.profile: it counts how often each word of each column
 // occurs, and leaves it to DuckDB to say what the words are.
 func (r *tableReader) profileHeld(ctx context.Context) error {
-	if err := r.exec(ctx, "CREATE TEMP TABLE words (col BIGINT, number BIGINT, text VARCHAR, x DOUBLE, lines BIGINT, total BIGINT, failed BIGINT)"); err != nil {
+	if err := r.exec(ctx, "CREATE TEMP TABLE words (col BIGINT, number BIGINT, text VARCHAR, x DOUBLE, lines BIGINT, total BIGINT, failed BIGINT, requests BIGINT)"); err != nil {
 		return err
 	}
 	conn, err := r.db.Conn(ctx)
@@ -77,7 +77,7 @@ func (r *tableReader) profileHeld(ctx context.Context) error {
 				case n > 0:
 					text = word.text
 				}
-				if err := add(int64(i), int64(n), text, x, c.lines, c.total, c.failed); err != nil {
+				if err := add(int64(i), int64(n), text, x, c.lines, c.total, c.failed, c.requests()); err != nil {
 					return err
 				}
 			}
@@ -87,11 +87,17 @@ func (r *tableReader) profileHeld(ctx context.Context) error {
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return err
 	}
-	return r.exec(ctx, "CREATE TEMP VIEW profile AS SELECT col, coalesce(CAST(x AS VARCHAR), text) AS value, lines, total, failed FROM words")
+	return r.exec(ctx, "CREATE TEMP VIEW profile AS SELECT col, coalesce(CAST(x AS VARCHAR), text) AS value, lines, total, failed, requests FROM words")
 }
 
 // A wordCount is how often a word occurs.
-type wordCount struct{ lines, total, failed int64 }
+type wordCount struct {
+	lines, total, failed int64
+	units                float64 // of weight beyond 1 that the successes have
+}
+
+// requests is what the observations stand for.
+func (c *wordCount) requests() int64 { return c.total + int64(math.Round(c.units/weightUnit)) }
 
 // countWords counts the lines with each word of columns.
 func (h *heldLines) countWords(columns []int) [][]wordCount {
@@ -118,6 +124,9 @@ func (h *heldLines) countColumn(column int) []wordCount {
 			c.lines++
 			c.total += b.total[line]
 			c.failed += b.failed[line]
+			if b.stands != nil {
+				c.units += float64(b.total[line]-b.failed[line]) * float64(b.stands[line]-weightUnit)
+			}
 		}
 	}
 	return counts

@@ -72,6 +72,9 @@ func (p *packedRows) pack(b *heldBlock, columns [][]heldColumn, bucket time.Dura
 		if weight == 0 {
 			continue
 		}
+		if b.stands != nil && b.failed[line] < total {
+			weight *= float64(b.stand(line)) / weightUnit
+		}
 		p.rows = append(p.rows, packedRow{bucketOf(b.moment[line], bucket), weight, total, b.failed[line]})
 		for _, list := range columns {
 			var word uint64
@@ -190,35 +193,62 @@ func (r *tableReader) countKindsHeld(c choice, bucket time.Duration) []lineKind 
 				if place != nil {
 					kind.place = place[b.words[r.entryColumn][line]]
 				}
-				kinds.add(kind, total, b.failed[line])
+				kinds.of(kind).add(total, b.failed[line], b.stand(line))
 			}
 		}
 		return kinds
 	}) {
 		for kind, c := range part {
-			all.add(kind, c.total, c.failed)
+			all.of(kind).plus(c)
 		}
 	}
 	return all.sorted()
 }
 
 // Kind counts are how many there are of kinds of lines, which have no counts.
-type kindCounts map[lineKind]*lineKind
+type kindCounts map[lineKind]*kindCount
 
-func (k kindCounts) add(kind lineKind, total, failed int64) {
+// A kindCount is how many lines there are of a kind, and what they weigh.
+type kindCount struct {
+	total, failed  int64
+	units, squares wide
+}
+
+// of returns the count of a kind, 0 if there was none.
+func (k kindCounts) of(kind lineKind) *kindCount {
 	c := k[kind]
 	if c == nil {
-		c = new(kind)
+		c = new(kindCount)
 		k[kind] = c
 	}
+	return c
+}
+
+// add adds a line.
+func (c *kindCount) add(total, failed, stands int64) {
 	c.total += total
 	c.failed += failed
+	if stands == 0 {
+		return
+	}
+	n, each := uint64(total-failed), uint64(stands)
+	c.units.add(n, each)
+	c.squares.add(n, each*each)
+}
+
+func (c *kindCount) plus(o *kindCount) {
+	c.total += o.total
+	c.failed += o.failed
+	c.units.plus(o.units)
+	c.squares.plus(o.squares)
 }
 
 func (k kindCounts) sorted() []lineKind {
 	list := make([]lineKind, 0, len(k))
-	for _, c := range k {
-		list = append(list, *c)
+	for kind, c := range k {
+		kind.total, kind.failed = c.total, c.failed
+		kind.units, kind.squares = c.units.float(), c.squares.float()
+		list = append(list, kind)
 	}
 	slices.SortFunc(list, func(a, b lineKind) int {
 		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.held, b.held), cmp.Compare(a.place, b.place))

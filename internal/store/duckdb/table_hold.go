@@ -19,6 +19,14 @@ const mostHeld = 256 << 20
 // besides the words that differ.
 const heldLineBytes, heldCellBytes = 24, 4
 
+// heldLine is heldLineBytes, with its weight if lines have any.
+func (r *tableReader) heldLine() int {
+	if r.src.Weight != "" {
+		return heldLineBytes + 8
+	}
+	return heldLineBytes
+}
+
 var errNotHeld = errors.New("too large to be held in memory")
 
 // Held lines are those of a table of text, in memory, in the order of the files:
@@ -45,6 +53,15 @@ type heldBlock struct {
 	// rounded; NaN for no number.
 	numbers               [][]float64
 	total, failed, moment []int64
+	stands                []int64 // see standsSQL; nil if no column says so
+}
+
+// stand is what a success of the line stands for, in units; 0 if no column says so.
+func (b *heldBlock) stand(line int) int64 {
+	if b.stands == nil {
+		return 0
+	}
+	return b.stands[line]
 }
 
 // hold reads the lines of the files into memory, or returns errNotHeld.
@@ -62,6 +79,9 @@ func (r *tableReader) hold(ctx context.Context) error {
 	}
 	// The types are those that holdChunk takes them for.
 	selected = append(selected, "CAST(moment AS BIGINT)", "CAST(total AS BIGINT)", "CAST(failed AS BIGINT)", "bad")
+	if r.src.Weight != "" {
+		selected = append(selected, "CAST(stands AS BIGINT)")
+	}
 	query := "SELECT " + strings.Join(selected, ", ") + " FROM (" + r.recordsSQL(r.offered(), false) + ")"
 	// Each thread of DuckDB parses 8 MB of the file at a time, which become some 30 MB
 	// of cells. Those that are not next in the order of the file wait in two fifths
@@ -122,7 +142,11 @@ func (r *tableReader) holdChunk(h *heldLines, c chunk) {
 			h.bad++
 		}
 	}
-	h.bytes += heldLineBytes * c.rows
+	if r.src.Weight != "" {
+		stands, _ := cells[int64](c, column+4)
+		b.stands = slices.Clone(stands)
+	}
+	h.bytes += r.heldLine() * c.rows
 	h.lines += int64(c.rows)
 	h.blocks = append(h.blocks, b)
 }

@@ -38,7 +38,7 @@ func (r *tableReader) load(ctx context.Context) error {
 			lines += r.files[i].lines
 		}
 		r.say(fmt.Sprintf("reading %d MB of text", size>>20))
-		if r.slow == nil && lines*int64(heldLineBytes+heldCellBytes*len(r.offered())) <= int64(r.mostHeld) {
+		if r.slow == nil && lines*int64(r.heldLine()+heldCellBytes*len(r.offered())) <= int64(r.mostHeld) {
 			err := r.hold(ctx)
 			if err == nil {
 				return nil
@@ -46,7 +46,7 @@ func (r *tableReader) load(ctx context.Context) error {
 				return r.inFile(err)
 			}
 		}
-		if err := r.exec(ctx, "COPY (SELECT * EXCLUDE (told, told_count, told_time) FROM ("+r.recordsSQL(r.offered(), false)+
+		if err := r.exec(ctx, "COPY (SELECT * EXCLUDE ("+r.toldSQL()+") FROM ("+r.recordsSQL(r.offered(), false)+
 			")) TO "+r.copy()+" (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"); err != nil {
 			return err
 		}
@@ -85,6 +85,9 @@ type tableTotal struct {
 	lines, failing int64 // lines of the file, and those in which something failed
 	rows, failed   int64 // observations
 	first, last    int64 // microseconds since 1970, if time is known
+
+	requests float64 // that the observations stand for
+	heavy    int64   // lines of failures alone that have a weight above 1
 }
 
 // A stratum is a bucket of time, and how many lines of the file lie in it: in
@@ -101,12 +104,18 @@ type bucketCount struct {
 	lines, failing int64 // lines, and those in which something failed
 	counted        int64 // lines that count
 	rows, failed   int64
-	bad            int64 // lines that say what cannot be
+	bad            int64   // lines that say what cannot be
+	units          float64 // of weight: what the successes stand for
+	heavy          int64   // as in tableTotal
 }
 
 // add counts a line.
-func (c *bucketCount) add(total, failed int64) {
+func (c *bucketCount) add(total, failed, stands int64) {
 	c.lines++
+	c.units += float64(total-failed) * float64(stands)
+	if failed == total && failed > 0 && stands > weightUnit {
+		c.heavy++
+	}
 	c.rows += total
 	c.failed += failed
 	if total > 0 {
@@ -136,6 +145,7 @@ func (r *tableReader) measure(ctx context.Context) error {
 	var bad, counted int64
 	for _, c := range counts {
 		t.lines, t.failing, t.rows, t.failed = t.lines+c.lines, t.failing+c.failing, t.rows+c.rows, t.failed+c.failed
+		t.requests, t.heavy = t.requests+float64(c.failed)+c.units/weightUnit, t.heavy+c.heavy
 		bad, counted = bad+c.bad, counted+c.counted
 		r.strata = append(r.strata, stratum{c.bucket, c.failing, c.counted - c.failing})
 	}
@@ -155,8 +165,8 @@ func (r *tableReader) countBuckets(ctx context.Context, bucket time.Duration) ([
 		return r.held.countBuckets(bucket), nil
 	}
 	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT coalesce(%s, 0) AS bucket, count(*), count(*) FILTER (failed > 0), count(*) FILTER (total > 0),
-		coalesce(sum(total), 0)::BIGINT, coalesce(sum(failed), 0)::BIGINT, count(*) FILTER (bad)
-		FROM lines GROUP BY bucket ORDER BY bucket`, bucketSQL(bucket)))
+		coalesce(sum(total), 0)::BIGINT, coalesce(sum(failed), 0)::BIGINT, count(*) FILTER (bad), %s, %s
+		FROM lines GROUP BY bucket ORDER BY bucket`, bucketSQL(bucket), r.unitsSQL(1), r.heavySQL()))
 	if err != nil {
 		return nil, r.inFile(err)
 	}
@@ -164,7 +174,7 @@ func (r *tableReader) countBuckets(ctx context.Context, bucket time.Duration) ([
 	var counts []bucketCount
 	for rows.Next() {
 		var c bucketCount
-		if err := rows.Scan(&c.bucket, &c.lines, &c.failing, &c.counted, &c.rows, &c.failed, &c.bad); err != nil {
+		if err := rows.Scan(&c.bucket, &c.lines, &c.failing, &c.counted, &c.rows, &c.failed, &c.bad, &c.units, &c.heavy); err != nil {
 			return nil, err
 		}
 		counts = append(counts, c)

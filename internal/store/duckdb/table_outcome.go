@@ -31,7 +31,7 @@ func (r *tableReader) findRoles(context.Context) error {
 	names := r.files[0].columns
 	taken := make(map[string]string) // column to its role
 	for _, role := range []struct{ flag, column string }{
-		{"--count", r.src.Count}, {"--failures", r.src.Failures}, {"--time", r.src.Time}, {"--entry", r.src.Entry},
+		{"--count", r.src.Count}, {"--failures", r.src.Failures}, {"--weight", r.src.Weight}, {"--time", r.src.Time}, {"--entry", r.src.Entry},
 	} {
 		if role.column == "" {
 			continue

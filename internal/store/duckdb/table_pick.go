@@ -129,6 +129,9 @@ func (r *tableReader) draw(ctx context.Context) error {
 		columns = append(columns, fmt.Sprintf("c%d", i))
 	}
 	columns = append(columns, "total", "failed", "moment", "weight")
+	if r.src.Weight != "" {
+		columns = append(columns, "stands")
+	}
 	err := r.exec(ctx, fmt.Sprintf("CREATE TEMP TABLE drawn AS SELECT %s FROM (%s)", strings.Join(columns, ", "), r.pickSQL(r.bucket())))
 	r.drawn = err == nil
 	return err

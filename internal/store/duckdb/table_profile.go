@@ -61,11 +61,12 @@ type candidate struct {
 
 // A valueCount is a value of a column, and how often it occurs.
 type valueCount struct {
-	value  string
-	empty  bool
-	lines  int64
-	total  int64
-	failed int64
+	value    string
+	empty    bool
+	lines    int64
+	total    int64
+	failed   int64
+	requests int64 // that the observations stand for
 }
 
 // numberPattern is what is taken for a number: as programs write them. Leading
@@ -217,11 +218,12 @@ func (r *tableReader) profile(ctx context.Context) error {
 	if r.held != nil {
 		return r.profileHeld(ctx)
 	}
-	from, lines, total, failed := "lines", "count(*)", "sum(total)", "sum(failed)"
+	from, lines, total, failed, requests := "lines", "count(*)", "sum(total)", "sum(failed)", r.requestsSQL("1")
 	if r.drawn {
 		each := r.shares().failing
 		from, lines = "drawn", fmt.Sprintf("round(sum(weight) / %v)", each)
 		total, failed = fmt.Sprintf("round(sum(total * weight) / %v)", each), fmt.Sprintf("round(sum(failed) / %v)", each)
+		requests = fmt.Sprintf("round(%s / %v)", r.requestsSQL("weight"), each)
 	}
 	var parts []string
 	for _, i := range r.offered() {
@@ -234,13 +236,13 @@ func (r *tableReader) profile(ctx context.Context) error {
 		case !c.many:
 			value = "nullif(word, '')"
 		}
-		parts = append(parts, fmt.Sprintf(`SELECT %d AS col, coalesce(CAST(number AS VARCHAR), %s) AS value, lines, total, failed FROM (
-			SELECT %s AS word, %s AS number, %s AS lines, %s AS total, %s AS failed FROM %s GROUP BY ALL)`,
-			i, value, word, number, lines, total, failed, from))
+		parts = append(parts, fmt.Sprintf(`SELECT %d AS col, coalesce(CAST(number AS VARCHAR), %s) AS value, lines, total, failed, requests FROM (
+			SELECT %s AS word, %s AS number, %s AS lines, %s AS total, %s AS failed, %s AS requests FROM %s GROUP BY ALL)`,
+			i, value, word, number, lines, total, failed, requests, from))
 	}
 	// Empty and NULL have been counted apart.
 	return r.exec(ctx, `CREATE TEMP TABLE profile AS
-		SELECT col, value, sum(lines)::BIGINT AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed
+		SELECT col, value, sum(lines)::BIGINT AS lines, sum(total)::BIGINT AS total, sum(failed)::BIGINT AS failed, sum(requests)::BIGINT AS requests
 		FROM (`+strings.Join(parts, " UNION ALL ")+") GROUP BY col, value")
 }
 
@@ -309,8 +311,8 @@ const sameValue = "it has one value in all rows"
 // readStates reads how often each state of columns occurs, whose values are
 // written as key says.
 func (r *tableReader) readStates(ctx context.Context, columns, key string) error {
-	rows, err := r.db.QueryContext(ctx, `SELECT col, coalesce(key, ''), key IS NULL, sum(lines)::BIGINT, sum(total)::BIGINT, sum(failed)::BIGINT
-		FROM (SELECT col, `+key+` AS key, lines, total, failed FROM profile WHERE col IN (`+columns+`))
+	rows, err := r.db.QueryContext(ctx, `SELECT col, coalesce(key, ''), key IS NULL, sum(lines)::BIGINT, sum(total)::BIGINT, sum(failed)::BIGINT, sum(requests)::BIGINT
+		FROM (SELECT col, `+key+` AS key, lines, total, failed, requests FROM profile WHERE col IN (`+columns+`))
 		GROUP BY col, key ORDER BY col, key NULLS FIRST`)
 	if err != nil {
 		return r.inFile(err)
@@ -319,7 +321,7 @@ func (r *tableReader) readStates(ctx context.Context, columns, key string) error
 	for rows.Next() {
 		var i int
 		var s valueCount
-		if err := rows.Scan(&i, &s.value, &s.empty, &s.lines, &s.total, &s.failed); err != nil {
+		if err := rows.Scan(&i, &s.value, &s.empty, &s.lines, &s.total, &s.failed, &s.requests); err != nil {
 			return err
 		}
 		r.columns[i].states = append(r.columns[i].states, s)

@@ -38,8 +38,9 @@ func plain(x float64) string {
 
 // A numberCount is a number of a column's, and how many observations have it.
 type numberCount struct {
-	x float64
-	n int64
+	x        float64
+	n        int64
+	requests int64 // that they stand for
 }
 
 // sortNumbers orders numbers ascending.
@@ -47,24 +48,25 @@ func sortNumbers(numbers []numberCount) {
 	slices.SortFunc(numbers, func(a, b numberCount) int { return cmp.Compare(a.x, b.x) })
 }
 
-// quantiles returns the cuts of a column at the shares q of its observations,
-// and how many are up to each. Cuts with few observations on a side are left out.
+// quantiles returns the cuts of a column at the shares q of the requests that its
+// observations stand for, and how many are up to each. Cuts with few observations on a
+// side are left out.
 func quantiles(numbers []numberCount, q []float64) (cuts []float64, below []int64) {
-	var total int64
+	var n, requests int64
 	for _, v := range numbers {
-		total += v.n
+		n, requests = n+v.n, requests+v.requests
 	}
-	var sum int64
+	var sum, upTo int64
 	next := 0
 	for _, v := range numbers {
-		sum += v.n
+		sum, upTo = sum+v.n, upTo+v.requests
 		met := false
-		for next < len(q) && float64(sum) >= q[next]*float64(total) {
+		for next < len(q) && float64(upTo) >= q[next]*float64(requests) {
 			next++
 			met = true
 		}
-		if met && sum >= minTail && total-sum >= minTail {
-			cuts, below = append(cuts, v.x), append(below, sum)
+		if met && sum >= minTail && n-sum >= minTail {
+			cuts, below = append(cuts, v.x), append(below, upTo)
 		}
 	}
 	return cuts, below
@@ -87,7 +89,7 @@ func cutNumbers(numbers []numberCount) []numberRange {
 	var ranges []numberRange
 	var total int64
 	for _, v := range numbers {
-		total += v.n
+		total += v.requests
 	}
 	// Tails down to a thirtieth: a threshold anywhere is met to within a factor
 	// of about two.
@@ -139,7 +141,7 @@ func (c *candidate) settle(t tableTotal) {
 				words = append(words, s)
 				continue
 			}
-			numbers = append(numbers, numberCount{x, s.total})
+			numbers = append(numbers, numberCount{x, s.total, s.requests})
 		}
 		c.states = words
 		sortNumbers(numbers)

@@ -86,12 +86,12 @@ const plainTimeSQL = "CASE WHEN told_time LIKE '____-%' AND told_time NOT LIKE '
 	" THEN epoch_us(try_cast(told_time AS TIMESTAMP)) END"
 
 // recordsSQL selects, for each row of the files, the columns as c<index>, and then
-// total, failed, moment, bad and the cells that these were
-// read from; and, if that is asked, took, how long the row took, and whether it
+// total, failed, moment, bad and the cells that these were read from; and, if that is
+// asked, stands, as standsSQL has it, and took, how long the row took, and whether it
 // names its unit. Text may be empty as well as NULL, for to make it NULL would touch
-// each cell of each query. A row that does not count has a total and a failed of 0. It is bad,
-// and no mere gap, if a count is not a whole number, if more failed than there
-// were, or if the outcome or the time cannot be read.
+// each cell of each query. A row that does not count has a total and a failed of 0. It
+// is bad, and no mere gap, if a count is not a whole number, if more failed than there
+// were, or if the outcome, the time or the weight of a success cannot be read.
 //
 // If the rows stay where they are, columns are in their own types, and n is the
 // number of the row. The files' own names stay inside, where no name of ours can
@@ -125,6 +125,11 @@ func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
 		reads = append(reads, told.column)
 		renamed = append(renamed, quoteName(told.column)+" AS "+told.name)
 	}
+	if r.src.Weight != "" {
+		reads = append(reads, r.src.Weight)
+		renamed = append(renamed, quoteName(r.src.Weight)+" AS told_weight")
+		keep = append(keep, typeOf(r.src.Weight).standsSQL()+" AS stands", "told_weight")
+	}
 	if r.outcome.slow {
 		t := typeOf(toldColumn)
 		keep = append(keep, t.durationSQL("told")+" AS took", t.unitSQL("told")+" AS unit")
@@ -139,6 +144,9 @@ func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
 	bad := "(" + typeOf(toldColumn).someSQL("told") + " AND failed IS NULL)"
 	if r.outcome.column == "" {
 		bad = "total IS NULL OR failed IS NULL OR failed > total"
+	}
+	if r.src.Weight != "" {
+		bad += " OR (stands = 0 AND failed < total)"
 	}
 	const usable = "failed IS NOT NULL AND total IS NOT NULL AND moment IS NOT NULL"
 	return "SELECT * REPLACE (CASE WHEN " + usable + " THEN total ELSE 0 END AS total," +

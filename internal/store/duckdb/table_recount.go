@@ -17,6 +17,9 @@ type lineKind struct {
 	bucket        int64
 	held, place   uint64
 	total, failed int64
+	// units and squares are the sums of the weights of the successes, in units,
+	// and of their squares.
+	units, squares float64
 }
 
 // recount counts all rows by the chosen conditions, and returns them as a table
@@ -33,7 +36,7 @@ func (r *tableReader) recount(ctx context.Context, from interaction.Table, c cho
 	}
 	kinds, err := r.countKinds(ctx, c, bucket)
 	for _, k := range kinds {
-		row := interaction.Row{Total: int(k.total), Failed: int(k.failed)}
+		var row interaction.Row
 		if bucket > 0 {
 			row.Time = time.Unix(0, k.bucket*int64(bucket)).UTC()
 		}
@@ -45,7 +48,10 @@ func (r *tableReader) recount(ctx context.Context, from interaction.Table, c cho
 		if k.place > 0 { // codes of states are numbered from 1, conditions after the others
 			row.Conditions = append(row.Conditions, condition.ID(len(c.ids)+int(k.place)-1))
 		}
-		t.Rows = append(t.Rows, row)
+		for _, w := range k.weights() {
+			row.Total, row.Failed, row.Weight = int(w.failed+w.ok), int(w.failed), w.each
+			t.Rows = append(t.Rows, row)
+		}
 	}
 	return t, err
 }
@@ -65,8 +71,8 @@ func (r *tableReader) countKinds(ctx context.Context, c choice, bucket time.Dura
 	if e := r.entry(); e != nil && e.left == "" {
 		place = e.codeSQL(r.entryColumn)
 	}
-	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s AS bucket, %s AS held, %s AS place, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT)
-		FROM lines WHERE total > 0 GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(bits, " | "), place))
+	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s AS bucket, %s AS held, %s AS place, CAST(sum(total) AS BIGINT), CAST(sum(failed) AS BIGINT), %s, %s
+		FROM lines WHERE total > 0 GROUP BY ALL ORDER BY ALL`, bucketSQL(bucket), strings.Join(bits, " | "), place, r.unitsSQL(1), r.unitsSQL(2)))
 	if err != nil {
 		return nil, r.inFile(err)
 	}
@@ -74,7 +80,7 @@ func (r *tableReader) countKinds(ctx context.Context, c choice, bucket time.Dura
 	var kinds []lineKind
 	for rows.Next() {
 		var k lineKind
-		if err := rows.Scan(&k.bucket, &k.held, &k.place, &k.total, &k.failed); err != nil {
+		if err := rows.Scan(&k.bucket, &k.held, &k.place, &k.total, &k.failed, &k.units, &k.squares); err != nil {
 			return nil, err
 		}
 		kinds = append(kinds, k)

@@ -61,6 +61,8 @@ func (r *tableReader) parseSlow(arg string) (tableOutcome, error) {
 		return tableOutcome{}, fmt.Errorf("--slow %q: want COLUMN or COLUMN>LIMIT (columns: %s)", arg, listNames(r.files[0].columns))
 	case !ok:
 		return tableOutcome{}, r.known("--slow", name)
+	case !limited && r.src.Weight != "":
+		return tableOutcome{}, fmt.Errorf("--weight: which rows of a sample are slow needs a limit, as in --slow '%s>250'", name)
 	case limited && r.src.Quantile > 0:
 		return tableOutcome{}, errors.New("--quantile: --slow names the limit already; give one of the two")
 	case limited:
