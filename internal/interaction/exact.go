@@ -29,7 +29,7 @@ type exact struct {
 // view begins to look at a ledger by its classes.
 func (x *exact) view(l *ledger, c *classes) {
 	x.l, x.c = l, c
-	x.alive = grow(x.alive, l.words)
+	x.alive = room(x.alive, l.width)
 	copy(x.alive, l.filled)
 	x.all = x.all[:0]
 	x.spare = grow(x.spare, l.words)
@@ -56,6 +56,11 @@ func (x *exact) need(ks []int32) {
 			}
 		}
 	})
+	inTwo(len(x.l.failing), func(_, from, to int) {
+		for _, k := range missing {
+			x.l.after(x.class[k], from, to)
+		}
+	})
 }
 
 // row returns the next of the rows that are kept from one run to the next.
@@ -65,10 +70,8 @@ func (x *exact) row() []uint64 {
 	}
 	row := &x.rows[x.made]
 	x.made++
-	if cap(*row) < x.l.words {
-		*row = make([]uint64, x.l.words, x.l.words+x.l.words/4)
-	}
-	return (*row)[:x.l.words]
+	*row = room(*row, x.l.width)
+	return *row
 }
 
 // copy sets the bits of classes in a pane, which begins at a word.
@@ -279,7 +282,8 @@ func (x *exact) entries(everything bool) []uint64 {
 // remove takes the entries that have all of set out of what is alive.
 func (x *exact) remove(set []int32) {
 	x.spare = x.mask(x.spare, set, false)
-	popcount.Less(x.alive, x.alive, x.spare)
+	popcount.Less(x.alive[:x.l.words], x.alive, x.spare)
+	x.l.after(x.alive, 0, len(x.l.failing))
 	x.all = x.all[:0]
 }
 

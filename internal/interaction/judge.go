@@ -39,7 +39,7 @@ type judgement struct {
 // A counted set is one that was tested against the rest of the traffic.
 type counted struct {
 	judgement
-	whole *question // what it counts
+	whole *question // what it counts, and what lacks the first element to be tested
 }
 
 // count counts sets on all rows that are alive and tests them against the rest of the
@@ -48,9 +48,13 @@ func (m *miner) count(sets [][]int32) []counted {
 	x := m.exact
 	x.need(slices.Concat(sets...))
 	x.strata() // from here on nothing is made any more
-	list := x.wholes.take(len(sets))
-	for i := range list {
-		x.whole(&list[i], sets[i])
+	list, lacks := x.wholes.take(len(sets)), x.lacks.take(len(sets))
+	for i, set := range sets {
+		if len(set) > 1 {
+			x.apart(&list[i], &lacks[i], set, m.widestFirst(set)[0])
+		} else {
+			x.whole(&list[i], set)
+		}
 	}
 	x.l.ask(x.alive, list)
 	out := make([]counted, len(sets))
@@ -64,19 +68,8 @@ func (m *miner) count(sets [][]int32) []counted {
 // well (an intersection-union test), but for the one at shown, if that is not
 // negative, which was shown to be needed in another way.
 func (m *miner) judge(sets []counted, shown int) []judgement {
-	x := m.exact
-	list := x.lacks.take(len(sets))
-	first, n := make([]*question, len(sets)), 0
-	for i := range sets {
-		if set := sets[i].set; len(set) > 1 && !m.hopeless(sets[i].judgement) {
-			first[i] = &list[n]
-			x.lacking(first[i], set, m.widestFirst(set)[0])
-			n++
-		}
-	}
-	x.l.ask(x.alive, list[:n])
 	out := make([]judgement, len(sets))
-	x.inRooms(len(sets), func(room *near, i int) { out[i] = m.judgeIn(room, sets[i], first[i], shown) })
+	m.exact.inRooms(len(sets), func(room *near, i int) { out[i] = m.judgeIn(room, sets[i], shown) })
 	return out
 }
 
@@ -85,9 +78,8 @@ func (m *miner) judgeOne(set []int32, shown int) judgement {
 	return m.judge(m.count([][]int32{set}), shown)[0]
 }
 
-// judgeIn judges a set in a room of its own. The first of its elements to be tested was
-// asked about.
-func (m *miner) judgeIn(t *near, set counted, first *question, shown int) judgement {
+// judgeIn judges a set in a room of its own.
+func (m *miner) judgeIn(t *near, set counted, shown int) judgement {
 	j := set.judgement
 	if m.hopeless(j) {
 		return j // most are, and the rest of the judgement costs more
@@ -101,7 +93,7 @@ func (m *miner) judgeIn(t *near, set counted, first *question, shown int) judgem
 		}
 		for i, e := range m.widestFirst(j.set) {
 			if i == 0 {
-				t.take(first, e+1)
+				t.take(set.whole.lack, e+1)
 			} else {
 				t.lack(e)
 			}

@@ -21,13 +21,14 @@ type ledger struct {
 	begins  []int    // the word at which each pane begins, and the end
 	at      []uint16 // by word: its pane
 	words   int
+	width   int // of a row (see question)
 	cells   []berth
 	spots   []spot
 	runs    []run
 	bad     [][]uint64 // binary digits of the failures of each position
 	fine    [][]uint64 // and of the successes
-	half    []uint64
-	filled  []uint64 // positions that are entries
+	half    []uint64   // rows of a random half of the entries, and of all
+	filled  []uint64
 	failing []failed
 
 	chunks   []chunk
@@ -84,16 +85,18 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.catalog, l.panes = c, panes
 	l.begins = l.begins[:0]
 	l.words, l.total, l.failed, l.entries = 0, 0, 0, 0
-	digits := [2]int{}
+	digits, failing := [2]int{}, 0
 	for _, p := range panes {
 		l.begins = append(l.begins, l.words)
 		l.words += p.words
 		l.total, l.failed, l.entries = l.total+p.total, l.failed+p.failed, l.entries+int64(len(p.entries))
+		failing += len(p.failing)
 		digits[0], digits[1] = max(digits[0], len(p.bad)), max(digits[1], len(p.fine))
 	}
 	l.begins = append(l.begins, l.words)
 	l.bad, l.fine = growRows(l.bad, digits[0], l.words), growRows(l.fine, digits[1], l.words)
-	l.half, l.filled, l.at = grow(l.half, l.words), grow(l.filled, l.words), grow(l.at, l.words)
+	l.width = l.words + (failing+63)/64
+	l.half, l.filled, l.at = grow(l.half, l.width), grow(l.filled, l.width), grow(l.at, l.words)
 	l.cells, l.differ, l.ticks = l.cells[:0], false, 0
 	for i, p := range panes {
 		from, to := l.begins[i], l.begins[i+1]
@@ -164,6 +167,17 @@ func (l *ledger) fail() {
 			}
 			l.failing = append(l.failing, failed{at: at, cell: c, n: f.failed, failing: f})
 		}
+	}
+	l.after(l.half, 0, len(l.failing))
+	l.after(l.filled, 0, len(l.failing))
+}
+
+// after sets the bits of a row for some of the entries that failed, after those of the
+// positions.
+func (l *ledger) after(row []uint64, from, to int) {
+	clear(row[l.words+from/64 : l.words+(to+63)/64])
+	for i := from; i < to; i++ {
+		row[l.words+i/64] |= row[l.failing[i].at/64] >> (l.failing[i].at % 64) & 1 << (i % 64)
 	}
 }
 

@@ -44,6 +44,16 @@ func (x *exact) whole(q *question, set []int32) {
 	}
 }
 
+// apart asks for what has all of a set, and beside for what lacks only element e.
+func (x *exact) apart(q, lack *question, set []int32, e int) {
+	for i, k := range set {
+		if i != e {
+			q.all = append(q.all, x.class[k])
+		}
+	}
+	q.apart, q.lack = x.class[set[e]], lack
+}
+
 // lacking asks for what has all of a set but element e.
 func (x *exact) lacking(q *question, set []int32, e int) {
 	for i, k := range set {
