@@ -69,13 +69,12 @@ func (w *walker) promising(dst []follower) []follower {
 		g = &w.everything.fails // what is inside is not laid out yet
 	}
 	rows := w.rowsOf(g)
-	g.weighEach(w.sums, g.rate, fails, rows)
-	g.weighEach(w.others, g.surprise, fails, rows)
+	g.weighEach(w.sums, g.surprise, fails, rows)
 	bar, n := w.bar(), 0
 	for i, k := range w.some {
 		c := w.counts[i]
 		f := follower{k: k, failed: int64(c)}
-		f.atMost = w.atMost(depth+1, w.dear(k), float64(c), float64(w.sums[i])*rateUnit, float64(w.others[i])*surpriseUnit)
+		f.atMost = w.atMost(depth+1, w.dear(k), float64(c), float64(w.sums[i])*surpriseUnit)
 		if f.atMost > bar {
 			dst = append(dst, f)
 			w.some[n], w.counts[n] = k, c
@@ -208,22 +207,22 @@ func (w *walker) affordable(l *level) {
 }
 
 // atMost bounds the score of sets of k elements or more, of which the first are so
-// dear, that have only a failures, of which e were expected: that of one that keeps
-// all of them and no success. Deviance is convex in both counts, so that this is its
-// greatest value (Morishita and Sese 2000); where strata differ, what the failures
-// alone can give is the sum of their surprise, and so is the least p.
+// dear, that have only a failures: that of one that keeps all of them and no success.
+// Deviance is convex in both counts, so that this is its greatest value (Morishita and
+// Sese 2000); where strata differ, what the failures alone can give is the sum of their
+// surprise, and so is the least p.
 // The price is that of the sample: what does not stand out by it there is one of
 // the many sets that do so by chance.
-func (w *walker) atMost(k int, dear, a, e, surprise float64) float64 {
-	if e >= a || w.unlikely(k, dear, surprise) {
+func (w *walker) atMost(k int, dear, a, surprise float64) float64 {
+	if w.unlikely(k, dear, surprise) {
 		return math.Inf(-1)
 	}
 	// The deviance of such a set is twice that surprise, and what the other failures and
-	// the successes give, of which there are d fewer and more than expected: together
-	// no more than this, which needs no logarithm.
-	d, fails, oks := a-e, w.f-a, w.n-w.f
-	if oks-d < 1 {
+	// the successes give, of which there are a fewer and more than expected at most:
+	// together no more than this, which needs no logarithm.
+	fails, oks := w.f-a, w.n-w.f
+	if oks-a < 1 {
 		return math.Inf(1)
 	}
-	return 2*surprise + min(2*d, d*d/fails) + d*d/(oks-d) - w.cheapest[k] - dear
+	return 2*surprise + min(2*a, a*a/fails) + a*a/(oks-a) - w.cheapest[k] - dear
 }

@@ -17,7 +17,7 @@ type walker struct {
 	budgets    budgets
 	// Room for what is counted of several classes at once, for all that there are.
 	some, counts, rows, places []int32
-	sums, others               []uint64
+	sums                       []uint64
 	// Of the classes that may follow the first one of a set, it takes every
 	// stride-th from offset on.
 	stride, offset int
@@ -67,7 +67,7 @@ func (w *walker) prepare(s *search) {
 		}
 		g.row = grow(g.row, n)
 	}
-	w.sums, w.others = grow(w.sums, n), grow(w.others, n)
+	w.sums = grow(w.sums, n)
 }
 
 // begin goes through the sets whose first class is the one at first, and whose
