@@ -128,11 +128,11 @@ func (b *board) clear(c *classes, planes int) {
 // and one that nobody reads.
 func (b *board) rows() int { return len(b.class) + 2 + len(b.planes) }
 
-// alone makes empty rows for so many classes and one more, of at least so many words,
-// in which every entry counts one.
+// alone makes rows for so many classes and one more, of at least so many words, in which
+// every entry counts one. What is in them is to be overwritten.
 func (b *board) alone(classes, words int) {
 	b.words = (words + atOnce - 1) / atOnce * atOnce
-	b.all = grow(b.all, b.words*(classes+1))
+	b.all = room(b.all, b.words*(classes+1))
 	b.class = b.class[:0]
 	if len(b.planes) != 1 {
 		b.planes = make([][]uint64, 1)

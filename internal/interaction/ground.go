@@ -64,5 +64,5 @@ func (g *ground) cut(of *ground, part []uint64, ks []int32) {
 		n = 0
 	}
 	clear(part)
-	copy(part, g.all[len(ks)*g.words:])
+	copy(part, g.all[len(ks)*g.words:][:word])
 }

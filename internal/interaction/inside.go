@@ -36,9 +36,9 @@ func (w *walker) within(after []follower) {
 	in.pair(w.search)
 	m := popcount.MaskOf(w.failures(1), w.oneEnd(w.fails.words))
 	in.lanes.Width, in.lanes.Words = popcount.Wide(len(after)), m.Words
-	in.lanes.Bits = grow(in.lanes.Bits, in.lanes.Width*in.lanes.Words)
+	in.lanes.Bits = room(in.lanes.Bits, in.lanes.Width*in.lanes.Words)
 	in.lanes.Extract(m, w.fails.slab(), in.class)
-	in.packed = popcount.Slab{Bits: grow(in.packed.Bits, len(after)*m.Words), Row: m.Words}
+	in.packed = popcount.Slab{Bits: room(in.packed.Bits, len(after)*m.Words), Row: m.Words}
 	in.packed.Extract(m, w.fails.slab(), in.class)
 	for i := range w.levels {
 		l := &w.levels[i]
@@ -62,7 +62,7 @@ func (in *inside) pair(s *search) {
 	}
 	lanes := popcount.MaskOf(in.set, s.oneEnd(len(in.set)))
 	in.beside.Row = lanes.Words
-	in.beside.Bits = grow(in.beside.Bits, len(in.class)*lanes.Words)
+	in.beside.Bits = room(in.beside.Bits, len(in.class)*lanes.Words)
 	in.beside.Extract(lanes, s.beside, in.place)
 }
 

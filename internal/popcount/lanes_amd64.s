@@ -21,43 +21,59 @@
 	VPMULUDQ Z8, Z0, Z0; \
 	VPADDQ Z0, Z, Z
 
+// TAKE leaves of word AX of ROW what is set in BX, and adds it to what is in LEFT.
+#define TAKE(ROW, V, LEFT) \
+	MOVQ (ROW)(AX*8), V; \
+	PEXTQ BX, V, V; \
+	SHLXQ CX, V, R11; \
+	ORQ R11, LEFT
+
 // func extractWide(dst *uint64, step, next int, mask *uint64, ends *uint8, words int, slab *uint64, stride int, rows *int32, n int)
 TEXT ·extractWide(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), DX
-	MOVQ step+8(FP), R8
-	SHLQ $3, R8
 	MOVQ mask+24(FP), SI
-	MOVQ slab+48(FP), BX
-	MOVQ stride+56(FP), R9
-	SHLQ $3, R9
-	MOVQ rows+64(FP), R10
+	SHLQ $3, step+8(FP)
 	SHLQ $3, next+16(FP)
-row:
+	SHLQ $3, stride+56(FP)
+pair: // two rows at a time; the last one twice if there is one too many
+	MOVQ rows+64(FP), R10
 	MOVLQSX (R10), DI
-	IMULQ R9, DI
-	ADDQ BX, DI
-	MOVQ DX, R12     // where the next word goes
-	XORQ R13, R13    // bits of it that are not written yet,
-	XORQ CX, CX      // and how many
+	IMULQ stride+56(FP), DI
+	ADDQ slab+48(FP), DI
+	MOVQ DI, R8
+	MOVQ DX, R12         // where their next words go
+	MOVQ DX, R13
+	CMPQ n+72(FP), $1
+	JEQ begin
+	MOVLQSX 4(R10), R8
+	IMULQ stride+56(FP), R8
+	ADDQ slab+48(FP), R8
+	ADDQ next+16(FP), R13
+begin:
+	XORQ R9, R9          // their bits that are not written yet,
+	XORQ R10, R10
+	XORQ CX, CX          // and how many
 	XORQ AX, AX
 word:
-	MOVQ (SI)(AX*8), R14
-	MOVQ (DI)(AX*8), R15
-	PEXTQ R14, R15, R15
-	POPCNTQ R14, R14
-	SHLXQ CX, R15, R11
-	ORQ R11, R13
-	ADDQ R14, CX
+	MOVQ (SI)(AX*8), BX
+	TAKE(DI, R14, R9)
+	TAKE(R8, R15, R10)
+	POPCNTQ BX, BX
+	ADDQ BX, CX
 	CMPQ CX, $64
 	JLT end
-	MOVQ R13, (R12)
-	ADDQ R8, R12
+	MOVQ R9, (R12)
+	MOVQ R10, (R13)
+	ADDQ step+8(FP), R12
+	ADDQ step+8(FP), R13
 	SUBQ $64, CX
-	SUBQ CX, R14     // so many of the bits were written; all 64 if none is left
-	XORQ R13, R13
-	CMPQ R14, $64
+	SUBQ CX, BX          // so many of the bits were written; all 64 if none is left
+	XORQ R9, R9
+	XORQ R10, R10
+	CMPQ BX, $64
 	JGE end
-	SHRXQ R14, R15, R13
+	SHRXQ BX, R14, R9
+	SHRXQ BX, R15, R10
 end:
 	MOVQ ends+32(FP), R11
 	MOVBLZX (R11)(AX*1), R11
@@ -66,17 +82,21 @@ end:
 	JZ next
 	TESTQ CX, CX
 	JZ next
-	MOVQ R13, (R12)
-	ADDQ R8, R12
-	XORQ R13, R13
+	MOVQ R9, (R12)
+	MOVQ R10, (R13)
+	ADDQ step+8(FP), R12
+	ADDQ step+8(FP), R13
+	XORQ R9, R9
+	XORQ R10, R10
 	XORQ CX, CX
 next:
 	CMPQ AX, words+40(FP)
 	JLT word
-	ADDQ next+16(FP), DX
-	ADDQ $4, R10
-	DECQ n+72(FP)
-	JNZ row
+	MOVQ next+16(FP), AX
+	LEAQ (DX)(AX*2), DX
+	ADDQ $8, rows+64(FP)
+	SUBQ $2, n+72(FP)
+	JG pair
 	RET
 
 DATA ·iota<>+0(SB)/4, $0
