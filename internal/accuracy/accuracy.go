@@ -77,6 +77,7 @@ func Measurements() []Measurement {
 		{"jhipster", "builds of 26,256 configurations: are the reported sets pure, minimal, known", buildTables},
 		{"power", "planted sets, by order and risk inside", powerTable},
 		{"failures", "planted sets, by order, risk inside and number of failures", failureTables},
+		{"bursts", "planted sets among bursts of failures that have nothing to do with them", burstTable},
 		{"null", "tables without a cause: how many have a finding", nullTable},
 		{"withheld", "is it said when the cause is not in the table", withheldTable},
 		{"intervals", "how often the intervals of risks hold the true risk", intervalTable},

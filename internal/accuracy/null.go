@@ -60,6 +60,18 @@ func (w *World) Burst(rng *rand.Rand) {
 	w.Disturb(rng, failures)
 }
 
+// BurstOthers deals the failures that no cause makes out again, in bursts.
+func (w *World) BurstOthers(rng *rand.Rand) {
+	failures := 0
+	for i := range w.Table.Rows {
+		if w.Chance[i] <= w.background[i] {
+			failures += w.Table.Rows[i].Failed
+			w.Table.Rows[i].Failed = 0
+		}
+	}
+	w.Disturb(rng, failures)
+}
+
 // Disturb adds failures in bursts: of requests of one tenant, or through one
 // instance, that come shortly after each other. Which ones is left to chance,
 // so that nothing has to do with these failures beyond its burst: a request is in

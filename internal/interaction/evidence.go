@@ -55,6 +55,11 @@ func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 			"Its %s came in bursts: from one stretch of %s to the next they vary %.1f times as much as by chance, which its p allows for.",
 			words.Nouns, m.options.Bucket, j.phi))
 	}
+	if j.aside > 0 {
+		f.Against = append(f.Against, fmt.Sprintf(
+			"Only with each burst of %s counted once is it shown: %d of all %d, which repeat another of their burst, were put aside for that.",
+			words.Nouns, j.aside, m.ledger.failed))
+	}
 	if m.downstream(j.set) {
 		f.Against = append(f.Against, fmt.Sprintf(
 			"A %s brings about %s, and not the other way round: what was behind the earlier one may be at work here too.",

@@ -190,3 +190,13 @@ func LayOut(conditions []condition.Condition, width time.Duration, before, rows 
 	}
 	return out
 }
+
+// Repeats is how many failures of a table repeat others of their burst.
+func Repeats(ctx context.Context, t Table, o Options) (int64, error) {
+	m, _, err := firstLook(ctx, t, o)
+	if err != nil {
+		return 0, err
+	}
+	_, failed := m.repeats(&m.scratch.drawn)
+	return failed, nil
+}

@@ -34,6 +34,7 @@ type judgement struct {
 	worse    []aggravator  // not needed, but making it worse
 	thin     []int         // elements without which there are too few observations
 	after    int           // how many findings had been put aside
+	aside    int64         // failures that repeat others in a burst, not counted to show it
 }
 
 // A counted set is one that was tested against the rest of the traffic.

@@ -143,7 +143,9 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		}
 		j, ok := m.next(s)
 		if !ok && len(found) == 0 && m.ledger.failed < fewFailures {
-			j, ok = m.nearly(s, sample)
+			if j, ok = m.nearly(s, sample); !ok {
+				j, ok = m.once(s, sample)
+			}
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -251,7 +253,8 @@ func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 		if j.p >= 1 || j.needless || j.excess <= 0 || j.score <= 0 {
 			continue
 		}
-		// Permutations would take bursts apart: what may be some has no such test.
+		// Permutations would take bursts apart: what may be some has no such test, so
+		// long as each counts more than once (see once).
 		if dispersion(m.exact.room[0].times, perhaps) >= clumped {
 			continue
 		}

@@ -48,8 +48,8 @@ type Options struct {
 	Downstream []string
 	// Permutations is how many times failures are permuted within strata when
 	// they are fewer than 200 and a set misses the bound over all sets by
-	// little. Such a set, of one or two conditions, counts at a tenth of Alpha;
-	// default 199.
+	// little. Such a set, of one or two conditions, counts at a tenth of Alpha; if
+	// failures came in bursts, so does one with each burst counted once. Default 199.
 	Permutations int
 	// Since, if it is not zero, is when something changed: only failures from then
 	// on are explained, and by how much more often a set fails than its own
