@@ -50,6 +50,14 @@ func crowded(seed uint64, rows, columns, values, implied int, risk float64) inte
 	return t
 }
 
+// alone makes every row one observation, and every success stand for one.
+func alone(t interaction.Table) {
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		r.Total, r.Weight, r.Failed = 1, 1, min(r.Failed, 1)
+	}
+}
+
 func TestASearchFindsWhatCountingAllSetsFinds(t *testing.T) {
 	for _, x := range []struct {
 		name                           string
@@ -63,9 +71,16 @@ func TestASearchFindsWhatCountingAllSetsFinds(t *testing.T) {
 		{"fours", 2000, 3, 4, 0, 0.3, interaction.Options{MaxOrder: 4}},
 		{"many rare values, so that larger sets are fewer", 4000, 2, 60, 0, 0.6, interaction.Options{MaxOrder: 3, MinShare: 0.3}},
 		{"nothing to find", 3000, 3, 6, 0, 0, interaction.Options{MaxOrder: 3}},
+		{"fives", 2000, 2, 3, 1, 0.3, interaction.Options{MaxOrder: 5, MinShare: 0.1}},
+		{"more pairs than are counted at once", 1500, 36, 3, 0, 0.3, interaction.Options{MaxOrder: 3}},
 	} {
-		for seed := range uint64(3) {
-			got, want, err := interaction.FirstSearch(t.Context(), crowded(seed, x.rows, x.columns, x.values, x.implied, x.risk), x.o)
+		for run := range uint64(6) {
+			seed := run / 2
+			table := crowded(seed, x.rows, x.columns, x.values, x.implied, x.risk)
+			if run%2 == 1 {
+				alone(table)
+			}
+			got, want, err := interaction.FirstSearch(t.Context(), table, x.o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +91,7 @@ func TestASearchFindsWhatCountingAllSetsFinds(t *testing.T) {
 				same = same && slices.ContainsFunc(want, func(w interaction.Scored) bool { return slices.Equal(w.Set, g.Set) })
 			}
 			if !same {
-				t.Errorf("%s, seed %d: the search gave %d sets, counting all %d:\n%v\n%v", x.name, seed, len(got), len(want), got, want)
+				t.Errorf("%s, run %d: the search gave %d sets, counting all %d:\n%v\n%v", x.name, run, len(got), len(want), got, want)
 			}
 		}
 	}
