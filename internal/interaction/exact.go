@@ -52,13 +52,8 @@ func (x *exact) need(ks []int32) {
 	inTwo(x.l.words*64, func(_, from, to int) {
 		for i, p := range x.l.panes {
 			if begin := x.l.begins[i] * 64; begin >= from && begin < to {
-				x.copy(p, x.l.begins[i], missing)
+				x.copy(p, i, missing)
 			}
-		}
-	})
-	inTwo(len(x.l.failing), func(_, from, to int) {
-		for _, k := range missing {
-			x.l.after(x.class[k], from, to)
 		}
 	})
 }
@@ -71,13 +66,14 @@ func (x *exact) row() []uint64 {
 	row := &x.rows[x.made]
 	x.made++
 	*row = room(*row, x.l.width)
+	clear((*row)[x.l.words:])
 	return *row
 }
 
-// copy sets the bits of classes in a pane, which begins at a word.
-func (x *exact) copy(p *pane, begin int, ks []int32) {
+// copy sets the bits of classes in a pane, the i-th.
+func (x *exact) copy(p *pane, i int, ks []int32) {
 	for _, k := range ks {
-		row := x.class[k][begin : begin+p.words]
+		row := x.class[k][x.l.begins[i]:][:p.words]
 		c := p.column(x.c.list[k].first)
 		if c == nil || c.bits == nil {
 			clear(row)
@@ -88,6 +84,7 @@ func (x *exact) copy(p *pane, begin int, ks []int32) {
 				row[e/64] |= 1 << (e % 64)
 			}
 		}
+		x.l.repeat(x.class[k], x.l.fails[i], x.l.fails[i+1])
 	}
 }
 
@@ -283,7 +280,8 @@ func (x *exact) entries(everything bool) []uint64 {
 func (x *exact) remove(set []int32) {
 	x.spare = x.mask(x.spare, set, false)
 	popcount.Less(x.alive[:x.l.words], x.alive, x.spare)
-	x.l.after(x.alive, 0, len(x.l.failing))
+	clear(x.alive[x.l.words:])
+	x.l.repeat(x.alive, 0, len(x.l.failing))
 	x.all = x.all[:0]
 }
 

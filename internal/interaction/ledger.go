@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/popcount"
@@ -30,6 +31,7 @@ type ledger struct {
 	half    []uint64   // rows of a random half of the entries, and of all
 	filled  []uint64
 	failing []failed
+	fails   []int // where those of each pane begin, and the end
 
 	chunks   []chunk
 	pieces   []piece
@@ -156,9 +158,10 @@ type failed struct {
 
 // fail lists the entries that failed.
 func (l *ledger) fail() {
-	l.failing = l.failing[:0]
+	l.failing, l.fails = l.failing[:0], l.fails[:0]
 	c := int32(0)
 	for i, p := range l.panes {
+		l.fails = append(l.fails, len(l.failing))
 		for j := range p.failing {
 			f := &p.failing[j]
 			at := int32(l.begins[i]*64) + f.entry
@@ -168,16 +171,22 @@ func (l *ledger) fail() {
 			l.failing = append(l.failing, failed{at: at, cell: c, n: f.failed, failing: f})
 		}
 	}
-	l.after(l.half, 0, len(l.failing))
-	l.after(l.filled, 0, len(l.failing))
+	l.fails = append(l.fails, len(l.failing))
+	l.repeat(l.half, 0, len(l.failing))
+	l.repeat(l.filled, 0, len(l.failing))
 }
 
-// after sets the bits of a row for some of the entries that failed, after those of the
-// positions.
-func (l *ledger) after(row []uint64, from, to int) {
-	clear(row[l.words+from/64 : l.words+(to+63)/64])
-	for i := from; i < to; i++ {
-		row[l.words+i/64] |= row[l.failing[i].at/64] >> (l.failing[i].at % 64) & 1 << (i % 64)
+// repeat repeats the bits of some of the entries that failed, from one to before
+// another, after those of all positions, where a row has zeros. Of neighbours both may
+// be repeated at the same time, though they share a word.
+func (l *ledger) repeat(row []uint64, from, to int) {
+	for i := from; i < to; {
+		w, bits := i/64, uint64(0)
+		for ; i < to && i/64 == w; i++ {
+			at := l.failing[i].at
+			bits |= row[at/64] >> (at % 64) & 1 << (i % 64)
+		}
+		atomic.OrUint64(&row[l.words+w], bits)
 	}
 }
 

@@ -187,15 +187,15 @@ func (l *ledger) failures(from []uint64, b *chunk, q *question) {
 		}
 		if q.lack != nil {
 			apart := q.apart[l.words+w]
-			l.fails(w, v&^apart, q.lack)
+			l.addFailed(w, v&^apart, q.lack)
 			v &= apart
 		}
-		l.fails(w, v, q)
+		l.addFailed(w, v, q)
 	}
 }
 
-// fails adds up the bits v of a word of those that failed.
-func (l *ledger) fails(w int, v uint64, q *question) {
+// addFailed adds up the bits v of a word of those that failed.
+func (l *ledger) addFailed(w int, v uint64, q *question) {
 	for ; v != 0; v &= v - 1 {
 		f := &l.failing[w*64+bits.TrailingZeros64(v)]
 		q.by[f.slot].failed += f.n
