@@ -50,11 +50,14 @@ func crowded(seed uint64, rows, columns, values, implied int, risk float64) inte
 	return t
 }
 
-// alone makes every row one observation, and every success stand for one.
-func alone(t interaction.Table) {
+// alone makes every row one observation, unlike all others, and every success stand for
+// one.
+func alone(t *interaction.Table) {
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		r.Total, r.Weight, r.Failed = 1, 1, min(r.Failed, 1)
+		r.Conditions = append(r.Conditions, condition.ID(len(t.Conditions)))
+		t.Conditions = append(t.Conditions, condition.Condition{Dimension: "row", Value: fmt.Sprint(i)})
 	}
 }
 
@@ -68,17 +71,17 @@ func TestASearchFindsWhatCountingAllSetsFinds(t *testing.T) {
 		{"pairs", 3000, 4, 8, 0, 0.2, interaction.Options{MaxOrder: 2}},
 		{"triples of a sample", 3000, 3, 6, 2, 0.2, interaction.Options{MaxOrder: 3, Sample: 500}},
 		{"what two of the set imply", 3000, 1, 3, 8, 0.3, interaction.Options{MaxOrder: 3}},
-		{"fours", 2000, 3, 4, 0, 0.3, interaction.Options{MaxOrder: 4}},
+		{"fours", 4000, 3, 2, 0, 0.3, interaction.Options{MaxOrder: 4}},
 		{"many rare values, so that larger sets are fewer", 4000, 2, 60, 0, 0.6, interaction.Options{MaxOrder: 3, MinShare: 0.3}},
 		{"nothing to find", 3000, 3, 6, 0, 0, interaction.Options{MaxOrder: 3}},
-		{"fives", 2000, 2, 3, 1, 0.3, interaction.Options{MaxOrder: 5, MinShare: 0.1}},
+		{"fives", 6000, 3, 2, 0, 0.5, interaction.Options{MaxOrder: 5}},
 		{"more pairs than are counted at once", 1500, 36, 3, 0, 0.3, interaction.Options{MaxOrder: 3}},
 	} {
 		for run := range uint64(6) {
 			seed := run / 2
 			table := crowded(seed, x.rows, x.columns, x.values, x.implied, x.risk)
 			if run%2 == 1 {
-				alone(table)
+				alone(&table)
 			}
 			got, want, err := interaction.FirstSearch(t.Context(), table, x.o)
 			if err != nil {
