@@ -26,6 +26,22 @@ func TestEachWordKnowsWhatComesBeforeIt(t *testing.T) {
 	})
 }
 
+func TestWhatIsToldApartIsCountedBeforeEachWord(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rows(t, 3)
+		x, y, z := r[0], r[1], r[2]
+		both, rest := make([]uint32, len(x)), make([]uint32, len(x))
+		popcount.UntilApart(both, rest, x, y, z)
+		var n, m int64
+		for w := range x {
+			if int64(both[w]) != n || int64(rest[w]) != m {
+				t.Errorf("word %d: got %d and %d before it, want %d and %d", w, both[w], rest[w], n, m)
+			}
+			n, m = n+count(w, x, y, z), m+count(w, x, z)-count(w, x, y, z)
+		}
+	})
+}
+
 func TestWhatIsTakenAwayIsNoLongerThere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := rows(t, 3)
