@@ -77,8 +77,8 @@ func (q *question) mark(dst, from []uint64, first int) bool {
 
 // A counter is room to count a chunk in.
 type counter struct {
-	bits, lack [chunkWords]uint64
-	until      [chunkWords]uint32
+	bits, rest   [chunkWords]uint64
+	until, other [chunkWords]uint32
 }
 
 // fewWords is how many words in all are not worth a second goroutine.
@@ -166,12 +166,10 @@ func (c *counter) count(l *ledger, from []uint64, b *chunk, q *question) {
 	}
 	l.failures(from, b, q)
 	if q.lack != nil {
-		lack, apart := c.lack[:len(x)], q.apart[b.from:b.to]
-		popcount.Less(lack, x, apart)
-		popcount.And(x, x, apart)
-		c.successes(l, b, lack, q.lack)
+		c.toldApart(l, b, x, q)
+	} else {
+		c.successes(l, b, x, q)
 	}
-	c.successes(l, b, x, q)
 }
 
 // failures adds up the failures. They are few, and beside each other after the
@@ -218,6 +216,32 @@ func (c *counter) successes(l *ledger, b *chunk, x []uint64, q *question) {
 	}
 	if l.differ {
 		l.heft(b, x, q)
+	}
+}
+
+// toldApart is successes for the bits of x that have the row to tell apart, and for the
+// rest.
+func (c *counter) toldApart(l *ledger, b *chunk, x []uint64, q *question) {
+	apart, until, other := q.apart[b.from:b.to], c.until[:len(x)], c.other[:len(x)]
+	for d, plane := range l.fine {
+		plane = plane[b.from:b.to]
+		popcount.UntilApart(until, other, x, apart, plane)
+		before, rest := uint32(0), uint32(0)
+		for i := range b.pieces {
+			p := &b.pieces[i]
+			v, has := x[p.last]&plane[p.last]&p.upTo, apart[p.last]
+			n, m := until[p.last]+uint32(bits.OnesCount64(v&has)), other[p.last]+uint32(bits.OnesCount64(v&^has))
+			q.by[p.slot].ok += int64(n-before) << d
+			q.lack.by[p.slot].ok += int64(m-rest) << d
+			before, rest = n, m
+		}
+	}
+	if l.differ {
+		lacks := c.rest[:len(x)]
+		popcount.Less(lacks, x, apart)
+		popcount.And(x, x, apart)
+		l.heft(b, x, q)
+		l.heft(b, lacks, q.lack)
 	}
 }
 
