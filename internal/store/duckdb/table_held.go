@@ -119,15 +119,7 @@ func (h *heldLines) countColumn(column int) []wordCount {
 	counts := make([]wordCount, len(h.words[column].list))
 	for k := range h.blocks {
 		b := &h.blocks[k]
-		for line, n := range b.words[column] {
-			c := &counts[n]
-			c.lines++
-			c.total += b.total[line]
-			c.failed += b.failed[line]
-			if b.stands != nil {
-				c.units += float64(b.total[line]-b.failed[line]) * float64(b.stands[line]-weightUnit)
-			}
-		}
+		b.words[column].count(counts, b)
 	}
 	return counts
 }

@@ -23,7 +23,7 @@ func (c *heldColumn) of(b *heldBlock, line int) uint64 {
 			return c.full(x)
 		}
 	}
-	return c.bits[b.words[c.column][line]]
+	return c.bits[b.words[c.column].at(line)]
 }
 
 // packHeld is tableReader.packedSQL, and fetch: it picks the lines that are mined
@@ -191,7 +191,7 @@ func (r *tableReader) countKindsHeld(c choice, bucket time.Duration) []lineKind 
 					kind.held |= h.of(b, line)
 				}
 				if place != nil {
-					kind.place = place[b.words[r.entryColumn][line]]
+					kind.place = place[b.words[r.entryColumn].at(line)]
 				}
 				kinds.of(kind).add(total, b.failed[line], b.stand(line))
 			}

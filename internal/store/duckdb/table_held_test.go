@@ -46,6 +46,16 @@ func oddTable(rows int, seed uint64) string {
 // Lines that are held in memory are asked in Go, others in SQL.
 func TestHeldLinesAnswerAsCopiedOnesDo(t *testing.T) {
 	small, large := oddTable(2_000, 1), oddTable(13_000, 2)
+	// A column whose words need one byte each, then two, then four.
+	var growing strings.Builder
+	growing.WriteString("word,cart,failed\n")
+	for i := range 80_000 {
+		word := i % 90
+		if i > 13_000 {
+			word = i
+		}
+		fmt.Fprintf(&growing, "w%d,%d,%d\n", word, i%7, min(1, i%7/6*(i%5/4)))
+	}
 	for name, c := range map[string]struct {
 		content string
 		src     duckdb.TableSource
@@ -57,6 +67,7 @@ func TestHeldLinesAnswerAsCopiedOnesDo(t *testing.T) {
 		"entries":     {small, duckdb.TableSource{Failed: "failed", Entry: "route", Time: "at", MaxRows: 1000}},
 		"counts":      {small, duckdb.TableSource{Count: "cnt", Failures: "bad", Time: "at"}},
 		"no entries":  {small, duckdb.TableSource{Failed: "failed", Entry: "odd", Ignore: []string{"took"}}},
+		"growing":     {growing.String(), duckdb.TableSource{Failed: "failed"}},
 		"many":        {large, duckdb.TableSource{Failed: "failed", Time: "at", MaxRows: 2000}},
 		"one of many": {large, duckdb.TableSource{Failed: "failed", Only: []string{"took", "odd"}}},
 	} {

@@ -11,13 +11,13 @@ import (
 	"sync"
 )
 
-// mostHeld is how many bytes of memory lines are held in, about: more than two
+// mostHeld is how many bytes of memory lines are held in, about: more than four
 // million of twenty columns. Those of a larger table are copied.
 const mostHeld = 256 << 20
 
-// heldLineBytes and heldCellBytes are what a line takes, and each of its cells,
-// besides the words that differ.
-const heldLineBytes, heldCellBytes = 24, 4
+// heldLineBytes is what a line takes besides its cells and the words that differ, and
+// heldCellBytes what a cell takes, of columns that have up to 65,536 words.
+const heldLineBytes, heldCellBytes = 24, 2
 
 // heldLine is heldLineBytes, with its weight if lines have any.
 func (r *tableReader) heldLine() int {
@@ -38,6 +38,7 @@ type heldLines struct {
 	numbers [][]float64 // by column, of those of numbers: what each word is; NaN for no number
 	blocks  []heldBlock
 	bytes   int
+	room    []uint32 // for the numbers of a chunk
 
 	lines       int64
 	bad         int64 // lines that say what cannot be
@@ -47,8 +48,8 @@ type heldLines struct {
 
 // A heldBlock is lines that follow each other.
 type heldBlock struct {
-	first int64      // number of the first
-	words [][]uint32 // by column
+	first int64         // number of the first
+	words []wordNumbers // by column
 	// numbers are in full, by column of those of very many, whose words are
 	// rounded; NaN for no number.
 	numbers               [][]float64
@@ -108,18 +109,21 @@ func (r *tableReader) hold(ctx context.Context) error {
 
 // holdChunk adds the lines of a chunk, whose columns are as hold selects them.
 func (r *tableReader) holdChunk(h *heldLines, c chunk) {
-	b := heldBlock{first: h.lines, words: make([][]uint32, len(r.columns)), numbers: make([][]float64, len(r.columns))}
+	b := heldBlock{first: h.lines, words: make([]wordNumbers, len(r.columns)), numbers: make([][]float64, len(r.columns))}
 	column := 0
 	for _, i := range r.offered() {
-		b.words[i] = h.words[i].read(cells[cell](c, column))
+		list, there := cells[cell](c, column)
+		h.room = h.words[i].read(h.room, list, there)
 		column++
 		if r.columns[i].many {
-			h.words[i].readRounded(b.words[i], c, column)
+			h.words[i].readRounded(h.room, c, column)
 			b.numbers[i] = readNumbers(c, column+1)
 			column += 2
 			h.bytes += 8 * c.rows
 		}
-		h.bytes += heldCellBytes * c.rows
+		var bytes int
+		b.words[i], bytes = packNumbers(h.room, len(h.words[i].list))
+		h.bytes += bytes
 	}
 	moment, there := cells[int64](c, column)
 	b.moment = make([]int64, c.rows)

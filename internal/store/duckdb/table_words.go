@@ -1,6 +1,9 @@
 package duckdb
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Words numbers the cells of a column that differ, in the order in which they come.
 // Number 0 is the empty cell.
@@ -31,9 +34,10 @@ func newWords() *words {
 	return &words{list: make([]word, 1), short: make([]shortWord, 64), shift: 58, long: make(map[string]uint32), numbers: make(map[float64]uint32)}
 }
 
-// read returns the numbers of cells.
-func (w *words) read(list []cell, there known) []uint32 {
-	numbers := make([]uint32, len(list))
+// read returns the numbers of cells, in room if that suffices.
+func (w *words) read(room []uint32, list []cell, there known) []uint32 {
+	numbers := slices.Grow(room[:0], len(list))[:len(list)]
+	clear(numbers)
 	for line := range list {
 		if c := &list[line]; there.at(line) && c.len() > 0 {
 			numbers[line] = w.number(c)
