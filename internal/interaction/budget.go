@@ -16,7 +16,7 @@ import (
 type budgets struct {
 	f, n, highest float64  // of the search
 	table         []uint64 // by level and place; unknown where nothing was worked out
-	place         []uint16 // by how many failed
+	place         []uint16 // by how many failed, if every one counts one
 	stake         []int32  // by class, the part that it has in the level, in places of the table
 	stakes        int      // the greatest of them, in levels
 }
@@ -31,24 +31,21 @@ const (
 	boundless   = levels * places // the place of what may be expected to have any number
 )
 
-// reset empties the table for a search with f failures of n on its boards, where the
-// highest rate of a band is as given.
-func (b *budgets) reset(f, n, highest float64, c *classes) {
-	b.f, b.n, b.highest = f, n, highest
+// reset empties the table for a search.
+func (b *budgets) reset(s *search) {
+	b.f, b.n, b.highest = s.f, s.n, s.highest
 	if b.table == nil {
 		b.table = make([]uint64, levels*places+1)
 	}
 	for i := range b.table {
 		b.table[i] = unknown
 	}
-	b.stake, b.stakes = grow(b.stake, len(c.list)), 0
-	for k := range c.list {
-		level := int(c.list[k].dear / levelStep)
+	b.stake, b.stakes = grow(b.stake, len(s.classes.list)), 0
+	for k := range s.classes.list {
+		level := int(s.classes.list[k].dear / levelStep)
 		b.stake[k], b.stakes = int32(level*places), max(b.stakes, level)
 	}
-	// A count on the board stands for one failure at least.
-	b.place = b.place[:0]
-	for failed := range min(int(f)+1, math.MaxUint16) {
+	for failed := len(b.place); s.fails.single() && failed <= int(s.f); failed++ {
 		b.place = append(b.place, uint16(placeOf(failed)))
 	}
 }

@@ -174,7 +174,7 @@ func (w *walker) glance() bool {
 	for i := range w.places {
 		w.places[i] = int32(i)
 	}
-	if w.wide(l) {
+	if w.wide(l) || !w.fails.single() {
 		w.affordable(l)
 		return true
 	}

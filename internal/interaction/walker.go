@@ -57,7 +57,7 @@ func (w *walker) prepare(s *search) {
 	top.counted, top.laid, top.failsLaid = tally{int64(s.f), int64(s.n - s.f)}, true, true
 	copy(top.fails, s.fails.alive)
 	copy(top.oks, s.oks.alive)
-	w.budgets.reset(s.f, s.n, s.highest, s.classes)
+	w.budgets.reset(s)
 	n := len(s.classes.list)
 	w.some, w.counts, w.places = grow(w.some, n+spareLanes), grow(w.counts, n+spareLanes), grow(w.places, n)
 	w.rows = grow(w.rows, n)
