@@ -9,6 +9,9 @@ const (
 	// linked is the p at which failures that share a condition in a short time are taken
 	// for one burst. A few that are not one are no harm: each then counts less.
 	linked = 0.01
+	// unlinked is the p from which they are not looked at again when others have been
+	// taken out.
+	unlinked = 10 * linked
 	// longestBurst is how many buckets of time, one after the other, a burst is looked for
 	// in.
 	longestBurst = 2
@@ -117,7 +120,7 @@ func (m *miner) repeats(s *sampled) (at []int32, failed int64) {
 				failed += s.failCounts[i]
 			}
 		}
-		list = slices.DeleteFunc(list, func(b burst) bool { return len(b.members) < 2 })
+		list = slices.DeleteFunc(list, func(b burst) bool { return b.p > unlinked })
 	}
 }
 

@@ -295,3 +295,24 @@ func TestCauseOfManyFailuresHoldsInBothHalves(t *testing.T) {
 		t.Errorf("want it said that a=true holds in both halves, got %s", describe(r))
 	}
 }
+
+func TestWhatOneOddRowDoesDoesNotHoldInBothHalves(t *testing.T) {
+	w := newWorld(9)
+	for i := range 6000 {
+		w.add(0, w.chance(0.4), fmt.Sprintf("b=%v", i%30 == 0), fmt.Sprintf("request=%d", i))
+	}
+	// Two in five fail, with b as well; but for one row, which counts eighty.
+	w.add(0, true, "b=true")
+	odd := &w.table.Rows[len(w.table.Rows)-1]
+	odd.Total, odd.Failed = 80, 80
+	r := mine(t, w.done(), interaction.Options{})
+	if len(r.Findings) != 1 || !slices.Equal(names(r.Findings[0]), []string{"b=true"}) {
+		t.Fatalf("want b=true, got %s", describe(r))
+	}
+	if said := strings.Join(r.Findings[0].Against, " "); !strings.Contains(said, "It does not hold in both halves of the data") {
+		t.Errorf("want it said that b=true does not hold in both halves, got %s", describe(r))
+	}
+	if said := strings.Join(r.Findings[0].For, " "); strings.Contains(said, "holds in both halves") {
+		t.Errorf("want nothing said for halves, got %s", describe(r))
+	}
+}
