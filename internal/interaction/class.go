@@ -31,25 +31,26 @@ type classes struct {
 	// sizes are how many distinct conditions there are by name that could have
 	// been found whichever rows had failed: the number of tests made, each with its
 	// weight (see rarity). Those of larger sets are fewer, since these must cover more.
-	sizes, large []float64
-	least        supports
+	sizes [widths][]float64
+	least supports
 }
 
-// supports is how many failures a set must cover to be looked at: one of up to
-// smallSet conditions, and a larger one.
-type supports struct{ small, large int64 }
+// widths is how many kinds of sets there are by how much they must cover to be looked
+// at: those of one or two conditions, of three, and of four or more. There are the more
+// of them the larger they are, and the more it takes to tell one from chance.
+const widths = 3
 
-// smallSet is how many conditions a set has at most of which there are so few that
-// those which cover little can be looked at as well.
-const smallSet = 2
+// width is the kind of a set of k conditions.
+func width(k int) int { return min(max(k-2, 0), widths-1) }
+
+// supports is how many failures a set must cover, by its kind.
+type supports [widths]int64
+
+// least is what sets must cover that have the least to.
+func (s supports) least() int64 { return s[0] }
 
 // of is what a set of k conditions must cover.
-func (s supports) of(k int) int64 {
-	if k <= smallSet {
-		return s.small
-	}
-	return s.large
-}
+func (s supports) of(k int) int64 { return s[width(k)] }
 
 // rarity says how Alpha is shared out among the sets of an order: each has a part in
 // proportion to the product of the shares of its conditions, to this power (p weighted
@@ -95,7 +96,7 @@ func classify(l *ledger, least supports) *classes {
 	for id := range margins {
 		c.of[id] = -1
 		m := &margins[id]
-		if m.total >= least.small && m.entries < l.entries && !l.catalog.place[id] {
+		if m.total >= least.least() && m.entries < l.entries && !l.catalog.place[id] {
 			able = append(able, condition.ID(id))
 		}
 	}
@@ -112,13 +113,16 @@ func classify(l *ledger, least supports) *classes {
 	count := func(name int32, total int64) int {
 		k, known := names[name]
 		if !known {
-			k = len(c.sizes)
+			k = len(names)
 			names[name] = k
-			c.sizes, c.large = append(c.sizes, 0), append(c.large, 0)
+			for i := range c.sizes {
+				c.sizes[i] = append(c.sizes[i], 0)
+			}
 		}
-		c.sizes[k] += weight(total)
-		if total >= least.large {
-			c.large[k] += weight(total)
+		for i := range c.sizes {
+			if total >= least[i] {
+				c.sizes[i][k] += weight(total)
+			}
 		}
 		return k
 	}
@@ -130,7 +134,7 @@ func classify(l *ledger, least supports) *classes {
 		name := count(l.catalog.name[able[i]], m.total)
 		// A permutation test must be able to find sets that the failures, as
 		// they are, do not have.
-		if m.failed >= least.small || l.failed < fewFailures {
+		if m.failed >= least.least() || l.failed < fewFailures {
 			c.list = append(c.list, class{
 				first: able[i], others: slices.Clone(able[i+1 : j]), name: name,
 				total: m.total, failed: m.failed, dear: -2 * math.Log(weight(m.total)),
@@ -139,7 +143,7 @@ func classify(l *ledger, least supports) *classes {
 		i = j
 	}
 	for _, u := range l.catalog.unlisted {
-		if int64(u.Total) >= least.small {
+		if int64(u.Total) >= least.least() {
 			count(number(l.catalog.names, u.Name), int64(u.Total))
 		}
 	}

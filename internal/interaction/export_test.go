@@ -88,7 +88,7 @@ func (s *search) exhaust() []candidate {
 			}
 			with := append(slices.Clone(set), k)
 			now, e, surprise := s.countAll(with)
-			if now.failed < s.least.small {
+			if now.failed < s.least.least() {
 				continue
 			}
 			minimal := true

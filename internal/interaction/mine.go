@@ -60,13 +60,13 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 // prepare finds the classes and how many tests there are.
 func (m *miner) prepare() {
 	o := m.options
-	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
+	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare), m.support(o.MinShare * 3 / 2)}
 	m.classes = classify(m.ledger, least)
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger)
-	m.tests = combinations(m.classes.sizes, o.MaxOrder)
-	if o.MaxOrder > smallSet {
-		copy(m.tests[smallSet+1:], combinations(m.classes.large, o.MaxOrder)[smallSet+1:])
+	m.tests = make([]float64, o.MaxOrder+1)
+	for k := range m.tests {
+		m.tests[k] = combinations(m.classes.sizes[width(k)], k)[k]
 	}
 	// The price of a set is what it takes to say which one of its order it is: the
 	// logarithm of how many there are, in deviance twice that.

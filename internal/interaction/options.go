@@ -28,9 +28,9 @@ type Options struct {
 	// Seed decides which successes the search samples and how labels are
 	// permuted. The same table and seed give the same result.
 	Seed uint64
-	// MinShare is the share of the failures that a set must cover to be looked
-	// at, above 0 and at most 1; half of it if the set has one or two
-	// conditions; default 0.02.
+	// MinShare is the share of the failures that a set of three conditions must cover
+	// to be looked at, above 0 and at most 1; half of it if the set has one or two
+	// conditions, and half as much again if it has more than three; default 0.02.
 	MinShare float64
 	// Sample is how many distinct rows with successes, and how many with
 	// failures, the search looks at; default 8192. Findings are always

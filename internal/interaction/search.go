@@ -14,7 +14,7 @@ const (
 	// keepBest is how many sets of a round are verified on all rows at most.
 	keepBest = 64
 	// mostNodes bounds the search; beyond it the result says that it was cut
-	// short. At 600 conditions and order 4 a search takes under a tenth of it.
+	// short. At 600 conditions and order 4 a search takes under a third of it.
 	mostNodes = 8_000_000
 
 	// rateUnit and surpriseUnit are what rates and surprises are whole multiples of in
@@ -131,7 +131,7 @@ func (s *search) run() {
 		}
 		fails, oks := s.fails.class[k], s.oks.class[k]
 		a := s.fails.common(fails, fails)
-		if a < s.least.small {
+		if a < s.least.least() {
 			continue
 		}
 		b, e := s.oks.weigh(s.everything.oks.rate, oks, oks, oks, none)
@@ -204,8 +204,9 @@ func (s *search) prepare() {
 	s.cut = false
 	// What the classes ask for is in failures of the table, a count on the board
 	// stands for many of them.
-	s.least.small = max(1, int64(float64(s.classes.least.small)/s.failUnit))
-	s.least.large = max(1, int64(float64(s.classes.least.large)/s.failUnit))
+	for i, least := range s.classes.least {
+		s.least[i] = max(1, int64(float64(least)/s.failUnit))
+	}
 	s.best.reset(s.floor)
 	s.pure.reset(0)
 	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
@@ -273,6 +274,6 @@ func (s *search) besides(place int) []uint64 {
 // pairs reports whether a set worth looking at may have two classes.
 func (s *search) pairs(a, b int32) bool {
 	return s.classes.list[a].name != s.classes.list[b].name &&
-		s.fails.common(s.fails.class[a], s.fails.class[b]) >= s.least.small &&
+		s.fails.common(s.fails.class[a], s.fails.class[b]) >= s.least.least() &&
 		(!s.fails.implies(a, b) || !s.oks.implies(a, b)) && (!s.fails.implies(b, a) || !s.oks.implies(b, a))
 }
