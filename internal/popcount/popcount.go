@@ -6,9 +6,13 @@
 // counted at a time. Elsewhere, and in a build with the tag purego, the same is done
 // word by word; both give the same numbers, since all of them are whole.
 //
-// Rows that are counted together must be as long as each other. None of the
-// functions keeps or changes what it is given but for its destination, so that they
-// may be called from several goroutines.
+// Adding up what a row counts takes as long as counting some dozens of words. Short
+// rows are counted as lanes, side by side, or in pairs, several at a time; and a mask
+// makes short rows of long ones, by taking the bits out that belong to a part.
+//
+// Rows that are counted together must be as long as each other. But for a mask, none
+// of the functions keeps or changes what it is given other than its destination, so
+// that they may be called from several goroutines.
 package popcount
 
 import (
