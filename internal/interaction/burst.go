@@ -52,9 +52,7 @@ func (x *exact) hold(positions []int32, alive bool) {
 			x.alive[at/64] &^= 1 << (at % 64)
 		}
 	}
-	clear(x.alive[x.l.words:])
-	x.l.repeat(x.alive, 0, len(x.l.failing))
-	x.all = x.all[:0]
+	x.changed()
 }
 
 // A burst is failures of a class in neighbouring buckets of time.

@@ -280,6 +280,11 @@ func (x *exact) entries(everything bool) []uint64 {
 func (x *exact) remove(set []int32) {
 	x.spare = x.mask(x.spare, set, false)
 	popcount.Less(x.alive[:x.l.words], x.alive, x.spare)
+	x.changed()
+}
+
+// changed brings up to date what follows from which entries are alive.
+func (x *exact) changed() {
 	clear(x.alive[x.l.words:])
 	x.l.repeat(x.alive, 0, len(x.l.failing))
 	x.all = x.all[:0]

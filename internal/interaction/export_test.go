@@ -200,3 +200,28 @@ func Repeats(ctx context.Context, t Table, o Options) (int64, error) {
 	_, failed := m.repeats(&m.scratch.drawn)
 	return failed, nil
 }
+
+// PutAside counts the failures that are alive once every second entry with failures was
+// put aside, and again when they are back: by stratum, and one entry after the other.
+func PutAside(ctx context.Context, t Table, o Options) (strata, entries [2]int64, err error) {
+	m, _, err := firstLook(ctx, t, o)
+	if err != nil {
+		return strata, entries, err
+	}
+	list, _ := m.failures(nil, nil)
+	var aside []int32
+	for i := 0; i < len(list); i += 2 {
+		aside = append(aside, list[i].at)
+	}
+	for i, alive := range []bool{false, true} {
+		m.exact.hold(aside, alive)
+		for _, s := range m.exact.strata() {
+			strata[i] += s.failed
+		}
+		_, units := m.failures(nil, nil)
+		for _, n := range units {
+			entries[i] += int64(n)
+		}
+	}
+	return strata, entries, nil
+}

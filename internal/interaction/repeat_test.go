@@ -118,3 +118,18 @@ func TestACauseIsFoundAmongBurstsThatWouldHideIt(t *testing.T) {
 		t.Errorf("%d of 30 causes are found by counting each burst once, want 4 at least", rescued)
 	}
 }
+
+func TestWhatIsPutAsideIsCountedNoMore(t *testing.T) {
+	table := among(1, 0.04, 12)
+	strata, entries, err := interaction.PutAside(t.Context(), table, interaction.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := int64(0)
+	for i := range table.Rows {
+		all += int64(table.Rows[i].Failed)
+	}
+	if strata != entries || entries[1] != all || entries[0] >= all {
+		t.Errorf("strata have %d failures of %d, entries %d: want as many, fewer at first and all in the end", strata, all, entries)
+	}
+}
