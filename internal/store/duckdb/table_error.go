@@ -57,6 +57,9 @@ func tableError(err error) error {
 	if at := regexp.MustCompile(`CSV Error on Line: (\d+)`).FindStringSubmatch(d.Msg); at != nil {
 		return fmt.Errorf("line %s: %s", at[1], csvAdvice(d.Msg))
 	}
+	if strings.Contains(d.Msg, "state machine reached an invalid state") {
+		return errors.New("lines cannot be told apart; do some end in CR LF and others not? Make them alike, as with sed 's/\\r$//'")
+	}
 	if at := regexp.MustCompile(`(?s)in line (\d+): (.*)`).FindStringSubmatch(d.Msg); at != nil {
 		return fmt.Errorf("line %s: not JSON: %s", at[1], strings.TrimSuffix(sentence(at[2]), "."))
 	}

@@ -43,6 +43,7 @@ func TestErrorsNameTheFileThePlaceAndTheFix(t *testing.T) {
 		"count_part":      {"f.csv", "a,n,f\n1,2.5,1\n2,3,1\n", duckdb.TableSource{Count: "n", Failures: "f"}, []string{`n="2.5"`}},
 		"count_negative":  {"f.csv", "a,n,f\n1,2,-1\n2,3,1\n", duckdb.TableSource{Count: "n", Failures: "f"}, []string{`f="-1"`}},
 		"count_empty":     {"f.csv", "a,n,f\n1,2,\n2,3,1\n", duckdb.TableSource{Count: "n", Failures: "f"}, []string{`f=""`}},
+		"line_ends":       {"f.csv", "a,failed\r\n" + strings.Repeat("1,1\r\n2,0\r\n", 2000) + "1,1\n" + strings.Repeat("1,0\r\n", 2000), duckdb.TableSource{Failed: "failed"}, []string{"f.csv: lines cannot be told apart", "CR LF"}},
 		"time_word":       {"f.csv", "a,t,failed\n1,soon,1\n2,2024-01-01,0\n", duckdb.TableSource{Failed: "failed", Time: "t"}, []string{`column "t": 1 of 2 rows hold no time, such as "soon"`}},
 		"unknown_weight":  {"f.csv", ok, duckdb.TableSource{Failed: "failed", Weight: "w"}, []string{`--weight: `, `no column "w"`}},
 		"weight_twice":    {"f.csv", ok, duckdb.TableSource{Failed: "failed", Weight: "failed"}, []string{`--failed: column "failed" is already --weight`}},
