@@ -41,7 +41,7 @@ func (l *ledger) divide() {
 				continue
 			}
 			p := piece{cell: c, slot: c, last: end/64 - from, upTo: below(end%64 + 1)}
-			if len(l.chunks) == l.halfway && l.cells[c].from < from*64 {
+			if len(l.chunks) >= l.halfway && l.cells[c].from < l.halfway*chunkWords*64 {
 				l.astride, p.slot = c, len(l.cells)
 			}
 			l.pieces = append(l.pieces, p)

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"math/bits"
 	"slices"
 	"time"
@@ -224,4 +225,62 @@ func PutAside(ctx context.Context, t Table, o Options) (strata, entries [2]int64
 		}
 	}
 	return strata, entries, nil
+}
+
+// Divided lays cells of so many entries out one after the other, every hundredth as one
+// that failed, and divides them for two processors. It returns an error if a cell is
+// counted where it is not emptied before, by the same one, or if not all that failed is.
+func Divided(entries []int) error {
+	l := &ledger{}
+	at, failures := 0, make([]int, len(entries))
+	for i, n := range entries {
+		l.cells = append(l.cells, berth{from: at, to: at + n})
+		for ; n > 0; n-- {
+			if at%100 == 0 {
+				l.failing = append(l.failing, failed{at: int32(at), cell: int32(i), slot: -1})
+				failures[i]++
+			}
+			at++
+		}
+	}
+	l.words = (at + 63) / 64
+	l.divide()
+	emptied := make([]int, len(l.cells)+1) // by slot: the half that does
+	for i := range emptied {
+		emptied[i] = -1
+	}
+	emptied[len(l.cells)] = 1 // before both
+	counted := make([]int, len(l.cells))
+	for i := range l.chunks {
+		b := &l.chunks[i]
+		half := 0
+		if i >= l.halfway {
+			half = 1
+		}
+		for c := b.begin; c < b.end; c++ {
+			if emptied[c] >= 0 {
+				return fmt.Errorf("cell %d is emptied twice", c)
+			}
+			emptied[c] = half
+		}
+		slots := make(map[int]bool)
+		for _, p := range b.pieces {
+			if emptied[p.slot] != half || p.slot != p.cell && (p.slot != len(l.cells) || p.cell != l.astride) {
+				return fmt.Errorf("chunk %d of %d, half %d: cell %d is counted in slot %d, which half %d empties", i, len(l.chunks), half, p.cell, p.slot, emptied[p.slot])
+			}
+			slots[p.slot] = true
+		}
+		for _, f := range l.failing[b.fail:b.failEnd] {
+			if !slots[int(f.slot)] {
+				return fmt.Errorf("chunk %d: a failure of cell %d is counted in slot %d, which is not of the chunk", i, f.cell, f.slot)
+			}
+			counted[f.cell]++
+		}
+	}
+	for c, n := range failures {
+		if counted[c] != n {
+			return fmt.Errorf("cell %d: %d of %d failures are counted", c, counted[c], n)
+		}
+	}
+	return nil
 }

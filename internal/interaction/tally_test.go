@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"example.test/eddy/internal/condition"
 	"example.test/eddy/internal/interaction"
@@ -73,4 +74,13 @@ func TestASetIsJudgedByWhatItsCellsCount(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestACellIsCountedByOneProcessorOrInTwoPlaces(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.OneOf(rapid.IntRange(0, 200), rapid.IntRange(0, 40_000), rapid.IntRange(100_000, 400_000))
+		if err := interaction.Divided(rapid.SliceOfN(size, 1, 6).Draw(t, "entries")); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
