@@ -25,6 +25,9 @@ const (
 // take apart what is not there, and failures that have nothing to do with a cause hide it
 // no longer. Only the numbers that are reported are those of all rows.
 func (m *miner) once(s *search, sample *sampled) (judgement, bool) {
+	if sample.failUnit > 1 {
+		return judgement{}, false // bursts are not whole
+	}
 	repeats, failed := m.repeats(sample)
 	if float64(failed) < repeated*float64(m.ledger.failed) {
 		return judgement{}, false

@@ -14,8 +14,9 @@
 // Rows are laid out in panes of a short time, as bits by condition; a Window keeps
 // its panes from one run to the next, so that a run does not go over the rows
 // again. Failures that come in bursts count as fewer, since one burst can strike
-// whoever is there; if nothing is found among few failures, each burst is counted once. With Options.Since, failures are held against the past of the
-// same part of the traffic instead of the rest of the traffic.
+// whoever is there; if nothing is found among few failures, each burst is counted
+// once. With Options.Since, failures are held against the past of the same part of
+// the traffic instead of the rest of the traffic.
 //
 // The search looks at a bounded sample and a bounded number of sets; what it
 // finds is tested and counted on all rows. When a bound is hit the result says

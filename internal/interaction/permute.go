@@ -102,14 +102,15 @@ func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
 }
 
 // striking is the share of permutations of the failures within strata whose
-// best set of up to mostPermuted conditions scores as high (Westfall and Young 1993). It stops when there have
-// been too many for the answer to matter.
+// best set of up to mostPermuted conditions scores as high (Westfall and Young 1993). It
+// stops when there have been too many for the answer to matter. The search must be run
+// again before it is used for anything but its list: its room is worked in.
 //
 // Which observations there are stays the same, so that they are laid out once,
 // failed or not; only the failures, which are few, are laid out anew.
 func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 	p := m.pool(sample)
-	t := *s // for the same classes; what it finds, it keeps apart
+	t := *s // for the same classes, in the same room; what it finds, it keeps apart
 	t.best, t.pure, t.walkers = shortlist{}, shortlist{}, [2]walker{}
 	var fails, all board
 	counts := make([]int64, len(p.entries))

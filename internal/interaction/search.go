@@ -14,7 +14,7 @@ const (
 	// keepBest is how many sets of a round are verified on all rows at most.
 	keepBest = 64
 	// mostNodes bounds the search; beyond it the result says that it was cut
-	// short. At 600 conditions and order 4 a search takes under a third of it.
+	// short. At 600 conditions and order 4 a search takes an eighth of it.
 	mostNodes = 8_000_000
 
 	// rateUnit and surpriseUnit are what rates and surprises are whole multiples of in

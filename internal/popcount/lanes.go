@@ -41,8 +41,8 @@ func (l Lanes) And(dst, x []uint64, lane int32) {
 	}
 }
 
-// Select finds the lanes among those of a set, a bit for each, that have at least so
-// many bits in common with x. It returns how many they are; lanes has them, ascending,
+// Select finds the lanes among those of a set, a bit for each and none beyond, that have
+// at least so many bits in common with x. It returns how many they are; lanes has them, ascending,
 // and counts how many bits each has in common with x. Both need room for 8 more than
 // there are lanes in the set.
 func (l Lanes) Select(lanes, counts []int32, x, set []uint64, least int32) int {

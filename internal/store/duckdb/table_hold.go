@@ -84,9 +84,9 @@ func (r *tableReader) hold(ctx context.Context) error {
 		selected = append(selected, "CAST(stands AS BIGINT)")
 	}
 	query := "SELECT " + strings.Join(selected, ", ") + " FROM (" + r.recordsSQL(r.offered(), false) + ")"
-	// Each thread of DuckDB parses 8 MB of the file at a time, which become some 30 MB
-	// of cells. Those that are not next in the order of the file wait in two fifths
-	// of this; in less, the thread would wait too.
+	// A thread of DuckDB parses textBuffer of the file at a time, which becomes some four
+	// times as much of cells. Those that are not next in the order of the file wait in two
+	// fifths of this; in less, the thread would wait too.
 	settings := append(tableSettings(filepath.Join(r.dir, "hold"), r.src.Memory), "SET streaming_buffer_size='128MB'")
 	err := chunks(ctx, settings, query, func(c chunk) error {
 		r.holdChunk(h, c)
