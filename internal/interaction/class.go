@@ -40,6 +40,10 @@ type classes struct {
 // of them the larger they are, and the more it takes to tell one from chance.
 const widths = 3
 
+// fewInFour is how many failures are so few that no set of four with them is told from
+// chance, of as many sets as there are, unless it fails far more often than the rest.
+const fewInFour = 20
+
 // width is the kind of a set of k conditions.
 func width(k int) int { return min(max(k-2, 0), widths-1) }
 

@@ -60,7 +60,8 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 // prepare finds the classes and how many tests there are.
 func (m *miner) prepare() {
 	o := m.options
-	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare), m.support(min(1, o.MinShare*3/2))}
+	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
+	least[2] = max(least[1], min(m.support(o.MinShare*3/2), fewInFour))
 	m.classes = classify(m.ledger, least)
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger)

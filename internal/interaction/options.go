@@ -30,7 +30,8 @@ type Options struct {
 	Seed uint64
 	// MinShare is the share of the failures that a set of three conditions must cover
 	// to be looked at, above 0 and at most 1; half of it if the set has one or two
-	// conditions, and half as much again if it has more than three; default 0.02.
+	// conditions, and half as much again if it has more than three, so long as that is
+	// fewer than 20 failures; default 0.02.
 	MinShare float64
 	// Sample is how many distinct rows with successes, and how many with
 	// failures, the search looks at; default 8192. Findings are always
