@@ -3,8 +3,6 @@ package interaction
 import (
 	"math/bits"
 	"slices"
-
-	"example.test/eddy/internal/popcount"
 )
 
 // byClass adds up, of the entries of a mask, which count all, those that have each
@@ -149,12 +147,4 @@ func (p *pane) within(col *column, c *cell) (n int64) {
 }
 
 // common counts the failures and successes that are in two masks.
-func (p *pane) common(a, b []uint64) (s sum) {
-	for d, plane := range p.bad {
-		s.failed += popcount.Common(a, b, plane) << d
-	}
-	for d, plane := range p.fine {
-		s.ok += popcount.Common(a, b, plane) << d
-	}
-	return s
-}
+func (p *pane) common(a, b []uint64) sum { return inBoth(p.bad, p.fine, 0, a, b) }

@@ -132,7 +132,7 @@ func (w *walker) pass(rest []follower) {
 		}
 		n = len(rest)
 	} else {
-		beside := w.besides(int(w.place[w.prefix[len(w.prefix)-1]]))
+		beside := w.beside.At(w.place[w.prefix[len(w.prefix)-1]])
 		for i := range rest {
 			k := rest[i].k
 			at := w.place[k]

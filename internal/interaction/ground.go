@@ -66,3 +66,18 @@ func (g *ground) cut(of *ground, part []uint64, ks []int32) {
 	clear(part)
 	copy(part, g.all[len(ks)*g.words:][:word])
 }
+
+// extracted is what a mask leaves of rows of a slab, in the room of s.
+func extracted(s popcount.Slab, m popcount.Mask, from popcount.Slab, rows []int32) popcount.Slab {
+	s = popcount.Slab{Bits: room(s.Bits, len(rows)*m.Words), Row: m.Words}
+	s.Extract(m, from, rows)
+	return s
+}
+
+// sideBySide is the same as lanes, in the room of l.
+func sideBySide(l popcount.Lanes, m popcount.Mask, from popcount.Slab, rows []int32) popcount.Lanes {
+	width := popcount.LaneWidth(len(rows))
+	l = popcount.Lanes{Bits: room(l.Bits, width*m.Words), Width: width, Words: m.Words}
+	l.Extract(m, from, rows)
+	return l
+}

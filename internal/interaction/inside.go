@@ -35,11 +35,8 @@ func (w *walker) within(after []follower) {
 	}
 	in.pair(w.search)
 	m := popcount.MaskOf(w.failures(1), w.oneEnd(w.fails.words))
-	in.lanes.Width, in.lanes.Words = popcount.Wide(len(after)), m.Words
-	in.lanes.Bits = room(in.lanes.Bits, in.lanes.Width*in.lanes.Words)
-	in.lanes.Extract(m, w.fails.slab(), in.class)
-	in.packed = popcount.Slab{Bits: room(in.packed.Bits, len(after)*m.Words), Row: m.Words}
-	in.packed.Extract(m, w.fails.slab(), in.class)
+	in.lanes = sideBySide(in.lanes, m, w.fails.slab(), in.class)
+	in.packed = extracted(in.packed, m, w.fails.slab(), in.class)
 	for i := range w.levels {
 		l := &w.levels[i]
 		l.part, l.after = grow(l.part, in.lanes.Words), grow(l.after, in.beside.Row)
@@ -60,10 +57,7 @@ func (in *inside) pair(s *search) {
 		in.place = append(in.place, at)
 		in.set[at/64] |= 1 << (at % 64)
 	}
-	lanes := popcount.MaskOf(in.set, s.oneEnd(len(in.set)))
-	in.beside.Row = lanes.Words
-	in.beside.Bits = room(in.beside.Bits, len(in.class)*lanes.Words)
-	in.beside.Extract(lanes, s.beside, in.place)
+	in.beside = extracted(in.beside, popcount.MaskOf(in.set, s.oneEnd(len(in.set))), s.beside, in.place)
 }
 
 // followed notes which classes may follow the prefix.
@@ -83,7 +77,7 @@ func (w *walker) take(least int64) {
 	l, above := &w.levels[depth], &w.levels[depth-1]
 	lane := in.fails.row[w.prefix[depth-1]]
 	in.lanes.And(l.part, above.part, lane)
-	for i, v := range in.beside.Bits[int(lane)*in.beside.Row:][:in.beside.Row] {
+	for i, v := range in.beside.At(lane) {
 		l.after[i] = above.after[i] & v
 	}
 	w.some, w.counts = w.some[:cap(w.some)], w.counts[:cap(w.counts)]

@@ -499,11 +499,15 @@ func (l *ledger) both(a, b []uint64) sum {
 
 // span counts the failures and successes of whole words, from word first on, that
 // are in two masks.
-func (l *ledger) span(a, b []uint64, first int) (s sum) {
-	for d, plane := range l.bad {
+func (l *ledger) span(a, b []uint64, first int) sum { return inBoth(l.bad, l.fine, first, a, b) }
+
+// inBoth counts what is in two masks, of which word first is where they begin, given
+// the binary digits of failures and of successes.
+func inBoth(bad, fine [][]uint64, first int, a, b []uint64) (s sum) {
+	for d, plane := range bad {
 		s.failed += popcount.Common(a, b, plane[first:]) << d
 	}
-	for d, plane := range l.fine {
+	for d, plane := range fine {
 		s.ok += popcount.Common(a, b, plane[first:]) << d
 	}
 	return s

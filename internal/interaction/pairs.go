@@ -47,7 +47,7 @@ func (w *walker) finish(after []follower, from, step int) {
 		}
 		p.room(p.n + len(after) + spareLanes)
 		p.lanes.Lane(p.some, int32(i))
-		found := p.lanes.Select(p.b[p.n:], p.counts[p.n:], p.some, p.besides(i), int32(w.least.of(w.order)))
+		found := p.lanes.Select(p.b[p.n:], p.counts[p.n:], p.some, p.beside.At(int32(i)), int32(w.least.of(w.order)))
 		p.budget(w, int32(i), found, w.bar()+w.price[w.order]+dear+w.classes.list[f.k].dear)
 		if p.n >= pairsAtOnce {
 			w.settle(after)
@@ -90,16 +90,12 @@ func (p *pairing) lay(w *walker, after []follower) {
 	p.row, p.stake, p.wide = room(p.row, n), room(p.stake, n), room(p.wide, n)
 	for i, f := range after {
 		p.row[i], p.stake[i] = in.fails.row[f.k], w.budgets.stake[f.k]
-		p.wide[i] = 2*float64(f.failed+p.size[i]) > w.n-w.f
+		p.wide[i] = w.many(f.failed + p.size[i])
 	}
 	m := popcount.MaskOf(l.part, w.oneEnd(len(l.part)))
-	p.lanes = popcount.Lanes{Width: popcount.Wide(n), Words: m.Words, Bits: room(p.lanes.Bits, popcount.Wide(n)*m.Words)}
-	p.lanes.Extract(m, in.packed, p.row)
+	p.lanes = sideBySide(p.lanes, m, in.packed, p.row)
 	p.some = room(p.some, m.Words)
-
-	beside := popcount.MaskOf(l.after, w.oneEnd(len(l.after)))
-	p.beside = popcount.Slab{Bits: room(p.beside.Bits, n*beside.Words), Row: beside.Words}
-	p.beside.Extract(beside, in.beside, p.row)
+	p.beside = extracted(p.beside, popcount.MaskOf(l.after, w.oneEnd(len(l.after))), in.beside, p.row)
 }
 
 // common fills rows with what each of some classes has in common with the prefix, and
@@ -108,13 +104,10 @@ func (p *pairing) common(rows popcount.Slab, g *ground, prefix []uint64, after [
 	rows = popcount.Slab{Bits: room(rows.Bits, len(after)*g.words), Row: g.words}
 	p.size = room(p.size, len(after))
 	for i, f := range after {
-		p.size[i] = popcount.And(rows.Bits[i*rows.Row:][:rows.Row], prefix, g.of(f.k))
+		p.size[i] = popcount.And(rows.At(int32(i)), prefix, g.of(f.k))
 	}
 	return rows
 }
-
-// besides are those that one may be beside.
-func (p *pairing) besides(i int) []uint64 { return p.beside.Bits[i*p.beside.Row:][:p.beside.Row] }
 
 // room makes room for so many pairs.
 func (p *pairing) room(n int) {

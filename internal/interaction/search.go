@@ -253,7 +253,7 @@ func (s *search) pair() {
 	for half := range 2 {
 		both.Go(func() {
 			for i := half; i < n; i += 2 {
-				row := s.besides(i)
+				row := s.beside.At(int32(i))
 				for j := i + 1; j < n; j++ {
 					if s.pairs(s.searched[i], s.searched[j]) {
 						row[j/64] |= 1 << (j % 64)
@@ -263,12 +263,6 @@ func (s *search) pair() {
 		})
 	}
 	both.Wait()
-}
-
-// besides are the places of the later classes that a set may have beside the one at a
-// place.
-func (s *search) besides(place int) []uint64 {
-	return s.beside.Bits[place*s.beside.Row:][:s.beside.Row]
 }
 
 // pairs reports whether a set worth looking at may have two classes.

@@ -89,7 +89,7 @@ func (w *walker) begin(first, offset, stride int) {
 // one element more than the prefix at level l, class k, that has failed of them, for it
 // to beat the bar.
 func (w *walker) allowed(l *level, k int32, failed int64) uint64 {
-	if 2*float64(min(l.counted.failed+l.counted.ok, w.size[k])) > w.n-w.f {
+	if w.many(min(l.counted.failed+l.counted.ok, w.size[k])) {
 		return none // the score need not fall as more are expected
 	}
 	return w.budgets.most(w.bar()+w.price[len(w.prefix)+1]+l.dear, k, failed)
@@ -97,9 +97,10 @@ func (w *walker) allowed(l *level, k int32, failed int64) uint64 {
 
 // wide reports whether a set with one element more than the prefix at level l may have
 // more than half of the successes.
-func (w *walker) wide(l *level) bool {
-	return 2*float64(l.counted.failed+l.counted.ok) > w.n-w.f
-}
+func (w *walker) wide(l *level) bool { return w.many(l.counted.failed + l.counted.ok) }
+
+// many reports whether what counts so much is more than half of what succeeded.
+func (s *search) many(n int64) bool { return 2*float64(n) > s.n-s.f }
 
 // dear is what a set costs for naming rare conditions that is the prefix and class k.
 func (w *walker) dear(k int32) float64 {

@@ -14,8 +14,8 @@ type Lanes struct {
 	Words int // of a lane
 }
 
-// Wide returns how wide so many lanes are.
-func Wide(lanes int) int { return (lanes + laneGroup - 1) / laneGroup * laneGroup }
+// LaneWidth returns how wide so many lanes are.
+func LaneWidth(lanes int) int { return (lanes + laneGroup - 1) / laneGroup * laneGroup }
 
 // Extract fills lanes with what a mask leaves of rows of a slab, a lane each.
 func (l Lanes) Extract(m Mask, from Slab, rows []int32) {

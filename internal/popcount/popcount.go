@@ -149,8 +149,11 @@ func (s Slab) check(rows []int32, words int) {
 	_ = s.row(int32(min(highest, math.MaxInt32)), words)
 }
 
+// At is the words of a row.
+func (s Slab) At(r int32) []uint64 { return s.Bits[int(r)*s.Row:][:s.Row] }
+
 // row is the first words of a row.
-func (s Slab) row(r int32, words int) []uint64 { return s.Bits[int(r)*s.Row:][:s.Row][:words] }
+func (s Slab) row(r int32, words int) []uint64 { return s.At(r)[:words] }
 
 // MaxWeight is the greatest weight that Weigh takes: products of a count and a
 // weight are made of their lower 32 bits.

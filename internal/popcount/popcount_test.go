@@ -124,7 +124,7 @@ func TestAMaskLeavesTheBitsOfRowsThatAreSet(t *testing.T) {
 		m := popcount.MaskOf(mask, ends)
 		wide := popcount.Slab{Row: m.Words + rapid.IntRange(0, 3).Draw(t, "spare")}
 		wide.Bits = make([]uint64, wide.Row*len(of))
-		lanes := popcount.Lanes{Width: popcount.Wide(len(of)), Words: m.Words}
+		lanes := popcount.Lanes{Width: popcount.LaneWidth(len(of)), Words: m.Words}
 		lanes.Bits = make([]uint64, lanes.Width*lanes.Words)
 		wide.Extract(m, slab, of)
 		lanes.Extract(m, slab, of)
@@ -184,7 +184,7 @@ func TestLanesAreCountedByThemselves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := rows(t, rapid.IntRange(1, 150).Draw(t, "rows"))
 		x, r := r[0], r[1:]
-		l := popcount.Lanes{Width: popcount.Wide(len(r)), Words: len(x)}
+		l := popcount.Lanes{Width: popcount.LaneWidth(len(r)), Words: len(x)}
 		l.Bits = make([]uint64, l.Width*l.Words)
 		for w := range x {
 			for i := range r {
