@@ -126,11 +126,10 @@ func (f *fixture) client(t *testing.T, identity string) *phase.Client {
 // direct is a round tripper that calls the handler, without a network. cut, if
 // it is not nil, decides which requests are lost.
 type direct struct {
+	mu      sync.Mutex
 	handler http.Handler
-
-	mu    sync.Mutex
-	cut   func(*http.Request) bool
-	delay func() time.Duration
+	cut     func(*http.Request) bool
+	delay   func() time.Duration
 }
 
 var errCut = errors.New("the wire is cut")
@@ -148,6 +147,15 @@ func (d *direct) hold(delay func() time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.delay = delay
+}
+
+// serve sets who answers from now on, and returns who did until now.
+func (d *direct) serve(h http.Handler) http.Handler {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.handler
+	d.handler = h
+	return before
 }
 
 func (d *direct) lost(r *http.Request) bool {
@@ -178,8 +186,11 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.travel()
 	read, write := io.Pipe()
 	a := &answer{header: make(http.Header), body: write, begun: make(chan struct{})}
+	d.mu.Lock()
+	handler := d.handler
+	d.mu.Unlock()
 	go func() {
-		d.handler.ServeHTTP(a, r)
+		handler.ServeHTTP(a, r)
 		a.begin(http.StatusOK)
 		_ = write.Close() // it never fails
 	}()
@@ -267,15 +278,26 @@ func (f *fixture) clientWith(t *testing.T, config phase.Config) *phase.Client {
 
 // answerLost makes the wire lose answers: the mediator acts, and nobody hears.
 func (f *fixture) answerLost(lost func(*http.Request) bool) {
-	whole := f.handler
-	f.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var whole http.Handler
+	whole = f.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !lost(r) {
 			whole.ServeHTTP(w, r)
 			return
 		}
-		whole.ServeHTTP(&answer{header: make(http.Header), body: nobody(), begun: make(chan struct{})}, r)
+		unheard(whole, r)
 		w.WriteHeader(http.StatusBadGateway)
-	})
+	}))
+}
+
+// unheard lets a request be answered to nobody.
+func unheard(h http.Handler, r *http.Request) {
+	h.ServeHTTP(&answer{header: make(http.Header), body: nobody(), begun: make(chan struct{})}, r)
+}
+
+// noQuorum answers as a mediator whose state has no quorum.
+func noQuorum(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprint(w, `{"error": {"code": "unavailable", "message": "state: no quorum"}}`)
 }
 
 // nobody is a pipe whose reader is gone.

@@ -23,6 +23,9 @@ type Producer struct {
 	current atomic.Pointer[contract.Contract]
 
 	turn chan struct{} // one transition at a time
+	// doubt is the epoch that an announcement without an answer may have made; 0 if
+	// there is none. Who has the turn has it.
+	doubt uint64
 
 	mu       sync.Mutex
 	machine  protocol.Producer
@@ -96,24 +99,37 @@ func (p *Producer) renewed(ctx context.Context, err error) bool {
 	return true
 }
 
-// refresh reads what is committed.
+// refresh takes what is committed for what to go on from.
 func (p *Producer) refresh(ctx context.Context) error {
+	r, err := p.read(ctx)
+	if err != nil {
+		return err
+	}
+	p.take(r)
+	return nil
+}
+
+func (p *Producer) take(r wire.Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.record = r
+}
+
+// read returns what is committed.
+func (p *Producer) read(ctx context.Context) (wire.Record, error) {
 	var answer struct {
 		Subjects []wire.Record `json:"subjects"`
 	}
 	query := url.Values{"contract": {p.subject.Contract}, "select": {p.subject.Key}}
 	if err := p.client.get(ctx, wire.PathSubjects+"?"+query.Encode(), &answer); err != nil {
-		return fmt.Errorf("phase of %s: %w", p.subject.Key, err)
+		return wire.Record{}, fmt.Errorf("phase of %s: %w", p.subject.Key, err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.record = wire.Record{Contract: p.contract().ID(), Key: p.subject.Key, Phase: string(p.contract().Initial)}
 	for _, r := range answer.Subjects {
 		if r.Key == p.subject.Key {
-			p.record = r
+			return r, nil
 		}
 	}
-	return nil
+	return wire.Record{Contract: p.contract().ID(), Key: p.subject.Key, Phase: string(p.contract().Initial)}, nil
 }
 
 // resume puts a phase in force that was announced before this process began.
@@ -316,8 +332,11 @@ func (p *Producer) put(to Name) {
 	}
 }
 
-// announce asks the mediator to commit, again while it is too early.
+// announce asks the mediator to commit, again while it is too early. When ctx ends
+// it says what the mediator answered last, and not that the question which was
+// under way just then had no answer.
 func (p *Producer) announce(ctx context.Context, t contract.Transition, c change, dryRun bool) (wire.Receipt, error) {
+	var last error
 	for {
 		receipt, err := p.announceOnce(ctx, t, c, dryRun)
 		if err == nil && receipt.Pending == "" {
@@ -331,14 +350,16 @@ func (p *Producer) announce(ctx context.Context, t contract.Transition, c change
 			t = next
 			continue
 		}
-		why := err
-		if err == nil {
-			why = errors.New(receipt.Pending)
-		} else if !p.early(err, c) {
+		switch _, answered := errors.AsType[*wire.Error](err); {
+		case err == nil:
+			last = errors.New(receipt.Pending)
+		case !p.early(err, c):
 			return wire.Receipt{}, err
+		case answered || last == nil || ctx.Err() == nil:
+			last = err
 		}
-		if !p.pause(ctx, why) {
-			return wire.Receipt{}, fmt.Errorf("%w; the last answer was: %w", context.Cause(ctx), why)
+		if !p.pause(ctx, last) {
+			return wire.Receipt{}, fmt.Errorf("%w; the last answer was: %w", context.Cause(ctx), last)
 		}
 	}
 }
@@ -373,7 +394,9 @@ func (p *Producer) early(err error, c change) bool {
 }
 
 // announceOnce asks once. A commit whose answer was lost is recognised by its
-// envelope when the subject turns out to be ahead.
+// envelope when the subject turns out to be ahead. That may be long after, in
+// another call of To: without a quorum a commit can be kept, and done when the
+// quorum is back.
 func (p *Producer) announceOnce(ctx context.Context, t contract.Transition, c change, dryRun bool) (wire.Receipt, error) {
 	e, err := p.envelope(t, c)
 	if err != nil {
@@ -386,29 +409,35 @@ func (p *Producer) announceOnce(ctx context.Context, t contract.Transition, c ch
 	var receipt wire.Receipt
 	err = p.client.post(ctx, path, e, &receipt)
 	why, refused := errors.AsType[*wire.Error](err)
+	next := p.record.Epoch + 1
 	switch {
-	case err == nil && (dryRun || receipt.Pending != ""):
-		return receipt, nil
+	case dryRun || err == nil && receipt.Pending != "":
+		return receipt, err
 	case err == nil:
 		p.committed(t, receipt)
 		return receipt, nil
-	case refused && why.Code != wire.CodeUnavailable || dryRun:
+	case refused && why.Code == wire.CodeEpochMismatch && p.doubt == next:
+		// What this comes too late for may be what was asked before.
+	case refused && why.Code != wire.CodeUnavailable:
+		return wire.Receipt{}, err
+	default:
+		p.doubt = next
+	}
+	now, again := p.read(context.WithoutCancel(ctx))
+	if again != nil || now.Epoch != next || !p.mine(t, now) {
 		return wire.Receipt{}, err
 	}
-	expected := p.record.Epoch
-	if again := p.refresh(context.WithoutCancel(ctx)); again != nil || p.record.Epoch != expected+1 || !p.mine(t) {
-		return wire.Receipt{}, err
-	}
-	return wire.Receipt{Epoch: p.record.Epoch, Revision: p.record.Revision, CommittedAt: p.record.CommittedAt}, nil
+	p.take(now)
+	return wire.Receipt{Epoch: now.Epoch, Revision: now.Revision, CommittedAt: now.CommittedAt}, nil
 }
 
-// mine reports whether the record is of a transition that one of our keys
-// signed.
-func (p *Producer) mine(t contract.Transition) bool {
-	if p.record.Envelope == nil || p.record.Phase != string(t.To) || p.record.Previous != string(t.From) {
+// mine reports whether a record is of a transition that one of our keys signed,
+// with our token.
+func (p *Producer) mine(t contract.Transition, r wire.Record) bool {
+	if r.Envelope == nil || r.Phase != string(t.To) || r.Previous != string(t.From) || r.Token != p.token {
 		return false
 	}
-	for _, signature := range p.record.Envelope.Signatures {
+	for _, signature := range r.Envelope.Signatures {
 		for _, s := range p.client.config.Signers {
 			if s.KeyID == signature.KeyID {
 				return true

@@ -1,10 +1,13 @@
 package phase_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,6 +153,64 @@ func TestALostAnswerDoesNotCommitTwice(t *testing.T) {
 		r, _ := to(t, p, "DRAIN")
 		if r.Epoch != 2 || p.Actual().Phase != "DRAIN" {
 			t.Errorf("epoch %d, %s, want the one commit to be recognised as epoch 2", r.Epoch, p.Actual())
+		}
+	})
+}
+
+// Without a quorum a commit can be kept, and done when the quorum is back. By then
+// whoever asked may have given up.
+func TestACommitThatIsDoneAfterEverybodyGaveUpIsTakenUpByTheNextCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "drain")
+		p := active(t, f.client(t, "pod"))
+		<-time.After(2 * time.Second) // it has settled
+		var kept []byte
+		whole := f.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == wire.PathAnnounce && kept == nil {
+				kept, _ = io.ReadAll(r.Body) // if it fails, the mediator will refuse it
+			}
+			noQuorum(w)
+		}))
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if _, err := p.To(ctx, "DRAIN"); err == nil {
+			t.Fatal("there is no quorum, and it is announced")
+		}
+		f.serve(whole)
+		late, err := http.NewRequestWithContext(t.Context(), http.MethodPost, wire.PathAnnounce, bytes.NewReader(kept))
+		if err != nil {
+			t.Fatal(err)
+		}
+		unheard(whole, late)
+		if r, _ := to(t, p, "DRAIN"); r.Epoch != 2 || p.Actual().Phase != "DRAIN" {
+			t.Errorf("epoch %d, %s, want DRAIN at epoch 2, which the first call made", r.Epoch, p.Actual())
+		}
+		if r, _ := to(t, p, "SHUTDOWN"); r.Epoch != 3 {
+			t.Errorf("epoch %d, want 3", r.Epoch)
+		}
+	})
+}
+
+func TestWhatTheMediatorAnsweredLastIsSaidWhenTheTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "drain")
+		p := active(t, f.client(t, "pod"))
+		var asked atomic.Int64
+		f.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == wire.PathAnnounce {
+				if asked.Add(1) > 1 {
+					<-r.Context().Done()
+					return
+				}
+			}
+			noQuorum(w)
+		}))
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		_, err := p.To(ctx, "DRAIN")
+		why, ok := errors.AsType[*wire.Error](err)
+		if !ok || why.Code != wire.CodeUnavailable || !errors.Is(err, context.DeadlineExceeded) || asked.Load() != 2 {
+			t.Errorf("after %d questions: %v, want that the time is over, and what the mediator said while it answered", asked.Load(), err)
 		}
 	})
 }
