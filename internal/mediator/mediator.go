@@ -97,7 +97,7 @@ type Mediator struct {
 	stale bool
 	// failure is why the state did not answer last, at failedAt. Until retryTime has
 	// passed nobody asks it again what was committed, since who asks holds up all
-	// others.
+	// others: who comes next would wait for both, and has given up by then.
 	failure   error
 	failedAt  time.Time
 	revision  int64
@@ -304,7 +304,8 @@ func (m *Mediator) lock(ctx context.Context) error {
 		defer m.mu.Unlock()
 		return unavailable(m.failure)
 	}
-	if err := m.load(ctx, m.tenure); err != nil {
+	// It is read for all, so it goes on when this one's caller leaves.
+	if err := m.load(context.WithoutCancel(ctx), m.tenure); err != nil {
 		m.failure, m.failedAt = err, time.Now()
 		m.mu.Unlock()
 		return unavailable(err)
@@ -320,6 +321,9 @@ func (m *Mediator) commit(ctx context.Context, ifs []Condition, puts []Put, dele
 	switch {
 	case err != nil:
 		m.stale = true // it may have been done all the same
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			m.failure, m.failedAt = err, time.Now()
+		}
 		return 0, false, unavailable(err)
 	case ok:
 		m.revision = revision
