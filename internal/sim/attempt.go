@@ -154,7 +154,10 @@ func (d *edge) name(c *call, f *frame, key uint64) {
 	if c.caller != none {
 		f.parent = spanID(key, c.serial, 1)
 	}
-	f.span = c.parentSpan
+	f.span, f.as = c.parentSpan, c.as
+	if d.serves {
+		f.as = d.sim.tap.now[f.station]
+	}
 	if f.station != none {
 		f.span = spanID(key, c.serial, 0)
 	}

@@ -177,7 +177,7 @@ func (v *cache) behind(f *frame) {
 	*s.frames.at(j) = frame{
 		req: f.req, call: none, node: v.id, station: none, edge: f.edge, serial: f.serial,
 		child: none, busy: none, link: none, key: f.key, row: none, cause: none,
-		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from, span: f.span, hops: f.hops,
+		stage: stageCalls, arrived: s.engine.now, expires: Never, from: f.from, span: f.span, as: f.as, hops: f.hops,
 	}
 	s.hold(f.req)
 	v.load(j)

@@ -96,7 +96,8 @@ func (d *edge) begin(req, parent, caller int32, write bool) int32 {
 	c.req, c.parent, c.edge, c.caller, c.write, c.started = req, parent, d.id, caller, write, s.engine.now
 	c.child, c.second, c.next, c.prev, c.sibling, c.key = none, none, none, none, none, none
 	if s.tap != nil && parent != none {
-		c.parentSpan = s.frames.at(parent).span
+		f := s.frames.at(parent)
+		c.parentSpan, c.as = f.span, f.as
 	}
 	s.hold(req)
 	d.count.Calls++

@@ -28,15 +28,16 @@ func (t *tap) sendSpans() {
 	if len(t.spans) == 0 {
 		return
 	}
-	for i := range t.byRes {
-		t.byRes[i] = none
+	t.byRes = t.byRes[:0]
+	for range t.resources {
+		t.byRes = append(t.byRes, none)
 	}
 	t.next = t.next[:0]
 	for range t.spans {
 		t.next = append(t.next, none)
 	}
 	for i := len(t.spans) - 1; i >= 0; i-- {
-		r := t.spans[i].resource
+		r := t.identities[t.spans[i].as].resource
 		t.next[i] = t.byRes[r]
 		t.byRes[r] = int32(i)
 	}
@@ -44,15 +45,10 @@ func (t *tap) sendSpans() {
 	e.reset()
 	e.open(0, "")
 	e.list("resourceSpans")
-	for r, first := range t.byRes {
-		if first == none {
-			continue
+	for i := range t.now {
+		for r := int32(i); r != none; r = t.resources[r].next {
+			t.encodeSpans(r)
 		}
-		t.openResource(int32(r), "scopeSpans", "spans")
-		for i := first; i != none; i = t.next[i] {
-			t.encodeSpan(&t.spans[i])
-		}
-		t.closeResource()
 	}
 	e.endList()
 	e.close()
@@ -61,9 +57,21 @@ func (t *tap) sendSpans() {
 	t.send(Traces)
 }
 
-// openResource begins the part of a request that one instance sends.
-func (t *tap) openResource(station int32, scopes, records string) {
-	t.openScope(t.refresh(t.sim.stations[station]).encoded, scopes, records)
+// encodeSpans writes those of one resource in a batch, if there are any.
+func (t *tap) encodeSpans(resource int32) {
+	if t.byRes[resource] == none {
+		return
+	}
+	t.openResource(resource, "scopeSpans", "spans")
+	for i := t.byRes[resource]; i != none; i = t.next[i] {
+		t.encodeSpan(&t.spans[i])
+	}
+	t.closeResource()
+}
+
+// openResource begins the part of a request that one resource sends.
+func (t *tap) openResource(resource int32, scopes, records string) {
+	t.openScope(t.encoded(resource), scopes, records)
 }
 
 func (t *tap) openScope(resource []byte, scopes, records string) {
@@ -100,8 +108,8 @@ func (t *tap) encodeSpan(sp *span) {
 		e.id(4, "parentSpanId", 0, sp.parent)
 	}
 	e.raw(n.head)
-	e.fixed(7, "startTimeUnixNano", t.at(sp.start, sp.resource))
-	e.fixed(8, "endTimeUnixNano", t.at(sp.end, sp.resource))
+	e.fixed(7, "startTimeUnixNano", t.at(sp.start, t.stationOf(sp.as)))
+	e.fixed(8, "endTimeUnixNano", t.at(sp.end, t.stationOf(sp.as)))
 	e.list("attributes")
 	e.raw(t.common(sp, n))
 	if sp.attempt > 1 || sp.tags != 0 || sp.rule != none {
@@ -210,7 +218,6 @@ func (t *tap) encodeEvents(sp *span, n *spanName) {
 	if n.service == nil {
 		return
 	}
-	spec := &n.service.specs[t.sim.stations[sp.resource].instance]
 	thrown := sp.result == resultRule && sp.rule != none
 	if sp.flags&flagsEvaluated == 0 && !thrown {
 		return
@@ -218,8 +225,9 @@ func (t *tap) encodeEvents(sp *span, n *spanName) {
 	e := t.enc
 	e.list("events")
 	if sp.flags&flagsEvaluated != 0 {
-		for i := range spec.Flags {
-			g := &spec.Flags[i]
+		flags := t.identities[sp.as].flags
+		for i := range flags {
+			g := &flags[i]
 			variant := g.Default
 			if sp.flags&(1<<i) != 0 {
 				variant = g.Variant
@@ -237,7 +245,7 @@ func (t *tap) encodeEvents(sp *span, n *spanName) {
 func (t *tap) event(sp *span, name string, list ...attribute) {
 	e := t.enc
 	e.open(11, "")
-	e.fixed(1, "timeUnixNano", t.at(sp.end, sp.resource))
+	e.fixed(1, "timeUnixNano", t.at(sp.end, t.stationOf(sp.as)))
 	e.text(2, "name", name)
 	e.list("attributes")
 	attributes(e, 3, list)

@@ -163,5 +163,5 @@ func (l *lease) leader(late Time) *station {
 // leased tells who holds a lease now.
 func (t *tap) leased(l *lease, i int) {
 	name := instanceName(l.service.base.ID, i)
-	t.log(logRecord{at: t.sim.engine.now, station: l.service.stations[i].id, severity: severityInfo, body: fmt.Sprintf("lease %s is held by %s", l.base.ID, name)})
+	t.log(logRecord{at: t.sim.engine.now, as: t.now[l.service.stations[i].id], severity: severityInfo, body: fmt.Sprintf("lease %s is held by %s", l.base.ID, name)})
 }

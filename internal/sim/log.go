@@ -19,7 +19,7 @@ const (
 // A logRecord is one log record.
 type logRecord struct {
 	at         Time
-	station    int32 // whose it is, or none if it is of whoever made a change
+	as         int32 // the identity of whose it is, or none if it is of whoever made a change
 	severity   int
 	event      string
 	body       string
@@ -41,10 +41,10 @@ func (t *tap) sendLogs() {
 	e.list("resourceLogs")
 	for i := range t.logs {
 		r := &t.logs[i]
-		if r.station == none {
+		if r.as == none {
 			t.openScope(t.encode(1, []attribute{{key: attr.ServiceName, text: "change-feed"}}), "scopeLogs", "logRecords")
 		} else {
-			t.openResource(r.station, "scopeLogs", "logRecords")
+			t.openResource(t.identities[r.as].resource, "scopeLogs", "logRecords")
 		}
 		t.encodeLog(r)
 		t.closeResource()
@@ -58,8 +58,12 @@ func (t *tap) sendLogs() {
 
 func (t *tap) encodeLog(r *logRecord) {
 	e := t.enc
+	station := none
+	if r.as != none {
+		station = t.stationOf(r.as)
+	}
 	e.open(2, "")
-	e.fixed(1, "timeUnixNano", t.at(r.at, r.station))
+	e.fixed(1, "timeUnixNano", t.at(r.at, station))
 	e.enum(2, "severityNumber", r.severity)
 	e.open(5, "body")
 	e.text(1, "stringValue", r.body)
@@ -71,7 +75,7 @@ func (t *tap) encodeLog(r *logRecord) {
 		e.id(9, "traceId", r.hi, r.lo)
 		e.id(10, "spanId", 0, r.id)
 	}
-	e.fixed(11, "observedTimeUnixNano", t.at(r.at, r.station))
+	e.fixed(11, "observedTimeUnixNano", t.at(r.at, station))
 	if r.event != "" {
 		e.text(12, "eventName", r.event)
 	}
@@ -87,7 +91,7 @@ func (t *tap) lifecycle(st *station, up bool) {
 	if up {
 		body = "instance started"
 	}
-	t.log(logRecord{at: t.sim.engine.now, station: st.id, severity: severityInfo, body: body})
+	t.log(logRecord{at: t.sim.engine.now, as: t.now[st.id], severity: severityInfo, body: body})
 }
 
 // listed tells that an instance of a service takes requests now, or takes none,
@@ -103,7 +107,7 @@ func (t *tap) listed(st *station) {
 	}
 	instance := instanceName(v.base.ID, st.instance)
 	t.log(logRecord{
-		at: t.sim.engine.now, station: none, severity: severityInfo, event: attr.EventChange, body: instance + " is " + value,
+		at: t.sim.engine.now, as: none, severity: severityInfo, event: attr.EventChange, body: instance + " is " + value,
 		attributes: []attribute{
 			{key: attr.ChangeID, text: t.changeID("endpoint " + instance)},
 			{key: attr.ChangeKind, text: string(telemetry.ChangePhase)},
@@ -126,7 +130,7 @@ func (t *tap) changeID(what string) string {
 // scaled tells that an autoscaler wants another number of instances.
 func (t *tap) scaled(service string, from, to int) {
 	t.log(logRecord{
-		at: t.sim.engine.now, station: none, severity: severityInfo, event: attr.EventChange, body: "autoscaler",
+		at: t.sim.engine.now, as: none, severity: severityInfo, event: attr.EventChange, body: "autoscaler",
 		attributes: []attribute{
 			{key: attr.ChangeID, text: t.changeID("replicas " + service)},
 			{key: attr.ChangeKind, text: "scale"},
@@ -142,7 +146,7 @@ func (t *tap) scaled(service string, from, to int) {
 // thrown tells of an exception, beside the event in its span.
 func (t *tap) thrown(sp *span) {
 	t.log(logRecord{
-		at: sp.end, station: sp.resource, severity: severityError, body: t.errorOf(sp), hi: sp.hi, lo: sp.lo, id: sp.id,
+		at: sp.end, as: sp.as, severity: severityError, body: t.errorOf(sp), hi: sp.hi, lo: sp.lo, id: sp.id,
 		attributes: []attribute{{key: attr.ExceptionType, text: t.errorOf(sp)}},
 	})
 }
@@ -175,7 +179,7 @@ func (t *tap) changed(k *condition, on bool) {
 	if before != "" {
 		list = append(list, attribute{key: attr.ChangePrevious, text: before})
 	}
-	r := logRecord{at: at, station: none, severity: severityInfo, event: attr.EventChange, body: strings.TrimSpace(c.Entity + " " + c.Dimension), attributes: list}
+	r := logRecord{at: at, as: none, severity: severityInfo, event: attr.EventChange, body: strings.TrimSpace(c.Entity + " " + c.Dimension), attributes: list}
 	if k.spec.Visibility == VisibleLate && k.spec.Late > 0 {
 		t.lateLogs = append(t.lateLogs, lateLog{at + Time(k.spec.Late), r})
 		return

@@ -15,15 +15,16 @@ func bounds() []float64 {
 // scrape is what metrics say since they were last read.
 type scrape struct {
 	bounds    []float64
-	durations []durations // by instance
+	durations []durations // by resource
 	since     Time
 }
 
-// durations is a histogram of one instance.
+// durations is a histogram of one resource.
 type durations struct {
 	counts []uint64
 	n      uint64
 	sum    float64
+	last   Time // when the last ended that is counted
 	// exemplars are, for each bucket, the last measurement that is of a trace that
 	// was sampled, as the SDK keeps them.
 	exemplars []exemplar
@@ -36,25 +37,29 @@ type exemplar struct {
 	hi, lo, id uint64 // lo is 0 if there is none
 }
 
-// served counts a request in the histogram of its instance.
-func (c *scrape) served(sp *span, sampled bool, stations int) {
-	if c.durations == nil {
-		c.bounds = bounds()
-		c.durations = make([]durations, stations)
-		for i := range c.durations {
-			c.durations[i].counts = make([]uint64, len(c.bounds)+1)
-			c.durations[i].exemplars = make([]exemplar, len(c.bounds)+1)
-		}
-	}
-	d := &c.durations[sp.resource]
+// served counts a request in the histogram of the resource that served it.
+func (c *scrape) served(sp *span, resource int32, sampled bool) {
+	d := c.of(resource)
 	s := (sp.end - sp.start).Seconds()
 	bucket := sort.SearchFloat64s(c.bounds, s)
 	d.counts[bucket]++
 	d.n++
 	d.sum += s
+	d.last = sp.end
 	if sampled {
 		d.exemplars[bucket] = exemplar{sp.end, s, sp.hi, sp.lo, sp.id}
 	}
+}
+
+// of returns the histogram of a resource.
+func (c *scrape) of(resource int32) *durations {
+	if c.bounds == nil {
+		c.bounds = bounds()
+	}
+	for int(resource) >= len(c.durations) {
+		c.durations = append(c.durations, durations{counts: make([]uint64, len(c.bounds)+1), exemplars: make([]exemplar, len(c.bounds)+1)})
+	}
+	return &c.durations[resource]
 }
 
 // scrape reads the metrics of all instances.
@@ -66,6 +71,7 @@ func (t *tap) scrape() {
 	e.list("resourceMetrics")
 	for _, v := range s.services {
 		for _, st := range v.stations {
+			t.scrapeEnded(st)
 			if st.up {
 				t.scrapeInstance(v, st)
 			}
@@ -83,11 +89,26 @@ func (t *tap) scrape() {
 	}
 }
 
+// scrapeEnded tells what the processes had counted that have given way to another
+// version since. Each told it when it ended.
+func (t *tap) scrapeEnded(st *station) {
+	now := t.identities[t.now[st.id]].resource
+	for i := st.id; i != none; i = t.resources[i].next {
+		if i == now || int(i) >= len(t.scraped.durations) || t.scraped.durations[i].n == 0 {
+			continue
+		}
+		t.openResource(i, "scopeMetrics", "metrics")
+		t.histogram("http.server.request.duration", i, t.scraped.durations[i].last)
+		t.closeResource()
+	}
+}
+
 func (t *tap) scrapeInstance(v *service, st *station) {
-	t.openResource(st.id, "scopeMetrics", "metrics")
+	resource := t.identities[t.now[st.id]].resource
+	t.openResource(resource, "scopeMetrics", "metrics")
 	t.gauge("http.server.active_requests", "{request}", point{value: int64(st.present)})
 	if t.scraped.durations != nil {
-		t.histogram("http.server.request.duration", st.id)
+		t.histogram("http.server.request.duration", resource, t.sim.engine.now)
 	}
 	seen := make(map[*edge]bool)
 	for _, step := range v.steps {
@@ -151,16 +172,17 @@ func (t *tap) gauge(name, unit string, points ...point) {
 	e.close()
 }
 
-func (t *tap) histogram(name string, station int32) {
+// histogram tells what a resource had counted at a time.
+func (t *tap) histogram(name string, resource int32, at Time) {
 	e := t.enc
-	d := &t.scraped.durations[station]
+	d := t.scraped.of(resource)
 	t.openMetric(name, "s")
 	e.open(9, "histogram")
 	e.enum(2, "aggregationTemporality", 1) // delta
 	e.list("dataPoints")
 	e.open(1, "")
 	e.fixed(2, "startTimeUnixNano", t.at(t.scraped.since, none))
-	e.fixed(3, "timeUnixNano", t.at(t.sim.engine.now, none))
+	e.fixed(3, "timeUnixNano", t.at(at, none))
 	e.fixed(4, "count", d.n)
 	e.double(5, "sum", d.sum)
 	e.counts(6, "bucketCounts", d.counts)

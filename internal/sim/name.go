@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,15 @@ import (
 // describe encodes what does not change: resources, names and static attributes.
 func (t *tap) describe() {
 	s := t.sim
-	t.resources = make([]resource, len(s.stations))
-	t.byRes = make([]int32, len(s.stations))
+	for i, st := range s.stations {
+		t.now = append(t.now, none)
+		t.resources = append(t.resources, resource{station: int32(i), next: none})
+		if v, ok := st.owner.(*service); ok {
+			t.resources[i].version = v.base.Version
+			t.now[i] = t.identity(identity{resource: int32(i), flags: v.base.Flags, before: none})
+		}
+	}
+	t.newest = slices.Clone(t.now)
 	// Servers first, by the edge over which they are reached; then clients.
 	for _, d := range s.edges {
 		t.names = append(t.names, t.serverName(d))
@@ -37,26 +45,59 @@ func (t *tap) encode(num int, list []attribute) []byte {
 	return bytes.Clone(t.side.bytes())
 }
 
-// refresh encodes the resource of an instance anew if its version has changed.
-func (t *tap) refresh(st *station) *resource {
-	r := &t.resources[st.id]
-	v := st.owner.(*service)
-	spec := &v.specs[st.instance]
-	if r.encoded != nil && r.version == spec.Version {
-		return r
+// identify is told what an instance is from now on. What was told of it before stays
+// true of what happened before, however late that is sent.
+func (t *tap) identify(st *station, spec *Service) {
+	for i := t.newest[st.id]; i != none; i = t.identities[i].before {
+		if old := &t.identities[i]; t.resources[old.resource].version == spec.Version && slices.Equal(old.flags, spec.Flags) {
+			t.now[st.id] = i
+			return
+		}
 	}
-	r.version = spec.Version
+	i := t.identity(identity{resource: t.process(st, spec.Version), flags: spec.Flags, before: t.newest[st.id]})
+	t.now[st.id], t.newest[st.id] = i, i
+}
+
+func (t *tap) identity(i identity) int32 {
+	t.identities = append(t.identities, i)
+	return int32(len(t.identities)) - 1
+}
+
+// process returns the resource of a version of an instance.
+func (t *tap) process(st *station, version string) int32 {
+	i := st.id
+	for t.resources[i].version != version {
+		if t.resources[i].next == none {
+			t.resources[i].next = int32(len(t.resources))
+			t.resources = append(t.resources, resource{station: st.id, version: version, next: none})
+		}
+		i = t.resources[i].next
+	}
+	return i
+}
+
+// encoded returns the attributes of a resource.
+func (t *tap) encoded(i int32) []byte {
+	r := &t.resources[i]
+	if r.encoded != nil {
+		return r.encoded
+	}
+	st := t.sim.stations[r.station]
+	service := st.owner.(*service).base.ID
 	list := []attribute{
-		{key: attr.ServiceName, text: spec.ID},
-		{key: attr.ServiceInstanceID, text: instanceName(spec.ID, st.instance)},
+		{key: attr.ServiceName, text: service},
+		{key: attr.ServiceInstanceID, text: instanceName(service, st.instance)},
 		{key: attr.DeploymentEnvironmentName, text: t.spec.Environment},
 	}
-	if spec.Version != "" {
-		list = append(list, attribute{key: attr.ServiceVersion, text: spec.Version})
+	if r.version != "" {
+		list = append(list, attribute{key: attr.ServiceVersion, text: r.version})
 	}
 	r.encoded = t.encode(1, list)
-	return r
+	return r.encoded
 }
+
+// stationOf returns the instance whose identity it is.
+func (t *tap) stationOf(as int32) int32 { return t.resources[t.identities[as].resource].station }
 
 func instanceName(service string, instance int) string { return service + "-" + strconv.Itoa(instance) }
 

@@ -51,6 +51,7 @@ type call struct {
 	undo       bool   // it takes an effect back
 	hops       int16  // along rings, up to this one
 	sibling    int32  // the next call of the same frame that is under way, or none
+	as         int32  // the identity that who calls had when it worked
 	parentSpan uint64 // what works on the attempt is told to be below
 	started    Time
 	sent       Time // the attempt under way
@@ -105,6 +106,7 @@ type frame struct {
 	past    past
 	opening bool   // it is making calls at once
 	flags   uint16 // those of its service of which it got the variant
+	as      int32  // the identity of its instance when it worked, or of who calls where that is none
 	span    uint64 // that of its calls is below
 	parent  uint64
 }

@@ -27,6 +27,9 @@ func (v *service) apply(over func(instance int, set setter)) {
 		over(i, spec.set)
 		v.specs[i] = spec
 		t.met = v.sim.atoms.bit(Atom{spec.ID, "version", spec.Version, false})
+		if v.sim.tap != nil {
+			v.sim.tap.identify(t, &spec)
+		}
 		t.refresh(spec.station())
 	}
 	v.listen()
@@ -72,7 +75,13 @@ func (v *service) pick(d *edge, c *call) (int32, bool) {
 	return d.route(v.stations, c)
 }
 
-func (v *service) enter(j int32) { v.sim.stations[v.sim.frames.at(j).station].arrive(j) }
+func (v *service) enter(j int32) {
+	f := v.sim.frames.at(j)
+	if v.sim.tap != nil {
+		f.as = v.sim.tap.now[f.station]
+	}
+	v.sim.stations[f.station].arrive(j)
+}
 
 // worked goes on with a frame whose own work is done.
 func (v *service) worked(j int32) {
@@ -89,6 +98,9 @@ func (v *service) worked(j int32) {
 		return
 	}
 	q.met |= t.met
+	if s.tap != nil {
+		f.as = s.tap.now[t.id]
+	}
 	v.evaluate(&v.specs[t.instance], q, f)
 	if e := t.spec.error; e > 0 && draw(q.key, forFault, int(v.id), int(f.serial)) < e {
 		t.leave(j, resultError)

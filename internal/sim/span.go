@@ -10,10 +10,20 @@ const (
 	spanConsumer = 5
 )
 
-// A resource is who emits: an instance of a service.
+// A resource is who emits: the process of an instance of a service. Another version
+// is another process.
 type resource struct {
-	encoded []byte // its attributes, in the sink's format
-	version string // that they name
+	station int32
+	version string
+	encoded []byte // its attributes, in the sink's format; nil until they are needed
+	next    int32  // one of the same instance that is younger, or none
+}
+
+// An identity is what a process is from one change of its flags to the next.
+type identity struct {
+	resource int32
+	flags    []Flag
+	before   int32 // the one before of the same instance, or none
 }
 
 // A spanName is what all spans of one kind at one place have in common.
@@ -36,7 +46,7 @@ type span struct {
 	parent   uint64
 	start    Time
 	end      Time
-	resource int32
+	as       int32 // the identity of who tells of it
 	name     int32
 	workload int32 // whose attributes it has, or none
 	tags     uint64
@@ -78,7 +88,7 @@ func (t *tap) served(f *frame, r result) {
 	w := s.workloads[q.workload]
 	sp := span{
 		hi: mix(q.key), lo: mix(q.key + 1), id: f.span, parent: f.parent, start: f.arrived, end: s.engine.now,
-		resource: f.station, name: f.edge, workload: none, rule: f.cause, result: r, flags: f.flags,
+		as: f.as, name: f.edge, workload: none, rule: f.cause, result: r, flags: f.flags,
 	}
 	if w.edge.id == f.edge {
 		sp.workload, sp.tags = q.workload, q.tags
@@ -86,7 +96,7 @@ func (t *tap) served(f *frame, r result) {
 	if q.message > 0 && f.parent == 0 {
 		sp.link = q.link
 	}
-	t.scraped.served(&sp, t.sampled(q), len(s.stations))
+	t.scraped.served(&sp, t.identities[sp.as].resource, t.sampled(q))
 	t.tell(q, sp)
 }
 
@@ -99,7 +109,7 @@ func (t *tap) called(d *edge, c *call, r result) {
 	q := s.requests.at(c.req)
 	t.tell(q, span{
 		hi: mix(q.key), lo: mix(q.key + 1), id: spanID(q.key, c.serial, 1), parent: c.parentSpan, start: c.sent, end: s.engine.now,
-		resource: c.caller, name: int32(len(s.edges)) + d.id, workload: none, rule: none, result: r, attempt: c.attempt, cache: c.cache,
+		as: c.as, name: int32(len(s.edges)) + d.id, workload: none, rule: none, result: r, attempt: c.attempt, cache: c.cache,
 	})
 }
 

@@ -90,21 +90,27 @@ type tap struct {
 	sink      Sink
 	epoch     uint64 // virtual time 0, in Unix nanoseconds
 	enc       encoder
-	side      encoder // for what is written once
-	resources []resource
-	names     []spanName
-	spans     []span
-	late      []lateSpan
-	lateLogs  []lateLog
-	held      arena[span] // of traces that may be dropped when they have ended
-	byRes     []int32     // the last span of each resource, in a batch
-	next      []int32
-	dynamic   []attribute
-	logs      []logRecord
-	scraped   scrape
-	taken     int // spans that were exported in the second under way
-	count     TelemetryCount
-	err       error
+	side      encoder    // for what is written once
+	resources []resource // the first of each instance, by its number, and those that came later
+	// identities are what instances are and were. Of each instance now is what it is at
+	// present, or none if it tells nothing, and newest what it became last for the first
+	// time.
+	identities []identity
+	now        []int32
+	newest     []int32
+	names      []spanName
+	spans      []span
+	late       []lateSpan
+	lateLogs   []lateLog
+	held       arena[span] // of traces that may be dropped when they have ended
+	byRes      []int32     // the first span of each resource, in a batch
+	next       []int32
+	dynamic    []attribute
+	logs       []logRecord
+	scraped    scrape
+	taken      int // spans that were exported in the second under way
+	count      TelemetryCount
+	err        error
 }
 
 // TelemetryCount is what became of the spans of a run.

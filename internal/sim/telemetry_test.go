@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -20,11 +21,15 @@ import (
 	"example.test/eddy/internal/telemetry"
 )
 
-// told runs a model and returns its telemetry.
-func told(t testing.TB, m *sim.Model, form sim.Format) (*sim.MemorySink, *sim.Result) {
+// told runs a model, with some of its conditions, and returns its telemetry.
+func told(t testing.TB, m *sim.Model, form sim.Format, on ...string) (*sim.MemorySink, *sim.Result) {
 	t.Helper()
 	sink := &sim.MemorySink{Form: form}
-	s, err := sim.New(m, 1, sim.Settings{Sink: sink})
+	set := make(map[string]bool)
+	for _, c := range on {
+		set[c] = true
+	}
+	s, err := sim.New(m, 1, sim.Settings{On: set, Sink: sink})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,6 +258,92 @@ func TestARunTellsWhatEddyReads(t *testing.T) {
 	want := []string{"05 deploy gateway service.version=1.1.0<1.0.0", "10 flag pricing flag rounding=banker<half-up", "15 flag pricing flag rounding=half-up<banker"}
 	if !slices.Equal(changes, want) {
 		t.Errorf("changes %q, want %q: faults report nothing, nor does what is hidden", changes, want)
+	}
+}
+
+// What is told goes out once a second, and histograms once in ten. Each says what was
+// in force when it happened, and not when it goes out.
+func TestWhatIsToldIsOfTheVersionAndTheFlagsThatServedIt(t *testing.T) {
+	epoch := time.Date(2026, time.June, 1, 0, 0, 0, 0, time.UTC)
+	const deploy, flag = 5600 * time.Millisecond, 10600 * time.Millisecond
+	m := shop()
+	m.Conditions[0].Windows = []sim.Window{{From: flag}}
+	m.Conditions[1].Windows = []sim.Window{{From: deploy}}
+	all, _ := received(t, m, "flag", "deploy")
+	version := func(s *telemetry.Span) string {
+		v, _ := s.Resource.Attributes.Get("service.version")
+		return v
+	}
+	byID := make(map[telemetry.SpanID]*telemetry.Span)
+	served := make(map[string]uint64) // by version, on the gateway
+	for _, s := range all.Spans {
+		byID[s.ID] = s
+		if !s.Parent.IsZero() {
+			continue
+		}
+		want := "1.0.0"
+		if s.Start.Sub(epoch) >= deploy {
+			want = "1.1.0"
+		}
+		if got := version(s); got != want {
+			t.Fatalf("a request of %s is told by version %s, want %s", s.Start.Format("05.000"), got, want)
+		}
+		served[want]++
+	}
+	variants := make(map[string]int)
+	for _, s := range all.Spans {
+		if parent := byID[s.Parent]; parent != nil && s.Kind == telemetry.KindClient && version(s) != version(parent) {
+			t.Fatalf("a call of %s is told by version %s, and what makes it by %s", s.Start.Format("05.000"), version(s), version(parent))
+		}
+		variant, exception := "", false
+		for _, e := range s.Events {
+			if v, ok := e.Attributes.Get("feature_flag.result.variant"); ok {
+				variant = v
+			}
+			if v, _ := e.Attributes.Get("exception.type"); v == "RoundingMismatch" {
+				exception = true
+			}
+		}
+		if exception != (variant == "banker") {
+			t.Fatalf("a request of %s has the variant %q, and exception %t, want one if and only if it is banker", s.Start.Format("05.000"), variant, exception)
+		}
+		variants[variant]++
+	}
+	if variants["banker"] == 0 || variants["half-up"] == 0 {
+		t.Errorf("variants %v, want both", variants)
+	}
+	sink, _ := told(t, m, sim.JSON, "flag", "deploy")
+	counted := make(map[string]uint64)
+	for _, r := range sink.Requests {
+		if r.Signal == sim.Metrics {
+			countDurations(t, r.Body, "gateway", counted)
+		}
+	}
+	if !maps.Equal(counted, served) {
+		t.Errorf("histograms of the gateway count %v by version, want %v", counted, served)
+	}
+}
+
+// countDurations adds up what the histograms of a service count, by version.
+func countDurations(t *testing.T, body []byte, service string, into map[string]uint64) {
+	t.Helper()
+	metrics, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range metrics.ResourceMetrics().All() {
+		name, _ := r.Resource().Attributes().Get("service.name")
+		version, _ := r.Resource().Attributes().Get("service.version")
+		for _, scope := range r.ScopeMetrics().All() {
+			for _, metric := range scope.Metrics().All() {
+				if name.AsString() != service || metric.Type() != pmetric.MetricTypeHistogram {
+					continue
+				}
+				for _, p := range metric.Histogram().DataPoints().All() {
+					into[version.AsString()] += p.Count()
+				}
+			}
+		}
 	}
 }
 
