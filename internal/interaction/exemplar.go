@@ -1,6 +1,8 @@
 package interaction
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -81,4 +83,30 @@ func (x *examples) offer(t telemetry.TraceID) {
 	}
 	*x = slices.Insert(*x, i, t)
 	*x = (*x)[:min(len(*x), mostTraces)]
+}
+
+// earlier returns the one of two examples that comes first, in an order that
+// spreads over the time: by a hash. A trace of zeros is none.
+func earlier(a, b telemetry.TraceID) telemetry.TraceID {
+	var none telemetry.TraceID
+	if a == none || b != none && compareTraces(b, a) < 0 {
+		return b
+	}
+	return a
+}
+
+// compareTraces orders traces by a hash.
+func compareTraces(a, b telemetry.TraceID) int {
+	x, y := rank(a), rank(b)
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return bytes.Compare(a[:], b[:])
+}
+
+func rank(t telemetry.TraceID) uint64 {
+	return mix(binary.BigEndian.Uint64(t[:8]) ^ binary.BigEndian.Uint64(t[8:]))
 }

@@ -1,15 +1,11 @@
 package interaction
 
 import (
-	"bytes"
 	"encoding/binary"
-	"math/bits"
 	"slices"
 	"sync/atomic"
 
 	"example.test/eddy/internal/condition"
-	"example.test/eddy/internal/popcount"
-	"example.test/eddy/internal/telemetry"
 )
 
 // A ledger is the panes of a window, lined up: the words of one follow those of
@@ -190,32 +186,6 @@ func (l *ledger) repeat(row []uint64, from, to int) {
 	}
 }
 
-// growRows returns n rows of so many zeros in the room of rows.
-func growRows(rows [][]uint64, n, words int) [][]uint64 {
-	for len(rows) < n {
-		rows = append(rows, nil)
-	}
-	rows = rows[:n]
-	for i := range rows {
-		rows[i] = grow(rows[i], words)
-	}
-	return rows
-}
-
-// below is a word with its lowest n bits set; all of them if n is 64 or more.
-func below(n int) uint64 {
-	switch {
-	case n >= 64:
-		return ^uint64(0)
-	case n <= 0:
-		return 0
-	}
-	return 1<<n - 1
-}
-
-// between is the part of word w that lies in positions from to before to.
-func between(w, from, to int) uint64 { return below(to-w*64) &^ below(from-w*64) }
-
 // locate numbers the locations: each combination of location conditions that a
 // row has. Those with few observations are one location together, the last.
 func (l *ledger) locate() {
@@ -275,96 +245,6 @@ func (l *ledger) locate() {
 	}
 }
 
-// stratify makes strata: each location by buckets of time, where neighbours too
-// thin to stand alone are merged.
-func (l *ledger) stratify(bucket int64) {
-	l.strata, l.locations = 0, l.locations[:0]
-	l.buckets, l.until = l.buckets[:0], l.until[:0]
-	per := make([][]int, len(l.places)) // cells of each location, by time
-	for i := range l.cells {
-		at := l.cells[i].location
-		per[at] = append(per[at], i)
-	}
-	var stretches []stretch
-	for location, list := range per {
-		stretches = stretches[:0]
-		for _, i := range list {
-			at := floor(l.panes[l.cells[i].pane].start, bucket)
-			if n := len(stretches); n == 0 || stretches[n-1].bucket != at {
-				stretches = append(stretches, stretch{bucket: at})
-			}
-			s := &stretches[len(stretches)-1]
-			s.cells = append(s.cells, i)
-			s.thickness = s.plus(l.cells[i].cell.thickness)
-		}
-		l.mergeThin(int32(location), stretches)
-	}
-}
-
-// floor is the multiple of width at or below x, in widths.
-func floor(x, width int64) int64 {
-	if width <= 0 {
-		return 0
-	}
-	q := x / width
-	if x%width < 0 {
-		q--
-	}
-	return q
-}
-
-// A stretch is the cells of one location in one bucket of time.
-type stretch struct {
-	bucket int64
-	cells  []int
-	thickness
-}
-
-// mergeThin makes strata of the stretches of a location, ascending. A stratum
-// takes stretches until it is thick enough, and the rest of the location too if
-// that would be too thin.
-func (l *ledger) mergeThin(location int32, list []stretch) {
-	for i := 0; i < len(list); {
-		var n, rest thickness
-		j := i
-		for ; j < len(list) && n.thin(); j++ {
-			n = n.plus(list[j].thickness)
-		}
-		end := j
-		for ; end < len(list) && rest.thin(); end++ {
-			rest = rest.plus(list[end].thickness)
-		}
-		if rest.thin() {
-			j = end
-		}
-		for _, s := range list[i:j] {
-			for _, c := range s.cells {
-				l.cells[c].stratum = int32(l.strata)
-			}
-		}
-		l.locations = append(l.locations, location)
-		l.buckets, l.until = append(l.buckets, list[i].bucket), append(l.until, list[j-1].bucket)
-		l.strata++
-		i = j
-	}
-}
-
-// A thickness is how much there is in a part of the traffic.
-type thickness struct{ observations, rows int }
-
-func (n *thickness) add(r *Row) {
-	if r.Total > 0 {
-		*n = thickness{n.observations + r.Total, n.rows + 1}
-	}
-}
-
-func (n thickness) plus(o thickness) thickness {
-	return thickness{n.observations + o.observations, n.rows + o.rows}
-}
-
-// thin reports whether it is too little to stand alone.
-func (n thickness) thin() bool { return n.observations < thinStratum || n.rows < fewInStratum }
-
 // weigh sets what successes count in tests. Within a stratum their weights are
 // scaled so that they add up to Kish's effective number, which for equal weights
 // is how many there are: the retrospective test, valid however many successes
@@ -404,160 +284,4 @@ func (l *ledger) weigh() {
 func (l *ledger) entry(position int) *entry {
 	p := l.at[position/64]
 	return &l.panes[p].entries[position-l.begins[p]*64]
-}
-
-// A sum is what some entries count.
-type sum struct {
-	failed, ok int64
-	w, w2      float64 // of successes, for risks, in the unit of weights
-	units      float64 // of successes, in tests; only in sums by stratum
-}
-
-func (s *sum) add(e *entry) {
-	s.failed += e.failed
-	s.ok += e.ok
-	s.w += e.weight
-	s.w2 += e.weight2
-}
-
-func (s sum) plus(o sum) sum {
-	return sum{s.failed + o.failed, s.ok + o.ok, s.w + o.w, s.w2 + o.w2, s.units + o.units}
-}
-
-func (s sum) minus(o sum) sum {
-	d := sum{s.failed - o.failed, s.ok - o.ok, s.w - o.w, s.w2 - o.w2, s.units - o.units}
-	if d.ok == 0 {
-		d.units = 0 // and not what rounding leaves
-	}
-	return d
-}
-
-// total is how many observations there are.
-func (s sum) total() int64 { return s.failed + s.ok }
-
-// risk is the share that failed.
-func (s sum) risk(typical float64) proportion {
-	return risk(float64(s.failed), s.w/weightUnit, s.w2/weightUnit/weightUnit, typical)
-}
-
-// count adds to s what the positions v of word w count; each is what every
-// success there weighs. What follows from the number of successes, settle adds.
-func (l *ledger) count(s *sum, v uint64, w int, each float64) {
-	if v == 0 {
-		return
-	}
-	if each == differ {
-		for ; v != 0; v &= v - 1 {
-			s.add(l.entry(w*64 + bits.TrailingZeros64(v)))
-		}
-		return
-	}
-	for d, plane := range l.bad {
-		s.failed += int64(bits.OnesCount64(v&plane[w])) << d
-	}
-	for d, plane := range l.fine {
-		s.ok += int64(bits.OnesCount64(v&plane[w])) << d
-	}
-}
-
-// settle completes the sum of a part in which every success weighs as much,
-// unless they differ: then count has done it.
-func (s *sum) settle(each float64) {
-	if each != differ {
-		s.w, s.w2 = float64(s.ok)*each, float64(s.ok)*each*each
-	}
-}
-
-// tally adds up the positions of a mask, whatever their stratum.
-func (l *ledger) tally(mask []uint64) sum {
-	return l.both(mask, mask)
-}
-
-// both adds up the positions that are in two masks.
-func (l *ledger) both(a, b []uint64) sum {
-	var all sum
-	for _, r := range l.runs {
-		var s sum
-		from, to := r.from/64, r.to/64
-		if r.from%64 != 0 || r.each == differ || to-from < 8 {
-			for w := from; w*64 < r.to; w++ {
-				if v := a[w] & b[w]; v != 0 {
-					l.count(&s, v&between(w, r.from, r.to), w, r.each)
-				}
-			}
-		} else {
-			s = l.span(a[from:to], b[from:to], from)
-			if r.to%64 != 0 {
-				l.count(&s, a[to]&b[to]&between(to, r.from, r.to), to, r.each)
-			}
-		}
-		s.settle(r.each)
-		all = all.plus(s)
-	}
-	return all
-}
-
-// span counts the failures and successes of whole words, from word first on, that
-// are in two masks.
-func (l *ledger) span(a, b []uint64, first int) sum { return inBoth(l.bad, l.fine, first, a, b) }
-
-// inBoth counts what is in two masks, of which word first is where they begin, given
-// the binary digits of failures and of successes.
-func inBoth(bad, fine [][]uint64, first int, a, b []uint64) (s sum) {
-	for d, plane := range bad {
-		s.failed += popcount.Common(a, b, plane[first:]) << d
-	}
-	for d, plane := range fine {
-		s.ok += popcount.Common(a, b, plane[first:]) << d
-	}
-	return s
-}
-
-// weight is what the successes at a position of a cell weigh.
-func (l *ledger) weight(at int32, b *berth) float64 {
-	if b.each == differ {
-		return l.entry(int(at)).weight
-	}
-	var ok uint64
-	for d, plane := range l.fine {
-		ok |= plane[at/64] >> (at % 64) & 1 << d
-	}
-	return float64(ok) * b.each
-}
-
-// has reports whether a row has the bit of a position.
-func has(row []uint64, at int32) bool { return row[at/64]>>(at%64)&1 == 1 }
-
-// anyDigit is the positions of word w at which the digits are not all zero.
-func anyDigit(digits [][]uint64, w int) (v uint64) {
-	for _, plane := range digits {
-		v |= plane[w]
-	}
-	return v
-}
-
-// earlier returns the one of two examples that comes first, in an order that
-// spreads over the time: by a hash. A trace of zeros is none.
-func earlier(a, b telemetry.TraceID) telemetry.TraceID {
-	var none telemetry.TraceID
-	if a == none || b != none && compareTraces(b, a) < 0 {
-		return b
-	}
-	return a
-}
-
-// compareTraces orders traces by a hash.
-func compareTraces(a, b telemetry.TraceID) int {
-	x, y := rank(a), rank(b)
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return bytes.Compare(a[:], b[:])
-}
-
-func rank(t telemetry.TraceID) uint64 {
-	return mix(binary.BigEndian.Uint64(t[:8]) ^ binary.BigEndian.Uint64(t[8:]))
 }

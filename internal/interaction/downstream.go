@@ -1,0 +1,52 @@
+package interaction
+
+import "slices"
+
+// late is 1 for what comes after all other findings.
+func (m *miner) late(j judgement) int {
+	if m.downstream(j.set) {
+		return 1
+	}
+	return 0
+}
+
+// upstream reports whether a set names something that does not follow from a
+// failure. If it names something that does as well, the rest must do no harm without
+// that, or it would be the cause; and the set must be more than the part of what
+// follows that happened to be in it: of all the ways to add as many conditions, none
+// would be expected to differ as much.
+func (m *miner) upstream(j judgement) bool {
+	var follows []int32
+	mask := 0
+	for i, k := range j.set {
+		if m.downstream([]int32{k}) {
+			follows = append(follows, k)
+			mask |= 1 << i
+		}
+	}
+	switch len(follows) {
+	case 0:
+		return true
+	case len(j.set):
+		return false
+	}
+	t := m.exact.cross(j.set, false)
+	whole := t.whole()
+	alone := m.exact.compare(t, func(c int) bool { return c == whole&^mask }, func(c int) bool { return c&mask == 0 })
+	if alone.p() <= necessity {
+		return false
+	}
+	c := m.exact.compare(t, func(c int) bool { return c == whole }, func(c int) bool { return c&mask == mask })
+	rest := slices.DeleteFunc(slices.Clone(j.set), func(k int32) bool { return slices.Contains(follows, k) })
+	return c.p()*m.multiplicity(rest) <= m.options.Alpha
+}
+
+// downstream reports whether a set names only what follows from a failure.
+func (m *miner) downstream(set []int32) bool {
+	for _, k := range set {
+		if !slices.Contains(m.options.Downstream, m.condition(k).Dimension) {
+			return false
+		}
+	}
+	return true
+}
