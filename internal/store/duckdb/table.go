@@ -54,7 +54,8 @@ type TableSource struct {
 	Count, Failures string
 	// Weight is a column that says how many requests an observation that did not
 	// fail stands for, because some of those were not kept: a number from 1 to
-	// MaxWeight; empty means 1. Failures stand for themselves, whatever it says.
+	// MaxWeight; empty means 1. Failures stand for themselves, whatever it says: what is
+	// no such number is an error in them, too.
 	Weight string
 
 	// Slow, instead of Failed, asks about rows that took long: "COLUMN", for one

@@ -164,7 +164,7 @@ func (r *tableReader) explainBad(ctx context.Context, bad int64) error {
 			return fmt.Errorf("--slow %s: no duration: %s; want numbers, or durations such as 120ms; a row that has none may leave it empty", o.column, values)
 		}
 	} else if o.column != "" && !o.exact {
-		values, err := r.outcomeValues(ctx, "bad AND NOT list_contains("+trueWords+", lower(trim(told))) AND NOT list_contains("+falseWords+", lower(trim(told)))")
+		values, err := r.outcomeValues(ctx, "bad AND told <> '' AND NOT list_contains("+trueWords+", lower(trim(told))) AND NOT list_contains("+falseWords+", lower(trim(told)))")
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,9 @@ const plainTimeSQL = "CASE WHEN told_time LIKE '____-%' AND told_time NOT LIKE '
 // names its unit. Text may be empty as well as NULL, for to make it NULL would touch
 // each cell of each query. A row that does not count has a total and a failed of 0. It
 // is bad, and no mere gap, if a count is not a whole number, if more failed than there
-// were, or if the outcome, the time or the weight of a success cannot be read.
+// were, or if the outcome, the time or the weight cannot be read. That goes for the weight
+// of a row that failed as well, although it is not used: a column with such a cell may be
+// something else than weights.
 //
 // If the rows stay where they are, columns are in their own types, and n is the
 // number of the row. The files' own names stay inside, where no name of ours can
@@ -146,7 +148,7 @@ func (r *tableReader) recordsSQL(columns []int, inPlace bool) string {
 		bad = "total IS NULL OR failed IS NULL OR failed > total"
 	}
 	if r.src.Weight != "" {
-		bad += " OR (stands = 0 AND failed < total)"
+		bad += " OR stands = 0"
 	}
 	const usable = "failed IS NOT NULL AND total IS NOT NULL AND moment IS NOT NULL"
 	return "SELECT * REPLACE (CASE WHEN " + usable + " THEN total ELSE 0 END AS total," +

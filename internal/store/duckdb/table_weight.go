@@ -3,7 +3,6 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -35,7 +34,7 @@ func (r *tableReader) weight() *TableWeight {
 }
 
 // standsSQL is how many requests a success of the row stands for, in units; 0 if the
-// cell is no weight, which matters only where something did not fail.
+// cell is no weight.
 func (t columnType) standsSQL() string {
 	const cell = "told_weight"
 	x := t.numberSQL(cell)
@@ -90,23 +89,31 @@ func (r *tableReader) explainWeight(ctx context.Context) error {
 	if err := r.exec(ctx, "SET preserve_insertion_order=true"); err != nil {
 		return err
 	}
-	const query = `SELECT count(*) OVER (), n, told_weight FROM (SELECT *, row_number() OVER () AS n FROM (%s))
-		WHERE bad AND told_weight <> '' AND NOT coalesce(try_cast(told_weight AS DOUBLE) BETWEEN 1 AND %d, false) ORDER BY n LIMIT 1`
-	var rows, n int64
-	var cell string
-	err := r.db.QueryRowContext(ctx, fmt.Sprintf(query, r.recordsSQL(nil, false), MaxWeight)).Scan(&rows, &n, &cell)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil // something else is wrong
-	case err != nil:
-		return r.inFile(err)
+	for i := range r.files {
+		if err := r.explainWeightIn(ctx, i); err != nil {
+			return err
+		}
 	}
-	where := fmt.Sprintf(", the first of them row %s below the header", wording.Count(n))
-	if len(r.files) > 1 {
-		where = "" // rows are numbered over all files
+	return nil // something else is wrong
+}
+
+// explainWeightIn says so of one file.
+func (r *tableReader) explainWeightIn(ctx context.Context, file int) error {
+	one := *r
+	one.files = r.files[file : file+1]
+	const query = `SELECT count(*) FILTER (wrong), count(*), min(n) FILTER (wrong), arg_min(told_weight, n) FILTER (wrong) FROM (SELECT told_weight, row_number() OVER () AS n,
+		bad AND told_weight <> '' AND NOT coalesce(try_cast(told_weight AS DOUBLE) BETWEEN 1 AND %d, false) AS wrong FROM (%s))`
+	var wrong, rows int64
+	var first sql.NullInt64
+	var cell sql.NullString
+	if err := r.db.QueryRowContext(ctx, fmt.Sprintf(query, MaxWeight, one.recordsSQL(nil, false))).Scan(&wrong, &rows, &first, &cell); err != nil {
+		return one.inFile(err)
 	}
-	return fmt.Errorf("%s: column %q: %s of %s rows hold no weight%s: %q; want from 1 to %s, how many requests a row that did not fail stands for, or nothing for 1",
-		r.files[0].name, r.src.Weight, wording.Count(rows), wording.Count(r.total.lines), where, cell, wording.Count(MaxWeight))
+	if wrong == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: column %q: %s of %s rows hold no weight, the first of them row %s below the header: %q; want from 1 to %s, how many requests a row that did not fail stands for, or nothing for 1",
+		one.files[0].name, r.src.Weight, wording.Count(wrong), wording.Count(rows), wording.Count(first.Int64), cell.String, wording.Count(MaxWeight))
 }
 
 // heavyNote says that failures have weights, which are not used.

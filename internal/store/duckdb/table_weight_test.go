@@ -84,6 +84,34 @@ func TestFailuresOfAWeightAreCountedOnceAndNamed(t *testing.T) {
 	}
 }
 
+// It is refused in a row that failed, in one that did not, and in one that does not
+// say, wherever the rows are.
+func TestWhatIsNoWeightIsRefusedInAnyRow(t *testing.T) {
+	refused := func(name, content, weight, outcome string, held int) {
+		t.Helper()
+		src := duckdb.TableSource{Files: []string{tableFile(t, name, content)}, Failed: "failed", Weight: "w"}
+		_, _, err := duckdb.ExplainHolding(t.Context(), src, interaction.Options{}, held)
+		if err == nil || !strings.Contains(err.Error(), name+`: column "w": 1 of 5 rows hold no weight, the first of them row 4 below the header: "`) {
+			t.Errorf("%s, held in %d bytes: a weight of %s where failed is %q: %v, want that row 4 is refused", name, held, weight, outcome, err)
+		}
+	}
+	text := func(weight, outcome string) string {
+		return fmt.Sprintf("x,w,failed\na,20,0\na,1,1\nb,,0\nb,%q,%s\nb,20,0\n", weight, outcome)
+	}
+	for _, weight := range []string{"-3", "0", "0.99", "1000001", "nan", "inf", "-inf", "ten", "1,5"} {
+		refused("f.csv", text(weight, "1"), weight, "1", 1<<30)
+	}
+	for _, weight := range []string{"-3", "nan"} {
+		for _, outcome := range []string{"0", "1", ""} {
+			query := fmt.Sprintf("FROM (VALUES ('a', '20', '0'), ('a', '1', '1'), ('b', '', '0'), ('b', '%s', '%s'), ('b', '20', '0')) AS t(x, w, failed)", weight, outcome)
+			refused("f.csv", text(weight, outcome), weight, outcome, 0)
+			refused("f.csv", text(weight, outcome), weight, outcome, 1<<30)
+			refused("text.parquet", parquetFile(t, "SELECT * "+query), weight, outcome, 0)
+			refused("numbers.parquet", parquetFile(t, "SELECT x, try_cast(w AS DOUBLE) AS w, failed "+query), weight, outcome, 0)
+		}
+	}
+}
+
 func TestWeightsOfOneChangeNothing(t *testing.T) {
 	content := plan{rows: 4_000, risk: 0.2, harm: pair}.csv(1)
 	ones := "one," + strings.ReplaceAll(strings.TrimSpace(content), "\n", "\n1,") + "\n"
