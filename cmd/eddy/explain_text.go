@@ -134,6 +134,9 @@ func (p *page) finding(f interaction.Finding, say bool) {
 		kind += ", " + f.Grade
 	}
 	p.line("%d. %s", f.Rank, kind)
+	if f.Verdict == interaction.Proxy { // the others say it by themselves
+		p.wrap("   ", f.Verdict.Says(p.outcome, strings.TrimSuffix(p.noun, "s")))
+	}
 	if say {
 		p.wrap("   ", interaction.Sentence(f, "", p.outcome))
 	}

@@ -83,9 +83,10 @@ const (
 	// Joint: each of the conditions is needed, but the effect together is not
 	// shown to be more than the sum of the parts.
 	Joint Verdict = "joint"
-	// Proxy: the condition goes with another one that explains more. It is the
-	// verdict of a finding that names only what follows from failures, such as an
-	// attempt; other proxies are in Finding.Proxies.
+	// Proxy: the condition goes with what does harm, or follows from it, and is not
+	// shown to do any itself. It is the verdict of a finding that names only what
+	// follows from failures, such as an attempt; what goes with a condition that
+	// explains more is in Finding.Proxies.
 	Proxy Verdict = "proxy"
 	// Alias: the condition cannot be told apart from another one in this data. No
 	// finding has this verdict: such conditions are in Finding.Aliases.

@@ -44,6 +44,30 @@ func Sentence(f Finding, subject string, outcome request.Outcome) string {
 		w.of(percent(whole.Risk)+rate(whole)), list(f.Conditions, phrase), atMost(others), w.Short)
 }
 
+// Says explains a verdict to those who meet it for the first time. outcome is
+// request.Failed or request.Slow, and thing what one observation is called. Of what is
+// no verdict it says nothing.
+func (v Verdict) Says(outcome request.Outcome, thing string) string {
+	w := outcome.Words(thing)
+	switch v {
+	case SingleCause:
+		return "One condition explains the " + w.Nouns + " by itself."
+	case Interact:
+		return "The conditions explain the " + w.Nouns + " together, and each of them is needed."
+	case Joint:
+		return "Each of the conditions is needed, but together they are not shown to do more than the sum of the parts."
+	case Proxy:
+		return "What is named goes with what does harm, or follows from it, and is not shown to do any itself."
+	case Alias:
+		return "The condition cannot be told apart from another one in this data."
+	case Coincident:
+		return "The state was in force at the time of the " + w.Nouns + ", and nothing shows that it did more."
+	case NoExplanation:
+		return "No set of the conditions on record explains these " + w.Nouns + "."
+	}
+	return ""
+}
+
 // A speech is how a sentence speaks of an outcome.
 type speech struct {
 	request.Words

@@ -157,3 +157,20 @@ func TestAliasKeepsItsPartsInJSON(t *testing.T) {
 		}
 	}
 }
+
+func TestEachVerdictSaysWhatItIsAbout(t *testing.T) {
+	for verdict, want := range map[interaction.Verdict]string{
+		interaction.SingleCause:   "One condition explains the slow rows by itself.",
+		interaction.Interact:      "The conditions explain the slow rows together, and each of them is needed.",
+		interaction.Joint:         "Each of the conditions is needed, but together they are not shown to do more than the sum of the parts.",
+		interaction.Proxy:         "What is named goes with what does harm, or follows from it, and is not shown to do any itself.",
+		interaction.Alias:         "The condition cannot be told apart from another one in this data.",
+		interaction.Coincident:    "The state was in force at the time of the slow rows, and nothing shows that it did more.",
+		interaction.NoExplanation: "No set of the conditions on record explains these slow rows.",
+		"":                        "",
+	} {
+		if got := verdict.Says(request.Slow, "row"); got != want {
+			t.Errorf("%s says %q, want %q", verdict, got, want)
+		}
+	}
+}

@@ -77,20 +77,10 @@ func verdictOf(i incident.Incident) string {
 
 // verdictTitle explains a verdict to those who meet it for the first time.
 func verdictTitle(i incident.Incident) string {
-	bad := i.Outcome.Words("request").Nouns
-	none := "No set of the conditions on record explains these " + bad + "."
 	if i.Finding == nil {
-		return none
+		return interaction.NoExplanation.Says(i.Outcome, "request")
 	}
-	return map[interaction.Verdict]string{
-		interaction.SingleCause:   "One condition explains the " + bad + " by itself.",
-		interaction.Interact:      "The conditions explain the " + bad + " together, and each of them is needed.",
-		interaction.Joint:         "Each of the conditions is needed, but together they are not shown to do more than the sum of the parts.",
-		interaction.Proxy:         "The condition goes with another one that explains more.",
-		interaction.Alias:         "The condition cannot be told apart from another one in this data.",
-		interaction.Coincident:    "The state was in force at the time of the " + bad + ", and nothing shows that it did more.",
-		interaction.NoExplanation: none,
-	}[i.Finding.Verdict] + " " + statusTitle(statusOf(i))
+	return i.Finding.Verdict.Says(i.Outcome, "request") + " " + statusTitle(statusOf(i))
 }
 
 // statusOf is the status of an incident with a finding; an earlier version did

@@ -17,6 +17,7 @@ import (
 	"example.test/eddy/internal/incident"
 	"example.test/eddy/internal/interaction"
 	"example.test/eddy/internal/pipeline"
+	"example.test/eddy/internal/request"
 	"example.test/eddy/internal/telemetry"
 	"example.test/eddy/internal/web"
 )
@@ -217,6 +218,26 @@ func TestAChangesLinkIsFollowedOnlyOverHTTP(t *testing.T) {
 	}
 	if want := []string{"https://ci.example/7"}; !slices.Equal(got, want) {
 		t.Errorf("the timeline links %q, want %q", got, want)
+	}
+}
+
+func TestAVerdictOnAPageSaysWhatItMeans(t *testing.T) {
+	records := newEmpty()
+	h := serve(t, web.Config{Records: records}).Handler()
+	for _, v := range []interaction.Verdict{interaction.SingleCause, interaction.Interact, interaction.Joint, interaction.Proxy} {
+		id := "is-" + strings.ReplaceAll(string(v), " ", "-")
+		i := incident.Incident{
+			ID: incident.ID(id), State: incident.Open, Title: "x", Began: now(), Updated: now(), Failures: 9, Requests: 90, Outcome: request.Failed,
+			Finding: &interaction.Finding{Verdict: v, Conditions: []condition.Condition{{Dimension: "attempt", Value: "2"}}},
+		}
+		if err := records.Save(t.Context(), pipeline.Result{Incidents: []incident.Incident{i}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range []string{"/", "/incidents/" + id} {
+			if page := ask(t, h, "GET", target, nil).Body.String(); !strings.Contains(page, `title="`+v.Says(request.Failed, "request")+" ") {
+				t.Errorf("%s does not say what the verdict %s means:\n%s", target, v, page)
+			}
+		}
 	}
 }
 
