@@ -228,12 +228,12 @@ type node struct {
 func startNodes(t *testing.T) []*node {
 	t.Helper()
 	const size = 3
-	var peers, cluster []string
+	var cluster []string
 	nodes := make([]*node, size)
-	dir := t.TempDir()
+	dir, urls := t.TempDir(), freeURLs(t, 2*size)
+	clients, peers := urls[:size], urls[size:]
 	for i := range nodes {
-		nodes[i] = &node{client: freeURL(t)}
-		peers = append(peers, freeURL(t))
+		nodes[i] = &node{client: clients[i]}
 		cluster = append(cluster, fmt.Sprintf("n%d=%s", i, peers[i]))
 	}
 	for i, n := range nodes {
@@ -245,15 +245,25 @@ func startNodes(t *testing.T) []*node {
 	return nodes
 }
 
-// freeURL is an address on loopback that was free a moment ago.
-func freeURL(t *testing.T) string {
+// freeURLs are addresses on loopback that were free a moment ago. Their ports are
+// below those that systems give to who asks for any: who calls a node that is down gets
+// such a port for its own end, and if that were the node's, the node could not come
+// back.
+func freeURLs(t *testing.T, n int) []string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last = 20_000, 32_000
+	var urls []string
+	for port := first + os.Getpid()%(last-first)/2; port < last && len(urls) < n; port++ {
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		if l, err := net.Listen("tcp", address); err == nil {
+			defer l.Close()
+			urls = append(urls, "http://"+address)
+		}
 	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
+	if len(urls) < n {
+		t.Fatalf("%d of %d ports are free below %d", len(urls), n, last)
+	}
+	return urls
 }
 
 func (n *node) start(t *testing.T) {
