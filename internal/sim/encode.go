@@ -108,8 +108,8 @@ func (t *tap) encodeSpan(sp *span) {
 		e.id(4, "parentSpanId", 0, sp.parent)
 	}
 	e.raw(n.head)
-	e.fixed(7, "startTimeUnixNano", t.at(sp.start, t.stationOf(sp.as)))
-	e.fixed(8, "endTimeUnixNano", t.at(sp.end, t.stationOf(sp.as)))
+	e.fixed(7, "startTimeUnixNano", t.at(sp.start, sp.as))
+	e.fixed(8, "endTimeUnixNano", t.at(sp.end, sp.as))
 	e.list("attributes")
 	e.raw(t.common(sp, n))
 	if sp.attempt > 1 || sp.tags != 0 || sp.rule != none {
@@ -245,7 +245,7 @@ func (t *tap) encodeEvents(sp *span, n *spanName) {
 func (t *tap) event(sp *span, name string, list ...attribute) {
 	e := t.enc
 	e.open(11, "")
-	e.fixed(1, "timeUnixNano", t.at(sp.end, t.stationOf(sp.as)))
+	e.fixed(1, "timeUnixNano", t.at(sp.end, sp.as))
 	e.text(2, "name", name)
 	e.list("attributes")
 	attributes(e, 3, list)

@@ -58,12 +58,8 @@ func (t *tap) sendLogs() {
 
 func (t *tap) encodeLog(r *logRecord) {
 	e := t.enc
-	station := none
-	if r.as != none {
-		station = t.stationOf(r.as)
-	}
 	e.open(2, "")
-	e.fixed(1, "timeUnixNano", t.at(r.at, station))
+	e.fixed(1, "timeUnixNano", t.at(r.at, r.as))
 	e.enum(2, "severityNumber", r.severity)
 	e.open(5, "body")
 	e.text(1, "stringValue", r.body)
@@ -75,7 +71,7 @@ func (t *tap) encodeLog(r *logRecord) {
 		e.id(9, "traceId", r.hi, r.lo)
 		e.id(10, "spanId", 0, r.id)
 	}
-	e.fixed(11, "observedTimeUnixNano", t.at(r.at, station))
+	e.fixed(11, "observedTimeUnixNano", t.at(r.at, r.as))
 	if r.event != "" {
 		e.text(12, "eventName", r.event)
 	}

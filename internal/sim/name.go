@@ -18,7 +18,8 @@ func (t *tap) describe() {
 		t.resources = append(t.resources, resource{station: int32(i), next: none})
 		if v, ok := st.owner.(*service); ok {
 			t.resources[i].version = v.base.Version
-			t.now[i] = t.identity(identity{resource: int32(i), flags: v.base.Flags, before: none})
+			t.now[i] = int32(len(t.identities))
+			t.identities = append(t.identities, identity{resource: int32(i), flags: v.base.Flags, skew: t.spec.Skew, before: none})
 		}
 	}
 	t.newest = slices.Clone(t.now)
@@ -48,19 +49,21 @@ func (t *tap) encode(num int, list []attribute) []byte {
 // identify is told what an instance is from now on. What was told of it before stays
 // true of what happened before, however late that is sent.
 func (t *tap) identify(st *station, spec *Service) {
-	for i := t.newest[st.id]; i != none; i = t.identities[i].before {
-		if old := &t.identities[i]; t.resources[old.resource].version == spec.Version && slices.Equal(old.flags, spec.Flags) {
-			t.now[st.id] = i
+	t.become(st.id, identity{resource: t.process(st, spec.Version), flags: spec.Flags, skew: t.spec.Skew})
+}
+
+// become makes an identity the present one of an instance.
+func (t *tap) become(station int32, is identity) {
+	for i := t.newest[station]; i != none; i = t.identities[i].before {
+		if old := &t.identities[i]; old.resource == is.resource && old.skew == is.skew && slices.Equal(old.flags, is.flags) {
+			t.now[station] = i
 			return
 		}
 	}
-	i := t.identity(identity{resource: t.process(st, spec.Version), flags: spec.Flags, before: t.newest[st.id]})
-	t.now[st.id], t.newest[st.id] = i, i
-}
-
-func (t *tap) identity(i identity) int32 {
-	t.identities = append(t.identities, i)
-	return int32(len(t.identities)) - 1
+	is.before = t.newest[station]
+	t.now[station] = int32(len(t.identities))
+	t.newest[station] = t.now[station]
+	t.identities = append(t.identities, is)
 }
 
 // process returns the resource of a version of an instance.
@@ -95,9 +98,6 @@ func (t *tap) encoded(i int32) []byte {
 	r.encoded = t.encode(1, list)
 	return r.encoded
 }
-
-// stationOf returns the instance whose identity it is.
-func (t *tap) stationOf(as int32) int32 { return t.resources[t.identities[as].resource].station }
 
 func instanceName(service string, instance int) string { return service + "-" + strconv.Itoa(instance) }
 

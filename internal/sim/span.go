@@ -1,6 +1,9 @@
 package sim
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Kinds of spans, as OTLP numbers them.
 const (
@@ -19,11 +22,13 @@ type resource struct {
 	next    int32  // one of the same instance that is younger, or none
 }
 
-// An identity is what a process is from one change of its flags to the next.
+// An identity is what a process is from one change of its flags, or its clock, to the
+// next.
 type identity struct {
 	resource int32
 	flags    []Flag
-	before   int32 // the one before of the same instance, or none
+	skew     time.Duration // that clocks may have
+	before   int32         // the one before of the same instance, or none
 }
 
 // A spanName is what all spans of one kind at one place have in common.

@@ -155,6 +155,13 @@ func (t *tap) apply(over func(instance int, set setter)) {
 	spec := t.base
 	over(0, spec.set)
 	t.spec = spec
+	for station, i := range t.now {
+		if i != none {
+			is := t.identities[i]
+			is.skew = spec.Skew
+			t.become(int32(station), is)
+		}
+	}
 }
 
 // begin starts the clock of exports and scrapes.
@@ -205,13 +212,16 @@ func (t *tap) send(signal Signal) {
 	}
 }
 
-// at is a virtual time on the clock of an instance, whose number is none for
-// what has no clock of its own.
-func (t *tap) at(v Time, station int32) uint64 {
+// at is a virtual time on the clock that who tells of it had, whose identity is none
+// for what has no clock of its own.
+func (t *tap) at(v Time, as int32) uint64 {
 	now := t.epoch + uint64(v)
-	if t.spec.Skew > 0 && station != none {
-		u := unit01(mix(t.sim.seed^0x736b6577), int(station))
-		now += uint64(int64((2*u - 1) * float64(t.spec.Skew)))
+	if as == none {
+		return now
+	}
+	if is := &t.identities[as]; is.skew > 0 {
+		u := unit01(mix(t.sim.seed^0x736b6577), int(t.resources[is.resource].station))
+		now += uint64(int64((2*u - 1) * float64(is.skew)))
 	}
 	return now
 }

@@ -324,6 +324,39 @@ func TestWhatIsToldIsOfTheVersionAndTheFlagsThatServedIt(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetChangesNoTimeOfBefore(t *testing.T) {
+	epoch := time.Date(2026, time.June, 1, 0, 0, 0, 0, time.UTC)
+	const set, underWay = 5600 * time.Millisecond, 50 * time.Millisecond // that a request is at most
+	m := shop()
+	m.Conditions = append(m.Conditions, sim.Condition{
+		ID: "clocks", Kind: sim.KindTelemetry, Target: "telemetry", Apply: []sim.Setting{{Param: "skew", Value: time.Minute}}, Windows: []sim.Window{{From: set}},
+	})
+	right, _ := received(t, m)
+	wrong, _ := received(t, m, "clocks")
+	told := make(map[telemetry.SpanID]*telemetry.Span)
+	for _, s := range wrong.Spans {
+		told[s.ID] = s
+	}
+	before := 0
+	for _, s := range right.Spans {
+		w := told[s.ID]
+		switch {
+		case w == nil:
+			t.Fatalf("the span of %s is not told", s.Start.Format("05.000"))
+		case s.End.Sub(epoch) < set:
+			before++
+			if !w.Start.Equal(s.Start) || !w.End.Equal(s.End) {
+				t.Fatalf("what ended at %s, before the clocks were set, is told to have ended at %s", s.End.Format("05.000"), w.End.Format("05.000"))
+			}
+		case s.Start.Sub(epoch) > set+underWay && w.Start.Equal(s.Start):
+			t.Fatalf("what began at %s is told by a clock that is right", s.Start.Format("05.000"))
+		}
+	}
+	if before == 0 {
+		t.Error("nothing ended before the clocks were set")
+	}
+}
+
 // countDurations adds up what the histograms of a service count, by version.
 func countDurations(t *testing.T, body []byte, service string, into map[string]uint64) {
 	t.Helper()
