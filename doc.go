@@ -26,6 +26,8 @@
 //	internal/graph             folds requests into who depends on whom, and on which shared resources
 //	internal/condition         keeps which states are in force, and stamps requests with them
 //	internal/popcount          counts the bits that rows of words have in common
+//	internal/reuse             gives slices in room that was used before
+//	internal/search            finds the sets of classes that explain most failures of a sample
 //	internal/interaction       finds the conditions, alone or together, that explain failures
 //	internal/modelcheck        walks every interleaving of a contract and shows the shortest way to break it
 //	internal/conformance       compares the phases that are announced with those in force and believed

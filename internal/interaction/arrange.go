@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/reuse"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 // and returns the places. Rows without observations have no columns.
 func (b *paneBuilder) read(rows []Row) [][]condition.ID {
 	n := len(b.catalog.conditions)
-	b.having, b.lookup = grow(b.having, n), grow(b.lookup, n)
-	b.group, b.hashes = room(b.group, len(rows)), room(b.hashes, len(rows))
+	b.having, b.lookup = reuse.Clear(b.having, n), reuse.Clear(b.lookup, n)
+	b.group, b.hashes = reuse.Room(b.group, len(rows)), reuse.Room(b.hashes, len(rows))
 	b.ids = b.ids[:0]
 	clear(b.places)
 	l := locator{paneBuilder: b, nowhere: -1}
@@ -158,7 +159,7 @@ func (b *paneBuilder) slice(start, width int64, rows []Row, places int) {
 
 // sort lists rows in the order of their groups, and where each group begins.
 func (b *paneBuilder) sort(n, groups int) (members []int32, begins []int) {
-	b.start = grow(b.start, 2*groups+1)
+	b.start = reuse.Clear(b.start, 2*groups+1)
 	begins, next := b.start[:groups+1], b.start[groups+1:]
 	for _, g := range b.group {
 		begins[g+1]++
@@ -167,7 +168,7 @@ func (b *paneBuilder) sort(n, groups int) (members []int32, begins []int) {
 		begins[g+1] += begins[g]
 	}
 	copy(next, begins)
-	b.order = grow(b.order, n)
+	b.order = reuse.Clear(b.order, n)
 	for i, g := range b.group {
 		b.order[next[g]] = int32(i)
 		next[g]++

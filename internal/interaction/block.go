@@ -1,6 +1,10 @@
 package interaction
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"example.test/eddy/internal/reuse"
+)
 
 // A block is up to 64 rows of a slice, turned over: from the conditions of each row to
 // the rows of each condition.
@@ -18,7 +22,7 @@ type strip struct{ rows, key uint64 }
 
 // reset makes room for so many columns.
 func (k *block) reset(columns int) {
-	k.strips, k.columns = grow(k.strips, columns), room(k.columns, columns+1)
+	k.strips, k.columns = reuse.Clear(k.strips, columns), reuse.Room(k.columns, columns+1)
 }
 
 // turn turns over the rows of a block, given the entry of each. Entries from next on

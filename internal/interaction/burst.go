@@ -2,7 +2,10 @@ package interaction
 
 import (
 	"cmp"
+	"context"
 	"slices"
+
+	"example.test/eddy/internal/search"
 )
 
 const (
@@ -24,7 +27,7 @@ const (
 // else failed in it is put aside, and what is left is searched again. Permutations cannot
 // take apart what is not there, and failures that have nothing to do with a cause hide it
 // no longer. Only the numbers that are reported are those of all rows.
-func (m *miner) once(s *search, sample *sampled) (judgement, bool) {
+func (m *miner) once(ctx context.Context, s *search.Search, sample *sampled) (judgement, bool) {
 	if sample.failUnit > 1 {
 		return judgement{}, false // bursts are not whole
 	}
@@ -33,7 +36,7 @@ func (m *miner) once(s *search, sample *sampled) (judgement, bool) {
 		return judgement{}, false
 	}
 	m.exact.hold(repeats, false)
-	j, ok := m.nearly(s, m.look(s, true))
+	j, ok := m.nearly(ctx, s, m.look(s, true))
 	m.exact.hold(repeats, true)
 	if !ok {
 		return j, false
@@ -114,12 +117,12 @@ func (m *miner) repeats(s *sampled) (at []int32, failed int64) {
 		}
 		members := slices.Clone(best.members)
 		first := slices.MinFunc(members, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(s.failCounts[a], s.failCounts[b]), cmp.Compare(s.fails[a].lot, s.fails[b].lot))
+			return cmp.Or(cmp.Compare(s.failCounts[a], s.failCounts[b]), cmp.Compare(s.fails[a].Lot, s.fails[b].Lot))
 		})
 		for _, i := range members {
 			l.take(i)
 			if i != first {
-				at = append(at, s.fails[i].at)
+				at = append(at, s.fails[i].At)
 				failed += s.failCounts[i]
 			}
 		}
@@ -138,10 +141,10 @@ func newLinker(m *miner, s *sampled) *linker {
 		l.ticks[c.pane] = int32(c.tick)
 	}
 	for i, e := range s.fails {
-		l.bucket[i] = l.ticks[m.ledger.at[e.at/64]]
+		l.bucket[i] = l.ticks[m.ledger.at[e.At/64]]
 		l.failed[l.bucket[i]] += s.failCounts[i]
 		l.left += s.failCounts[i]
-		for _, id := range e.conditions {
+		for _, id := range e.Conditions {
 			k := m.classes.of[id]
 			if k < 0 || m.classes.list[k].first != id || m.classes.list[k].context != varies {
 				continue

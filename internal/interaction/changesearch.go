@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/search"
 )
 
 // A changeSearch goes through the sets of a round.
@@ -13,11 +14,11 @@ type changeSearch struct {
 	m      *miner
 	ctx    context.Context
 	all    sum
-	due    float64    // expected of all
-	masks  [][]uint64 // by depth, of the entries that have the prefix
-	past   [][]uint64 // the same of before
-	fails  board      // the living failures
-	failed [][]uint64 // by depth, of those that have the prefix
+	due    float64      // expected of all
+	masks  [][]uint64   // by depth, of the entries that have the prefix
+	past   [][]uint64   // the same of before
+	fails  search.Board // the living failures
+	failed [][]uint64   // by depth, of those that have the prefix
 	prefix []int32
 	best   []tried
 	nodes  int
@@ -52,9 +53,9 @@ func (s *changeSearch) layFailures() {
 	for i, n := range units {
 		counts[i] = int64(n)
 	}
-	s.fails.lay(s.m.classes, make([]int32, s.m.ledger.strata), entries, counts)
-	s.failed = growRows(nil, s.m.options.MaxOrder+1, s.fails.words)
-	copy(s.failed[0], s.fails.alive)
+	s.fails.Lay(s.m.classes.searched, make([]int32, s.m.ledger.strata), entries, counts)
+	s.failed = growRows(nil, s.m.options.MaxOrder+1, len(s.fails.Alive()))
+	copy(s.failed[0], s.fails.Alive())
 }
 
 // descend tries each class of rest after the prefix of the given depth.
@@ -64,14 +65,14 @@ func (s *changeSearch) descend(depth int, before sum, rest []int32) {
 		if s.nodes++; s.nodes&255 == 0 && s.ctx.Err() != nil {
 			return
 		}
-		if s.nodes > mostNodes {
+		if s.nodes > search.Most {
 			m.cut = true
 			return
 		}
 		if slices.ContainsFunc(s.prefix, func(p int32) bool { return m.classes.list[p].name == m.classes.list[k].name }) {
 			continue
 		}
-		if failed := s.fails.common(s.failed[depth], s.fails.class[k]); failed < m.classes.least.of(depth+1) || s.hopeless(failed) {
+		if failed := s.fails.Common(s.failed[depth], s.fails.Class(k)); failed < m.classes.least.Of(depth+1) || s.hopeless(failed) {
 			continue // most end here, and failures are few
 		}
 		mask := s.masks[depth+1]
@@ -80,7 +81,7 @@ func (s *changeSearch) descend(depth int, before sum, rest []int32) {
 		if now.total() == before.total() {
 			continue // it adds nothing to the prefix
 		}
-		popcount.And(s.failed[depth+1], s.failed[depth], s.fails.class[k])
+		popcount.And(s.failed[depth+1], s.failed[depth], s.fails.Class(k))
 		popcount.And(s.past[depth+1], s.past[depth], m.change.before.class[k])
 		s.prefix = append(s.prefix, k)
 		e := m.change.expected(mask, s.past[depth+1], now)
@@ -97,19 +98,19 @@ func (s *changeSearch) descend(depth int, before sum, rest []int32) {
 // hopeless reports whether no set with these failures at most can be among the
 // best: not even one that should have had none.
 func (s *changeSearch) hopeless(failed int64) bool {
-	return len(s.best) >= keepBest && anscombe(float64(failed), 0) <= s.best[keepBest-1].score
+	return len(s.best) >= search.Kept && anscombe(float64(failed), 0) <= s.best[search.Kept-1].score
 }
 
 func (s *changeSearch) offer(t tried) {
 	s.best = append(s.best, t)
-	if len(s.best) >= 2*keepBest {
+	if len(s.best) >= 2*search.Kept {
 		s.trim()
 	}
 }
 
 func (s *changeSearch) trim() {
 	slices.SortFunc(s.best, func(a, b tried) int { return a.compare(b, 0) })
-	s.best = s.best[:min(len(s.best), keepBest)]
+	s.best = s.best[:min(len(s.best), search.Kept)]
 }
 
 // compare orders sets by their scores at a price per element.

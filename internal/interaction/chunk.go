@@ -1,6 +1,10 @@
 package interaction
 
-import "slices"
+import (
+	"slices"
+
+	"example.test/eddy/internal/popcount"
+)
 
 // chunkWords is how many words are counted together: what is made of them stays in the
 // first cache of a processor, and the rows of all that is asked about in the second.
@@ -40,7 +44,7 @@ func (l *ledger) divide() {
 			if end < max(l.cells[c].from, from*64) {
 				continue
 			}
-			p := piece{cell: c, slot: c, last: end/64 - from, upTo: below(end%64 + 1)}
+			p := piece{cell: c, slot: c, last: end/64 - from, upTo: popcount.Below(end%64 + 1)}
 			if len(l.chunks) >= l.halfway && l.cells[c].from < l.halfway*chunkWords*64 {
 				l.astride, p.slot = c, len(l.cells)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/search"
 )
 
 // A class is a set of conditions that hold in exactly the same rows, and so
@@ -31,30 +32,25 @@ type classes struct {
 	// sizes are how many distinct conditions there are by name that could have
 	// been found whichever rows had failed: the number of tests made, each with its
 	// weight (see rarity). Those of larger sets are fewer, since these must cover more.
-	sizes [widths][]float64
-	least supports
+	sizes [search.Widths][]float64
+	least search.Supports
+	// searched is what a search knows of them.
+	searched *search.Classes
 }
-
-// widths is how many kinds of sets there are by how much they must cover to be looked
-// at: those of one or two conditions, of three, and of four or more. There are the more
-// of them the larger they are, and the more it takes to tell one from chance.
-const widths = 3
 
 // fewInFour is how many failures are so few that no set of four with them is told from
 // chance, of as many sets as there are, unless it fails far more often than the rest.
 const fewInFour = 20
 
-// width is the kind of a set of k conditions.
-func width(k int) int { return min(max(k-2, 0), widths-1) }
-
-// supports is how many failures a set must cover, by its kind.
-type supports [widths]int64
-
-// least is what sets must cover that have the least to.
-func (s supports) least() int64 { return s[0] }
-
-// of is what a set of k conditions must cover.
-func (s supports) of(k int) int64 { return s[width(k)] }
+// offer lists the classes for a search, in the room of to.
+func (c *classes) offer(to *search.Classes) {
+	to.List, to.Conditions = to.List[:0], len(c.of)
+	for i := range c.list {
+		k := &c.list[i]
+		to.List = append(to.List, search.Class{First: k.first, Name: k.name, Alone: k.context == varies, Dear: k.dear})
+	}
+	c.searched = to
+}
 
 // rarity says how Alpha is shared out among the sets of an order: each has a part in
 // proportion to the product of the shares of its conditions, to this power (p weighted
@@ -92,7 +88,7 @@ func (m margin) minus(o margin) margin {
 // classify finds the classes of conditions that as many failures have as a set must
 // cover, or of all that so many could have if failures are few. Conditions of all rows,
 // of locations and of too few rows are left out.
-func classify(l *ledger, least supports) *classes {
+func classify(l *ledger, least search.Supports) *classes {
 	margins, n := l.margins, len(l.catalog.conditions)
 	conditions := l.catalog.conditions
 	c := &classes{of: make([]int32, n), least: least}
@@ -100,7 +96,7 @@ func classify(l *ledger, least supports) *classes {
 	for id := range margins {
 		c.of[id] = -1
 		m := &margins[id]
-		if m.total >= least.least() && m.entries < l.entries && !l.catalog.place[id] {
+		if m.total >= least.Least() && m.entries < l.entries && !l.catalog.place[id] {
 			able = append(able, condition.ID(id))
 		}
 	}
@@ -138,7 +134,7 @@ func classify(l *ledger, least supports) *classes {
 		name := count(l.catalog.name[able[i]], m.total)
 		// A permutation test must be able to find sets that the failures, as
 		// they are, do not have.
-		if m.failed >= least.least() || l.failed < fewFailures {
+		if m.failed >= least.Least() || l.failed < fewFailures {
 			c.list = append(c.list, class{
 				first: able[i], others: slices.Clone(able[i+1 : j]), name: name,
 				total: m.total, failed: m.failed, dear: -2 * math.Log(weight(m.total)),
@@ -147,7 +143,7 @@ func classify(l *ledger, least supports) *classes {
 		i = j
 	}
 	for _, u := range l.catalog.unlisted {
-		if int64(u.Total) >= least.least() {
+		if int64(u.Total) >= least.Least() {
 			count(number(l.catalog.names, u.Name), int64(u.Total))
 		}
 	}

@@ -1,6 +1,10 @@
 package interaction
 
-import "math"
+import (
+	"math"
+
+	"example.test/eddy/internal/search"
+)
 
 // A contrast is a sum of risks, each with a coefficient.
 type contrast []part
@@ -88,7 +92,7 @@ func (c contrast) ratio() float64 {
 	g := 0.0
 	for i, p := range c {
 		x := p.value.risk * p.value.n
-		g += term(x, risks[i]*p.value.n) + term(p.value.n-x, (1-risks[i])*p.value.n)
+		g += search.Term(x, risks[i]*p.value.n) + search.Term(p.value.n-x, (1-risks[i])*p.value.n)
 	}
 	return 2 * max(0, g)
 }

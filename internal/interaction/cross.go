@@ -1,5 +1,7 @@
 package interaction
 
+import "example.test/eddy/internal/reuse"
+
 // A cross is a table of counts by which elements of a set hold: element i is
 // bit i of the index.
 type cross struct {
@@ -11,8 +13,8 @@ type cross struct {
 // reset empties the table for a set of so many elements.
 func (t *cross) reset(order, strata int) {
 	t.order = order
-	t.cells = grow(t.cells, 1<<order)
-	t.flat = grow(t.flat, strata<<order)
+	t.cells = reuse.Clear(t.cells, 1<<order)
+	t.flat = reuse.Clear(t.flat, strata<<order)
 }
 
 // whole is the index of the cell where all elements hold.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/reuse"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -25,7 +26,7 @@ type entry struct {
 // number gives the rows of a cell the numbers of their entries, from next on, and
 // returns the next number after those. Rows without observations are of none.
 func (b *paneBuilder) number(next int, rows []Row, members, numbers []int32) int {
-	b.slots = grow(b.slots, 1<<bits.Len(uint(2*len(members))))
+	b.slots = reuse.Clear(b.slots, 1<<bits.Len(uint(2*len(members))))
 	for k, i := range members {
 		if rows[i].Total == 0 {
 			continue

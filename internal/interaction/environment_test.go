@@ -1,6 +1,7 @@
 package interaction_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -85,5 +86,29 @@ func TestChangeOfAllTrafficAtOnceIsOneEpisode(t *testing.T) {
 	if r.Verdict != interaction.NoExplanation || len(r.Findings) != 0 || len(r.Coincident) == 0 ||
 		!strings.Contains(strings.Join(r.Missing, " "), "only 1 episode") {
 		t.Errorf("want a coincidence of one episode, got %s", describe(r))
+	}
+}
+
+func TestASwitchThatWasTurnedOnceIsNoPartOfACause(t *testing.T) {
+	// At the same moment one tenant begins to fail, for a reason that nobody recorded,
+	// and its flag is turned on; those of others are turned at any time.
+	for seed := range uint64(5) {
+		w := newWorld(seed)
+		const rows, when = 30_000, 330 * time.Second
+		for i := range rows {
+			at := 10 * time.Minute * time.Duration(i) / rows
+			tenant, flag, risk := w.rng.IntN(8), w.chance(0.5), 0.02
+			if tenant == 0 {
+				flag = at > when
+				if flag {
+					risk = 0.3
+				}
+			}
+			w.add(at, w.chance(risk), fmt.Sprintf("tenant=t%d", tenant), fmt.Sprintf("flag x=%v", flag), fmt.Sprintf("zone=%d", w.rng.IntN(3)))
+		}
+		r := mine(t, w.done(), interaction.Options{})
+		if len(r.Findings) == 0 || !slices.Equal(names(r.Findings[0]), []string{"tenant=t0"}) {
+			t.Errorf("seed %d: want the tenant alone, got %s", seed, describe(r))
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 // An exact view counts sets of classes over all entries of a ledger, as far as
@@ -29,11 +30,11 @@ type exact struct {
 // view begins to look at a ledger by its classes.
 func (x *exact) view(l *ledger, c *classes) {
 	x.l, x.c = l, c
-	x.alive = room(x.alive, l.width)
+	x.alive = reuse.Room(x.alive, l.width)
 	copy(x.alive, l.filled)
 	x.all = x.all[:0]
-	x.spare = grow(x.spare, l.words)
-	x.class, x.made = grow(x.class, len(c.list)), 0
+	x.spare = reuse.Clear(x.spare, l.words)
+	x.class, x.made = reuse.Clear(x.class, len(c.list)), 0
 }
 
 // need makes the bits of the classes that have none yet: few are ever asked about, and
@@ -65,7 +66,7 @@ func (x *exact) row() []uint64 {
 	}
 	row := &x.rows[x.made]
 	x.made++
-	*row = room(*row, x.l.width)
+	*row = reuse.Room(*row, x.l.width)
 	clear((*row)[x.l.words:])
 	return *row
 }
@@ -130,7 +131,7 @@ func (x *exact) marked(dst []uint64, q *question, everything bool) []uint64 {
 // implies reports whether all entries that have class a have class b.
 func (x *exact) implies(a, b int32) bool {
 	x.need([]int32{a, b})
-	return within(x.class[a], x.class[b])
+	return popcount.Within(x.class[a], x.class[b])
 }
 
 // entries are those that count: those alive, or all.
@@ -158,7 +159,7 @@ func (x *exact) changed() {
 // strata returns what is alive by stratum.
 func (x *exact) strata() []sum {
 	if len(x.all) == 0 {
-		x.all = grow(x.all, x.l.strata)
+		x.all = reuse.Clear(x.all, x.l.strata)
 		list := x.asked.take(1)
 		x.l.ask(x.alive, list)
 		for i := range x.l.cells {

@@ -127,7 +127,7 @@ func (m *miner) prejudge(t *near, whole *question, set []int32) judgement {
 	t.begin(m.exact, set, 0, whole)
 	j := judgement{set: set, test: t.others(), phi: dispersion(t.clock(m.exact, whole), byChance)}
 	j.p = min(1, j.test.dispersed(j.phi)*m.multiplicity(set))
-	j.score = j.test.deviance() - m.price[len(set)] - m.classes.dear(set)
+	j.score = j.test.deviance() - m.price[len(set)] - m.classes.searched.Dear(set)
 	return j
 }
 

@@ -5,17 +5,18 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 // allot makes the columns, and room for their bits and lists of the size that they
 // need.
 func (b *paneBuilder) allot(p *pane) (words []uint64, lists []uint32) {
 	entities := len(b.catalog.entities)
-	b.ofCell.n, b.ofPane.n = grow(b.ofCell.n, entities), grow(b.ofPane.n, entities)
-	b.met, b.entered = grow(b.met, entities+1), room(b.entered, entities+2)
+	b.ofCell.n, b.ofPane.n = reuse.Clear(b.ofCell.n, entities), reuse.Clear(b.ofPane.n, entities)
+	b.met, b.entered = reuse.Clear(b.met, entities+1), reuse.Room(b.entered, entities+2)
 	b.block.reset(len(b.ids))
-	b.shelves, b.some = grow(b.shelves, len(b.ids)), room(b.some, len(b.ids)+1)
-	b.slot = room(b.slot, len(b.catalog.conditions))
+	b.shelves, b.some = reuse.Clear(b.shelves, len(b.ids)), reuse.Room(b.some, len(b.ids)+1)
+	b.slot = reuse.Room(b.slot, len(b.catalog.conditions))
 	p.words = (len(p.entries) + 63) / 64
 	p.columns = make([]column, len(b.ids))
 	slices.Sort(b.ids)

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 // A ledger is the panes of a window, lined up: the words of one follow those of
@@ -94,7 +96,7 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 	l.begins = append(l.begins, l.words)
 	l.bad, l.fine = growRows(l.bad, digits[0], l.words), growRows(l.fine, digits[1], l.words)
 	l.width = l.words + (failing+63)/64
-	l.half, l.filled, l.at = grow(l.half, l.width), grow(l.filled, l.width), grow(l.at, l.words)
+	l.half, l.filled, l.at = reuse.Clear(l.half, l.width), reuse.Clear(l.filled, l.width), reuse.Clear(l.at, l.words)
 	l.cells, l.differ, l.ticks = l.cells[:0], false, 0
 	for i, p := range panes {
 		from, to := l.begins[i], l.begins[i+1]
@@ -107,7 +109,7 @@ func (l *ledger) line(c *catalog, panes []*pane, bucket int64) {
 		copy(l.half[from:to], p.half)
 		for w := from; w < to; w++ {
 			l.at[w] = uint16(i)
-			l.filled[w] = below(len(p.entries) - (w-from)*64)
+			l.filled[w] = popcount.Below(len(p.entries) - (w-from)*64)
 		}
 		if i == 0 || floor(p.start, bucket) != floor(panes[i-1].start, bucket) {
 			l.ticks++
@@ -136,7 +138,7 @@ func (l *ledger) arrange() {
 	for s := range l.strata {
 		next[s+1] += next[s]
 	}
-	l.spots = room(l.spots, len(l.cells))
+	l.spots = reuse.Room(l.spots, len(l.cells))
 	for i := range l.cells {
 		b := &l.cells[i]
 		l.spots[next[b.stratum]] = spot{int32(i), b.stratum, b.each}
@@ -263,7 +265,7 @@ func (l *ledger) weigh() {
 	if count > 0 {
 		l.typical = all / count / weightUnit
 	}
-	l.runs, l.factors = l.runs[:0], grow(l.factors, l.strata)
+	l.runs, l.factors = l.runs[:0], reuse.Clear(l.factors, l.strata)
 	for i := range l.cells {
 		c := &l.cells[i]
 		if w2[c.stratum] > 0 {

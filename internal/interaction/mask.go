@@ -1,18 +1,12 @@
 package interaction
 
-// below is a word with its lowest n bits set; all of them if n is 64 or more.
-func below(n int) uint64 {
-	switch {
-	case n >= 64:
-		return ^uint64(0)
-	case n <= 0:
-		return 0
-	}
-	return 1<<n - 1
-}
+import (
+	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
+)
 
 // between is the part of word w that lies in positions from to before to.
-func between(w, from, to int) uint64 { return below(to-w*64) &^ below(from-w*64) }
+func between(w, from, to int) uint64 { return popcount.Below(to-w*64) &^ popcount.Below(from-w*64) }
 
 // has reports whether a row has the bit of a position.
 func has(row []uint64, at int32) bool { return row[at/64]>>(at%64)&1 == 1 }
@@ -32,7 +26,7 @@ func growRows(rows [][]uint64, n, words int) [][]uint64 {
 	}
 	rows = rows[:n]
 	for i := range rows {
-		rows[i] = grow(rows[i], words)
+		rows[i] = reuse.Clear(rows[i], words)
 	}
 	return rows
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"math"
 	"slices"
+
+	"example.test/eddy/internal/search"
 )
 
 // A miner holds what the steps of one run share.
@@ -16,6 +18,7 @@ type miner struct {
 	tests   []float64 // by order: how many tests the p of a set without rare conditions is adjusted for
 	price   []float64 // by order: of naming such a set, in deviance
 	cut     bool      // the search hit its bound
+	dense   bool      // failures are common, so that sets that always fail are looked for
 	certain bool      // what fails does so for certain (see next)
 	scratch *scratch
 	change  *change // nil unless failures are explained by what changed
@@ -26,8 +29,9 @@ type scratch struct {
 	ledger     ledger
 	exact      exact
 	drawn      sampled
-	fails, oks board
-	search     search
+	fails, oks search.Board
+	search     search.Search
+	searched   search.Classes
 }
 
 // explain looks for what explains the failures of a ledger.
@@ -60,14 +64,16 @@ func untold(rows, failed int, o Options) (r Result, done bool) {
 // prepare finds the classes and how many tests there are.
 func (m *miner) prepare() {
 	o := m.options
-	least := supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
+	least := search.Supports{m.support(o.MinShare / 2), m.support(o.MinShare)}
 	least[2] = max(least[1], min(m.support(o.MinShare*3/2), fewInFour))
 	m.classes = classify(m.ledger, least)
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger)
+	m.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
+	m.classes.offer(&m.scratch.searched)
 	m.tests = make([]float64, o.MaxOrder+1)
 	for k := range m.tests {
-		m.tests[k] = combinations(m.classes.sizes[width(k)], k)[k]
+		m.tests[k] = combinations(m.classes.sizes[search.Width(k)], k)[k]
 	}
 	// The price of a set is what it takes to say which one of its order it is: the
 	// logarithm of how many there are, in deviance twice that.
@@ -80,17 +86,9 @@ func (m *miner) prepare() {
 	}
 }
 
-// dear is what a set costs, in deviance, for naming rare conditions.
-func (c *classes) dear(set []int32) (sum float64) {
-	for _, k := range set {
-		sum += c.list[k].dear
-	}
-	return sum
-}
-
 // multiplicity is how many tests the p of a set is adjusted for.
 func (m *miner) multiplicity(set []int32) float64 {
-	return m.tests[len(set)] * math.Exp(m.classes.dear(set)/2)
+	return m.tests[len(set)] * math.Exp(m.classes.searched.Dear(set)/2)
 }
 
 // support is how many failures are a share of all, but never so few that chance
@@ -104,30 +102,25 @@ func (m *miner) support(share float64) int64 {
 }
 
 // begin sets a search up.
-func (m *miner) begin(ctx context.Context) *search {
-	most := m.options.MaxOrder
-	s := &m.scratch.search
-	s.ctx, s.classes = ctx, m.classes
-	s.order, s.price = most, m.price
-	s.limit, s.cheapest = make([]float64, most+1), slices.Clone(m.price)
-	for k := most; k > 0; k-- {
-		s.limit[k] = math.Log(m.options.Alpha / m.tests[k])
-		if k < most {
-			s.limit[k] = max(s.limit[k], s.limit[k+1])
-			s.cheapest[k] = min(s.cheapest[k], s.cheapest[k+1])
-		}
+func (m *miner) begin(ctx context.Context) *search.Search {
+	t := search.Terms{
+		Order: m.options.MaxOrder, Least: m.classes.least, Price: m.price, Limit: make([]float64, len(m.tests)),
+		Dense: m.dense,
 	}
-	s.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
+	for k, tests := range m.tests {
+		t.Limit[k] = math.Log(m.options.Alpha / tests)
+	}
+	s := &m.scratch.search
+	s.Begin(ctx, m.classes.searched, t)
 	return s
 }
 
 // look searches a sample of what is alive; again says that it has before.
-func (m *miner) look(s *search, again bool) *sampled {
+func (m *miner) look(s *search.Search, again bool) *sampled {
 	sample := m.draw(again)
-	s.fails, s.oks = m.boards(sample, &m.scratch.fails, &m.scratch.oks)
-	s.failUnit, s.okUnit = sample.failUnit, sample.okUnit
-	s.run()
-	m.cut = m.cut || s.cut
+	fails, oks := m.boards(sample)
+	s.Run(fails, oks, sample.failUnit, sample.okUnit)
+	m.cut = m.cut || s.Cut()
 	return sample
 }
 
@@ -144,8 +137,8 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		}
 		j, ok := m.next(s)
 		if !ok && len(found) == 0 && m.ledger.failed < fewFailures {
-			if j, ok = m.nearly(s, sample); !ok {
-				j, ok = m.once(s, sample)
+			if j, ok = m.nearly(ctx, s, sample); !ok {
+				j, ok = m.once(ctx, s, sample)
 			}
 		}
 		if err := ctx.Err(); err != nil {
@@ -166,12 +159,12 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 
 // nearly returns the best set that only misses the bound over all sets, if a
 // permutation test finds it striking.
-func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
-	for _, c := range s.best.list {
-		if len(c.set) > mostPermuted {
+func (m *miner) nearly(ctx context.Context, s *search.Search, sample *sampled) (judgement, bool) {
+	for _, c := range s.Best() {
+		if len(c.Set) > mostPermuted {
 			continue
 		}
-		j := m.judgeOne(c.set, -1)
+		j := m.judgeOne(c.Set, -1)
 		if j.p >= 1 || j.needless || j.excess <= 0 || j.score <= 0 {
 			continue
 		}
@@ -180,7 +173,7 @@ func (m *miner) nearly(s *search, sample *sampled) (judgement, bool) {
 		if dispersion(m.exact.room[0].times, perhaps) >= clumped {
 			continue
 		}
-		j.p = m.striking(s, sample, c.score)
+		j.p = m.striking(ctx, s, sample, c.Score)
 		return j, j.p <= permuted*m.options.Alpha
 	}
 	return judgement{}, false

@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/search"
 	"example.test/eddy/internal/wording"
 )
 
@@ -27,7 +28,7 @@ func (m *miner) missing(r *Result) {
 	}
 	if r.Cut = m.cut; r.Cut {
 		r.Missing = append(r.Missing, fmt.Sprintf(
-			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", wording.Count(mostNodes)))
+			"The search was cut short after %s sets: a smaller order or fewer columns would let it finish.", wording.Count(search.Most)))
 	}
 	switch {
 	case r.Verdict != NoExplanation:

@@ -1,6 +1,10 @@
 package interaction
 
-import "slices"
+import (
+	"slices"
+
+	"example.test/eddy/internal/reuse"
+)
 
 // A near is what judging a set needs: by stratum, what has all of its elements and
 // what has all but one, at a fraction of the cost of counting all cells. It is room
@@ -33,7 +37,7 @@ func (n *near) begin(x *exact, set []int32, elements int, whole *question) {
 	for len(n.flat) <= elements {
 		n.flat = append(n.flat, nil)
 	}
-	n.cells = grow(n.cells, 1<<elements)
+	n.cells = reuse.Clear(n.cells, 1<<elements)
 	n.take(whole, 0)
 }
 
@@ -99,7 +103,7 @@ func (n *near) lack(e int) {
 // take takes in what was asked about an element; or about the whole set, if it is 0.
 func (n *near) take(q *question, element int) {
 	l := n.x.l
-	flat := grow(n.flat[element], l.strata)
+	flat := reuse.Clear(n.flat[element], l.strata)
 	var all sum
 	for i := range l.spots {
 		p := &l.spots[i]
@@ -123,7 +127,7 @@ func (n *near) take(q *question, element int) {
 // succeeded in units.
 func (n *near) clock(x *exact, q *question) []sum {
 	l := x.l
-	n.times = grow(n.times, l.ticks)
+	n.times = reuse.Clear(n.times, l.ticks)
 	for i := range l.cells {
 		in, b := q.by[i], &l.cells[i]
 		w := float64(in.ok) * b.each
@@ -216,7 +220,7 @@ func (t *turns) see(stratum int, n int64) {
 // neighbour finds, for each stratum, where those end that are of one place with it and
 // near in time.
 func (l *ledger) neighbour() {
-	l.near = grow(l.near, l.strata)
+	l.near = reuse.Clear(l.near, l.strata)
 	end := 0
 	for s := range l.near {
 		for end < l.strata && l.locations[end] == l.locations[s] && l.until[end]-l.buckets[s] < longestBlock {

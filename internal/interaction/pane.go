@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/reuse"
 )
 
 // A pane is a short stretch of time, laid out for counting: its distinct rows,
@@ -110,7 +111,7 @@ func (b *paneBuilder) build(start, width int64, rows []Row) *pane {
 	b.slice(start, width, rows, len(places))
 	members, begins := b.sort(len(rows), len(places)*mostSlices)
 	p.cells = make([]cell, len(places))
-	b.numbers = room(b.numbers, len(rows))
+	b.numbers = reuse.Room(b.numbers, len(rows))
 	n := 0
 	for i, place := range places {
 		from, to := begins[i*mostSlices], begins[(i+1)*mostSlices]
@@ -135,23 +136,4 @@ func (b *paneBuilder) build(start, width int64, rows []Row) *pane {
 	p.met = b.ofPane.take()
 	b.finish(p, words, lists)
 	return p
-}
-
-// grow returns a slice of n zeros in the room of s, if that suffices.
-func grow[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/4)
-	}
-	s = s[:n]
-	clear(s)
-	return s
-}
-
-// room returns a slice of n in the room of s, if that suffices; what is in it is
-// anything.
-func room[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/4)
-	}
-	return s[:n]
 }

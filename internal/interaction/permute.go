@@ -2,8 +2,11 @@ package interaction
 
 import (
 	"cmp"
+	"context"
 	"math/rand/v2"
 	"slices"
+
+	"example.test/eddy/internal/search"
 )
 
 // fewFailures is below how many failures a set that misses the bound over all
@@ -25,7 +28,7 @@ const clumped = 1.5
 
 // A pool is the sample of a search, by stratum, with what each entry counts.
 type pool struct {
-	entries []position // by stratum
+	entries []search.Entry // by stratum
 	failed  []int64
 	ok      []int64
 }
@@ -34,11 +37,11 @@ type pool struct {
 func (m *miner) pool(s *sampled) *pool {
 	at := make(map[int32]int)
 	p := &pool{}
-	place := func(e position) int {
-		i, ok := at[e.at]
+	place := func(e search.Entry) int {
+		i, ok := at[e.At]
 		if !ok {
 			i = len(p.entries)
-			at[e.at] = i
+			at[e.At] = i
 			p.entries = append(p.entries, e)
 			p.failed, p.ok = append(p.failed, 0), append(p.ok, 0)
 		}
@@ -57,9 +60,9 @@ func (m *miner) pool(s *sampled) *pool {
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := p.entries[a], p.entries[b]
-		return cmp.Or(cmp.Compare(x.stratum, y.stratum),
-			slices.Compare(x.conditions, y.conditions),
-			cmp.Compare(m.ledger.at[x.at/64], m.ledger.at[y.at/64]))
+		return cmp.Or(cmp.Compare(x.Stratum, y.Stratum),
+			slices.Compare(x.Conditions, y.Conditions),
+			cmp.Compare(m.ledger.at[x.At/64], m.ledger.at[y.At/64]))
 	})
 	q := &pool{}
 	for _, i := range order {
@@ -75,7 +78,7 @@ func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
 	for from := 0; from < len(p.entries); {
 		to := from
 		var f, n int64
-		for ; to < len(p.entries) && p.entries[to].stratum == p.entries[from].stratum; to++ {
+		for ; to < len(p.entries) && p.entries[to].Stratum == p.entries[from].Stratum; to++ {
 			f, n = f+p.failed[to], n+p.failed[to]+p.ok[to]
 		}
 		// Selection sampling: each observation fails with the chance that the
@@ -108,22 +111,19 @@ func (p *pool) deal(rng *rand.Rand) (failed, ok []int64) {
 //
 // Which observations there are stays the same, so that they are laid out once,
 // failed or not; only the failures, which are few, are laid out anew.
-func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
+func (m *miner) striking(ctx context.Context, s *search.Search, sample *sampled, score float64) float64 {
 	p := m.pool(sample)
-	t := *s // for the same classes, in the same room; what it finds, it keeps apart
-	t.best, t.pure, t.walkers = shortlist{}, shortlist{}, [2]walker{}
-	var fails, all board
+	var fails, all search.Board
 	counts := make([]int64, len(p.entries))
 	for i := range counts {
 		counts[i] = p.failed[i] + p.ok[i]
 	}
-	all.lay(m.classes, sample.band, p.entries, counts)
-	t.oks, t.whole = &all, true
-	t.order = min(t.order, mostPermuted)
+	all.Lay(m.classes.searched, sample.band, p.entries, counts)
+	t := s.Permuted(&all, mostPermuted)
 	rng := rand.New(rand.NewPCG(m.options.Seed, uint64(len(p.entries))))
 	most := int(permuted*m.options.Alpha*float64(m.options.Permutations+1) + 1e-9)
 	reached := 1
-	var at []position
+	var at []search.Entry
 	for b := range m.options.Permutations {
 		failed, _ := p.deal(rng)
 		at, counts = at[:0], counts[:0]
@@ -132,12 +132,11 @@ func (m *miner) striking(s *search, sample *sampled, score float64) float64 {
 				at, counts = append(at, e), append(counts, failed[i])
 			}
 		}
-		fails.lay(m.classes, sample.band, at, counts)
-		t.fails = &fails
-		if t.reaches(score) {
+		fails.Lay(m.classes.searched, sample.band, at, counts)
+		if t.Reaches(&fails, score) {
 			reached++
 		}
-		if s.ctx.Err() != nil || reached > most {
+		if ctx.Err() != nil || reached > most {
 			return float64(reached) / float64(b+2)
 		}
 	}

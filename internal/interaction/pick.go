@@ -1,6 +1,10 @@
 package interaction
 
-import "slices"
+import (
+	"slices"
+
+	"example.test/eddy/internal/search"
+)
 
 // next returns the finding of a round.
 //
@@ -9,22 +13,22 @@ import "slices"
 // several. So where a set that always fails is shown to be different from the
 // rest of the best set that contains it, that one is taken, and from then on
 // only such sets are.
-func (m *miner) next(s *search) (judgement, bool) {
+func (m *miner) next(s *search.Search) (judgement, bool) {
 	if m.certain {
-		j, ok := m.pick(s.pure.list, m.pure)
+		j, ok := m.pick(s.Pure(), m.pure)
 		return j, ok && m.pure(j)
 	}
-	j, ok := m.pick(s.best.list, m.upstream)
+	j, ok := m.pick(s.Best(), m.upstream)
 	if !ok {
 		return j, false
 	}
-	if s.dense && !m.contradictory() {
+	if m.dense && !m.contradictory() {
 		if m.pure(j) {
 			m.certain = true
 			return j, true
 		}
 		completes := func(x judgement) bool { return m.completes(x, j) }
-		if full, ok := m.pick(s.pure.list, completes); ok && completes(full) {
+		if full, ok := m.pick(s.Pure(), completes); ok && completes(full) {
 			m.certain = true
 			return full, true
 		}
@@ -34,7 +38,7 @@ func (m *miner) next(s *search) (judgement, bool) {
 
 // pick returns the best of the candidates, as all rows have it, that holds and is
 // suitable; if none is, the best that holds.
-func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement, bool) {
+func (m *miner) pick(list []search.Candidate, suitable func(judgement) bool) (judgement, bool) {
 	const together = 24 // ranked by their true scores before they are judged
 	var other []judgement
 	for part := range slices.Chunk(list, together) {
@@ -62,10 +66,10 @@ func (m *miner) pick(list []candidate, suitable func(judgement) bool) (judgement
 
 // rank counts the candidates and returns those that are not hopeless, the best first as
 // all rows have it.
-func (m *miner) rank(list []candidate) []counted {
+func (m *miner) rank(list []search.Candidate) []counted {
 	sets := make([][]int32, len(list))
 	for i := range list {
-		sets[i] = list[i].set
+		sets[i] = list[i].Set
 	}
 	ranked := slices.DeleteFunc(m.count(sets), func(c counted) bool { return m.hopeless(c.judgement) })
 	slices.SortFunc(ranked, func(a, b counted) int { return compareJudgements(a.judgement, b.judgement) })
@@ -73,12 +77,12 @@ func (m *miner) rank(list []candidate) []counted {
 }
 
 func compareJudgements(a, b judgement) int {
-	return compareCandidates(candidate{a.set, a.score}, candidate{b.set, b.score})
+	return search.Compare(search.Candidate{Set: a.set, Score: a.score}, search.Candidate{Set: b.set, Score: b.score})
 }
 
 // pure reports whether nearly all that have the set failed.
 func (m *miner) pure(j judgement) bool {
-	return j.whole().risk(m.ledger.typical).risk >= pure
+	return j.whole().risk(m.ledger.typical).risk >= search.Pure
 }
 
 // contradictory reports whether requests with the same conditions both failed

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 // A question is what those entries count that have all of some rows and none of
@@ -110,10 +111,10 @@ func (l *ledger) prepare(list []question) {
 	n := len(l.cells)
 	for i := range list {
 		for q := &list[i]; q != nil; q = q.lack {
-			q.by = room(q.by, n+1)
+			q.by = reuse.Room(q.by, n+1)
 			q.w, q.w2 = q.w[:0], q.w2[:0]
 			if l.differ {
-				q.w, q.w2 = room(q.w, n+1), room(q.w2, n+1)
+				q.w, q.w2 = reuse.Room(q.w, n+1), reuse.Room(q.w2, n+1)
 			}
 			q.empty(n, n+1)
 		}

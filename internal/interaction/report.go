@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/search"
 )
 
 // enough is the share of the failures that findings must account for, for them
@@ -124,7 +125,7 @@ func (m *miner) where(t *cross) []int32 {
 		}
 	}
 	f, n, traffic := float64(all.failed), float64(some.total), float64(all.total)
-	if deviance(float64(some.failed), f*n/traffic, n, f, traffic) < 2*(float64(met)*math.Ln2-math.Log(elsewhere)) {
+	if search.Deviance(float64(some.failed), f*n/traffic, n, f, traffic) < 2*(float64(met)*math.Ln2-math.Log(elsewhere)) {
 		return nil
 	}
 	for _, loc := range out {

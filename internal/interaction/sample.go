@@ -6,24 +6,15 @@ import (
 	"slices"
 	"sync"
 
-	"example.test/eddy/internal/condition"
+	"example.test/eddy/internal/reuse"
+	"example.test/eddy/internal/search"
 )
-
-// mostBands bounds how many bands of strata the search tells apart.
-const mostBands = 24
-
-// bandOf is the band of strata in which a share of the observations fail. Bands
-// are a factor of 1.4 wide, from rates near one down.
-func bandOf(rate float64) int { return min(mostBands-1, int(-2*math.Log2(rate))) }
-
-// bandRate is about the share of failures in a band.
-func bandRate(band int) float64 { return math.Exp2(-float64(band) / 2) }
 
 // sampled are the entries that a search looks at, with what each counts.
 type sampled struct {
 	band []int32 // by stratum, -1 where nothing failed
 	// fails and oks are positions in the ledger, with the stratum of each.
-	fails, oks           []position
+	fails, oks           []search.Entry
 	failCounts, okCounts []int64
 	failUnits, okUnits   []float64 // before sampling
 	counted              []float64 // room to find a threshold
@@ -33,26 +24,18 @@ type sampled struct {
 	failUnit, okUnit float64
 }
 
-// A position is a place in the ledger where an entry is, and what that has. Entries lie
-// far apart in memory, what they have may lie close together (see pane).
-type position struct {
-	at, stratum int32
-	lot         uint32 // the upper half of the number drawn for it
-	conditions  []condition.ID
-}
-
 // draw samples the entries that are alive. If some were drawn before, what is left of
 // them does, so long as it is most.
 func (m *miner) draw(again bool) *sampled {
 	d := &m.scratch.drawn
-	d.band = grow(d.band, m.ledger.strata)
+	d.band = reuse.Clear(d.band, m.ledger.strata)
 	strata := m.exact.strata()
 	for s, t := range strata {
 		d.band[s] = -1
 		if t.failed == 0 {
 			continue // where nothing failed nothing can be learnt
 		}
-		d.band[s] = int32(bandOf(float64(t.failed) / (float64(t.failed) + t.units)))
+		d.band[s] = search.BandOf(float64(t.failed) / (float64(t.failed) + t.units))
 	}
 	if again && m.outlive(d) {
 		return d
@@ -88,10 +71,10 @@ func (m *miner) outlive(d *sampled) (enough bool) {
 // living leaves of some entries, and of what each counts, those that are alive and in a
 // stratum with failures. It reports whether they are enough, and gives up once they
 // cannot be.
-func (m *miner) living(band []int32, entries []position, counts []int64, least int) (left []position, leftCounts []int64, enough bool) {
+func (m *miner) living(band []int32, entries []search.Entry, counts []int64, least int) (left []search.Entry, leftCounts []int64, enough bool) {
 	n := 0
 	for i, p := range entries {
-		if has(m.exact.alive, p.at) && band[p.stratum] >= 0 {
+		if has(m.exact.alive, p.At) && band[p.Stratum] >= 0 {
 			entries[n], counts[n] = p, counts[i]
 			n++
 		} else if n+len(entries)-i-1 < least {
@@ -102,11 +85,11 @@ func (m *miner) living(band []int32, entries []position, counts []int64, least i
 }
 
 // failures lists the living entries that have failures.
-func (m *miner) failures(list []position, units []float64) ([]position, []float64) {
+func (m *miner) failures(list []search.Entry, units []float64) ([]search.Entry, []float64) {
 	for i := range m.ledger.failing {
 		f := &m.ledger.failing[i]
 		if has(m.exact.alive, f.at) {
-			list = append(list, position{f.at, m.ledger.cells[f.cell].stratum, f.lot, f.conditions})
+			list = append(list, search.Entry{At: f.at, Stratum: m.ledger.cells[f.cell].stratum, Lot: f.lot, Conditions: f.conditions})
 			units = append(units, float64(f.failed))
 		}
 	}
@@ -126,7 +109,7 @@ func (m *miner) successes(d *sampled) {
 				at := w*64 + bits.TrailingZeros64(v)
 				e := m.ledger.entry(at)
 				lot := m.ledger.panes[b.pane].lot(at - m.ledger.begins[b.pane]*64)
-				d.oks = append(d.oks, position{int32(at), b.stratum, uint32(lot >> 32), e.conditions})
+				d.oks = append(d.oks, search.Entry{At: int32(at), Stratum: b.stratum, Lot: uint32(lot >> 32), Conditions: e.conditions})
 				d.okUnits = append(d.okUnits, e.weight*b.factor)
 			}
 		}
@@ -181,7 +164,7 @@ func (m *miner) lots(d *sampled) bool {
 			}
 			stratum := own[b].stratum
 			if w := m.ledger.weight(at, &own[b]); d.band[stratum] >= 0 && chance < w*own[b].factor/threshold {
-				d.oks = append(d.oks, position{at, stratum, x.lot, p.sampled(j)})
+				d.oks = append(d.oks, search.Entry{At: at, Stratum: stratum, Lot: x.lot, Conditions: p.sampled(j)})
 				d.okCounts = append(d.okCounts, 1)
 			}
 		}
@@ -190,10 +173,11 @@ func (m *miner) lots(d *sampled) bool {
 }
 
 // boards lays out a sample for the search.
-func (m *miner) boards(d *sampled, fails, oks *board) (*board, *board) {
+func (m *miner) boards(d *sampled) (fails, oks *search.Board) {
+	fails, oks = &m.scratch.fails, &m.scratch.oks
 	var both sync.WaitGroup
-	both.Go(func() { oks.lay(m.classes, d.band, d.oks, d.okCounts) })
-	fails.lay(m.classes, d.band, d.fails, d.failCounts)
+	both.Go(func() { oks.Lay(m.classes.searched, d.band, d.oks, d.okCounts) })
+	fails.Lay(m.classes.searched, d.band, d.fails, d.failCounts)
 	both.Wait()
 	return fails, oks
 }
@@ -204,7 +188,7 @@ func (m *miner) boards(d *sampled, fails, oks *board) (*board, *board) {
 // Lund and Thorup 2005). Which ones depends on their content and the seed, not
 // on the order of rows. Counts come back in units of the threshold, rounded;
 // unit is what a count of 1 then stands for, in observations.
-func (m *miner) sample(d *sampled, entries []position, units []float64, counts []int64) (kept []position, keptCounts []int64, unit float64) {
+func (m *miner) sample(d *sampled, entries []search.Entry, units []float64, counts []int64) (kept []search.Entry, keptCounts []int64, unit float64) {
 	threshold := 1.0
 	if len(entries) > m.options.Sample {
 		threshold = m.threshold(d, units)
@@ -214,7 +198,7 @@ func (m *miner) sample(d *sampled, entries []position, units []float64, counts [
 		n := units[i] / threshold
 		whole := math.Floor(n + 1e-9)
 		if n-whole > 1e-9 {
-			if u := float64(p.lot) / (1 << 32); u < n-whole {
+			if u := float64(p.Lot) / (1 << 32); u < n-whole {
 				whole++
 			}
 		}

@@ -1,6 +1,10 @@
 package interaction
 
-import "math"
+import (
+	"math"
+
+	"example.test/eddy/internal/search"
+)
 
 // A split compares two groups of observations within strata: how many failed
 // in the first, and how many would have been expected to if failures had been
@@ -41,7 +45,7 @@ func (c *split) add(failed1, ok1, failed2, ok2 float64) {
 }
 
 func (c split) deviance() float64 {
-	return deviance(c.observed, c.expected, c.n, c.failed, c.total)
+	return search.Deviance(c.observed, c.expected, c.n, c.failed, c.total)
 }
 
 // p bounds the probability of as many failures in the first group.

@@ -5,31 +5,6 @@ import (
 	"slices"
 )
 
-// deviance is how much likelier failures are under their own risk inside and
-// outside a set than under one risk for all: the G² of the 2x2 table with
-// observed failures o in the set, e expected of them, n observations in it, of
-// f failures and t observations in all. It is 0 unless o is above e.
-//
-// It equals twice the observations times their mutual information with being
-// in the set. By the data processing inequality no other conjunction has more
-// of it than the one the failures depend on, so ranking by it prefers the true
-// set both to its parts and to what merely contains it.
-func deviance(o, e, n, f, t float64) float64 {
-	if o <= e || e <= 0 {
-		return 0
-	}
-	g := term(o, e) + term(n-o, n-e) + term(f-o, f-e) + term(t-n-f+o, t-n-f+e)
-	return 2 * max(g, 0)
-}
-
-// term is x·ln(x/y), with 0 where x is 0.
-func term(x, y float64) float64 {
-	if x <= 1e-9 {
-		return 0
-	}
-	return x * math.Log(x/max(y, 1e-9))
-}
-
 // tail bounds the probability that a sum of independent trials with at most m
 // successes and e expected reaches o: by the binomial with the same mean and
 // number of trials, which no such sum exceeds beyond a point above its mean

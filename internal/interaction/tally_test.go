@@ -1,6 +1,8 @@
 package interaction_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -83,4 +85,42 @@ func TestACellIsCountedByOneProcessorOrInTwoPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// crowded makes rows in which a set of three fails, among columns of so many values,
+// and some that the first two of the set imply.
+func crowded(seed uint64, rows, columns, values, implied int, risk float64) interaction.Table {
+	rng := rand.New(rand.NewPCG(seed, 11))
+	d := condition.NewDictionary(0)
+	var t interaction.Table
+	for i := range rows {
+		var ids []condition.ID
+		add := func(name, value string) {
+			id, _ := d.ID(condition.Condition{Dimension: name, Value: value})
+			ids = append(ids, id)
+		}
+		v, z, f := rng.IntN(3) == 0, rng.IntN(3) == 0, rng.IntN(3) == 0
+		add("v", fmt.Sprint(v))
+		add("z", fmt.Sprint(z))
+		add("f", fmt.Sprint(f))
+		for k := range implied {
+			add(fmt.Sprint("i", k), fmt.Sprint(v && z || rng.IntN(5) == 0))
+		}
+		for k := range columns {
+			add(fmt.Sprint("c", k), fmt.Sprint(rng.IntN(values)))
+		}
+		slices.Sort(ids)
+		r := interaction.Row{
+			Time:  start().Add(10 * time.Minute * time.Duration(i) / time.Duration(rows)),
+			Total: 1 + i%2, Weight: 1 + float64(i%3), Conditions: ids,
+		}
+		for range r.Total {
+			if rng.Float64() < 0.02 || v && z && f && rng.Float64() < risk {
+				r.Failed++
+			}
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	t.Conditions = d.All()
+	return t
 }

@@ -1,13 +1,15 @@
 package interaction
 
-import "slices"
+import (
+	"slices"
+
+	"example.test/eddy/internal/search"
+)
 
 const (
 	// standing is the share of a set's excess risk that, left after an element
 	// is taken away, shows that the rest does harm without it.
 	standing = 0.1
-	// pure is the risk from which a set counts as failing for certain.
-	pure = 0.95
 )
 
 // An aggravator is a condition that makes a finding worse and is not needed.
@@ -27,7 +29,7 @@ type aggravator struct {
 func (m *miner) widen(j judgement) judgement {
 	for {
 		in := j.whole().risk(m.ledger.typical)
-		if in.risk >= pure {
+		if in.risk >= search.Pure {
 			return j
 		}
 		var best judgement
@@ -89,16 +91,6 @@ func (m *miner) implied(set []int32) []int32 {
 		}
 	}
 	return out
-}
-
-// within reports whether all bits of a are in b.
-func within(a, b []uint64) bool {
-	for w, v := range a {
-		if v&^b[w] != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // instead reports whether c is another value of what k is, which no entry has beside

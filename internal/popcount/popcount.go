@@ -216,3 +216,24 @@ func weighPlain(weights, x, y, z []uint64, limit uint64) (n int64, sum uint64) {
 	}
 	return n, sum
 }
+
+// Within reports whether all bits of a are in b.
+func Within(a, b []uint64) bool {
+	for w, v := range a {
+		if v&^b[w] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Below is a word with its lowest n bits set; all of them if n is 64 or more.
+func Below(n int) uint64 {
+	switch {
+	case n >= 64:
+		return ^uint64(0)
+	case n <= 0:
+		return 0
+	}
+	return 1<<n - 1
+}

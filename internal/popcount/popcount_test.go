@@ -261,3 +261,29 @@ func BenchmarkWords(b *testing.B) {
 		perWord(b, words)
 	})
 }
+
+func TestBelowHasTheLowestBits(t *testing.T) {
+	for n, want := range map[int]uint64{-1: 0, 0: 0, 1: 1, 3: 7, 63: 1<<63 - 1, 64: math.MaxUint64, 99: math.MaxUint64} {
+		if got := popcount.Below(n); got != want {
+			t.Errorf("below %d: got %x, want %x", n, got, want)
+		}
+	}
+}
+
+func TestARowIsWithinAnotherThatHasAllOfItsBits(t *testing.T) {
+	b := []uint64{0b1110, 0, 0b1}
+	for _, x := range []struct {
+		a    []uint64
+		want bool
+	}{
+		{[]uint64{0, 0, 0}, true},
+		{[]uint64{0b1010, 0, 0b1}, true},
+		{[]uint64{0b1, 0, 0}, false},
+		{[]uint64{0, 0b1, 0}, false},
+		{[]uint64{0b1110, 0, 0b11}, false},
+	} {
+		if got := popcount.Within(x.a, b); got != x.want {
+			t.Errorf("%b within %b: got %v", x.a, b, got)
+		}
+	}
+}

@@ -1,6 +1,9 @@
-package interaction
+package search
 
-import "example.test/eddy/internal/popcount"
+import (
+	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
+)
 
 // An inside is what has the first class of a set, and only that, with the classes that
 // may follow it as rows. It is so much less than all that sets of one more class after
@@ -33,25 +36,25 @@ func (w *walker) within(after []follower) {
 	for _, f := range after {
 		in.class = append(in.class, f.k)
 	}
-	in.pair(w.search)
+	in.pair(w.Search)
 	m := popcount.MaskOf(w.failures(1), w.oneEnd(w.fails.words))
 	in.lanes = sideBySide(in.lanes, m, w.fails.slab(), in.class)
 	in.packed = extracted(in.packed, m, w.fails.slab(), in.class)
 	for i := range w.levels {
 		l := &w.levels[i]
-		l.part, l.after = grow(l.part, in.lanes.Words), grow(l.after, in.beside.Row)
+		l.part, l.after = reuse.Clear(l.part, in.lanes.Words), reuse.Clear(l.after, in.beside.Row)
 	}
 	for i := range first.part {
-		first.part[i] = below(int(first.counted.failed) - 64*i)
+		first.part[i] = popcount.Below(int(first.counted.failed) - 64*i)
 	}
 	in.fails.cut(&w.everything.fails, first.fails, in.class)
 	in.oks.cut(&w.everything.oks, first.oks, in.class)
 }
 
 // pair finds the lanes that may be beside each other.
-func (in *inside) pair(s *search) {
+func (in *inside) pair(s *Search) {
 	in.place = in.place[:0]
-	in.set = grow(in.set, s.beside.Row)
+	in.set = reuse.Clear(in.set, s.beside.Row)
 	for _, k := range in.class {
 		at := s.place[k]
 		in.place = append(in.place, at)

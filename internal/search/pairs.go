@@ -1,9 +1,10 @@
-package interaction
+package search
 
 import (
 	"slices"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 // A pairing is the pairs of classes that, after a prefix, make sets of as many elements
@@ -47,8 +48,8 @@ func (w *walker) finish(after []follower, from, step int) {
 		}
 		p.room(p.n + len(after) + spareLanes)
 		p.lanes.Lane(p.some, int32(i))
-		found := p.lanes.Select(p.b[p.n:], p.counts[p.n:], p.some, p.beside.At(int32(i)), int32(w.least.of(w.order)))
-		p.budget(w, int32(i), found, w.bar()+w.price[w.order]+dear+w.classes.list[f.k].dear)
+		found := p.lanes.Select(p.b[p.n:], p.counts[p.n:], p.some, p.beside.At(int32(i)), int32(w.least.Of(w.order)))
+		p.budget(w, int32(i), found, w.bar()+w.price[w.order]+dear+w.classes.List[f.k].Dear)
 		if p.n >= pairsAtOnce {
 			w.settle(after)
 		}
@@ -87,22 +88,22 @@ func (p *pairing) lay(w *walker, after []follower) {
 	depth, in, n := len(w.prefix), &w.inside, len(after)
 	l := w.lay(depth)
 	p.oks = p.common(p.oks, &in.oks, l.oks, after)
-	p.row, p.stake, p.wide = room(p.row, n), room(p.stake, n), room(p.wide, n)
+	p.row, p.stake, p.wide = reuse.Room(p.row, n), reuse.Room(p.stake, n), reuse.Room(p.wide, n)
 	for i, f := range after {
 		p.row[i], p.stake[i] = in.fails.row[f.k], w.budgets.stake[f.k]
 		p.wide[i] = w.many(f.failed + p.size[i])
 	}
 	m := popcount.MaskOf(l.part, w.oneEnd(len(l.part)))
 	p.lanes = sideBySide(p.lanes, m, in.packed, p.row)
-	p.some = room(p.some, m.Words)
+	p.some = reuse.Room(p.some, m.Words)
 	p.beside = extracted(p.beside, popcount.MaskOf(l.after, w.oneEnd(len(l.after))), in.beside, p.row)
 }
 
 // common fills rows with what each of some classes has in common with the prefix, and
 // notes how much that is.
 func (p *pairing) common(rows popcount.Slab, g *ground, prefix []uint64, after []follower) popcount.Slab {
-	rows = popcount.Slab{Bits: room(rows.Bits, len(after)*g.words), Row: g.words}
-	p.size = room(p.size, len(after))
+	rows = popcount.Slab{Bits: reuse.Room(rows.Bits, len(after)*g.words), Row: g.words}
+	p.size = reuse.Room(p.size, len(after))
 	for i, f := range after {
 		p.size[i] = popcount.And(rows.At(int32(i)), prefix, g.of(f.k))
 	}

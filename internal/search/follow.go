@@ -1,4 +1,4 @@
-package interaction
+package search
 
 import "math"
 
@@ -21,7 +21,7 @@ func (w *walker) follow(dst []follower, rest []follower) []follower {
 	if !w.ahead(len(rest)) {
 		return dst
 	}
-	if least := w.least.of(depth + 1); depth > 1 && w.narrow {
+	if least := w.least.Of(depth + 1); depth > 1 && w.narrow {
 		w.take(least)
 	} else {
 		w.pass(rest)
@@ -113,7 +113,7 @@ func (w *walker) certain() bool {
 func (w *walker) ahead(n int) bool {
 	before := w.nodes
 	w.nodes += n
-	if w.nodes>>10 != before>>10 && (w.ctx.Err() != nil || w.nodes > mostNodes/len(w.walkers)) {
+	if w.nodes>>10 != before>>10 && (w.ctx.Err() != nil || w.nodes > Most/len(w.walkers)) {
 		w.cut = true
 	}
 	return !w.cut

@@ -1,9 +1,10 @@
-package interaction
+package search
 
 import (
 	"math/bits"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 // Grounds are what sets are counted on: what failed, and the entries of the other board,
@@ -12,7 +13,7 @@ type grounds struct{ fails, oks ground }
 
 // A ground is a board, or the part of one that has a class.
 type ground struct {
-	*board
+	*Board
 	row      []int32  // of the board, by class
 	ends     []uint8  // by word, 1 if what comes after is another band
 	rate     []uint64 // of failures, by word, in the unit of rates
@@ -23,8 +24,8 @@ type ground struct {
 func (g *ground) of(k int32) []uint64 { return g.class[g.row[k]] }
 
 // cover makes a ground of all of a board.
-func (g *ground) cover(b *board, classes int, rate, surprise []float64) {
-	g.board = b
+func (g *ground) cover(b *Board, classes int, rate, surprise []float64) {
+	g.Board = b
 	g.row = g.row[:0]
 	for k := range classes {
 		g.row = append(g.row, int32(k))
@@ -46,7 +47,7 @@ func (g *ground) cut(of *ground, part []uint64, ks []int32) {
 		g.row[k] = int32(i)
 	}
 	g.slab().Extract(m, of.slab(), ks)
-	g.rate, g.surprise = grow(g.rate, g.words), grow(g.surprise, g.words)
+	g.rate, g.surprise = reuse.Clear(g.rate, g.words), reuse.Clear(g.surprise, g.words)
 	n, word := 0, 0
 	for i, v := range part {
 		n += bits.OnesCount64(v)
@@ -58,7 +59,7 @@ func (g *ground) cut(of *ground, part []uint64, ks []int32) {
 			if len(of.surprise) > 0 {
 				g.surprise[word] = of.surprise[i]
 			}
-			g.all[len(ks)*g.words+word] = below(n)
+			g.all[len(ks)*g.words+word] = popcount.Below(n)
 			word++
 		}
 		n = 0
@@ -69,7 +70,7 @@ func (g *ground) cut(of *ground, part []uint64, ks []int32) {
 
 // extracted is what a mask leaves of rows of a slab, in the room of s.
 func extracted(s popcount.Slab, m popcount.Mask, from popcount.Slab, rows []int32) popcount.Slab {
-	s = popcount.Slab{Bits: room(s.Bits, len(rows)*m.Words), Row: m.Words}
+	s = popcount.Slab{Bits: reuse.Room(s.Bits, len(rows)*m.Words), Row: m.Words}
 	s.Extract(m, from, rows)
 	return s
 }
@@ -77,7 +78,7 @@ func extracted(s popcount.Slab, m popcount.Mask, from popcount.Slab, rows []int3
 // sideBySide is the same as lanes, in the room of l.
 func sideBySide(l popcount.Lanes, m popcount.Mask, from popcount.Slab, rows []int32) popcount.Lanes {
 	width := popcount.LaneWidth(len(rows))
-	l = popcount.Lanes{Bits: room(l.Bits, width*m.Words), Width: width, Words: m.Words}
+	l = popcount.Lanes{Bits: reuse.Room(l.Bits, width*m.Words), Width: width, Words: m.Words}
 	l.Extract(m, from, rows)
 	return l
 }

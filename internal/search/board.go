@@ -1,4 +1,4 @@
-package interaction
+package search
 
 import (
 	"cmp"
@@ -8,16 +8,17 @@ import (
 	"sync"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
-// A board holds rows as bits: one row of words for each class, in which a bit
+// A Board holds rows as bits: one row of words for each class, in which a bit
 // is an entry of the ledger that has the class. Entries of one band are a stripe
 // of words of their own, so that a count by band is a count of whole words.
 //
 // A band is the strata with about the same share of failures. How many failures
 // a set should have depends on its strata only by that share, so that strata
 // may be thousands and bands a few.
-type board struct {
+type Board struct {
 	words   int
 	stripes []stripe
 	class   [][]uint64 // by class
@@ -42,7 +43,7 @@ const atOnce = 8
 // fill makes the stripes of the parts of bands that have so many entries. Those with
 // the most failures to be expected of a word come first: that is where most is learnt
 // about a set.
-func (b *board) fill(sizes [][2]int) {
+func (b *Board) fill(sizes [][2]int) {
 	b.stripes = b.stripes[:0]
 	for band, parts := range sizes {
 		for part, n := range parts {
@@ -52,7 +53,7 @@ func (b *board) fill(sizes [][2]int) {
 		}
 	}
 	density := func(s stripe) float64 {
-		return float64(sizes[s.band][s.part]) * bandRate(s.band) / float64(s.to)
+		return float64(sizes[s.band][s.part]) * rateOf(s.band) / float64(s.to)
 	}
 	slices.SortFunc(b.stripes, func(x, y stripe) int {
 		return cmp.Or(cmp.Compare(density(y), density(x)), cmp.Compare(x.band, y.band), cmp.Compare(x.part, y.part))
@@ -66,20 +67,20 @@ func (b *board) fill(sizes [][2]int) {
 	b.words = (b.words + atOnce - 1) / atOnce * atOnce
 }
 
-// lay lays out entries, with what each counts, by the band of their stratum.
-func (b *board) lay(c *classes, band []int32, entries []position, counts []int64) {
+// Lay lays out entries, with what each counts, by the band of their stratum.
+func (b *Board) Lay(c *Classes, band []int32, entries []Entry, counts []int64) {
 	middle := len(entries) / 2
 	if len(entries) < fewLaid {
 		middle = len(entries)
 	}
-	b.next = grow(b.next, mostBands)
+	b.next = reuse.Clear(b.next, Bands)
 	var all int64
 	for i, p := range entries {
 		part := 0
 		if i >= middle {
 			part = 1
 		}
-		b.next[band[p.stratum]][part]++
+		b.next[band[p.Stratum]][part]++
 		all |= counts[i]
 	}
 	b.fill(b.next)
@@ -97,8 +98,8 @@ func (b *board) lay(c *classes, band []int32, entries []position, counts []int64
 const fewLaid = 2048
 
 // clear makes empty rows for classes, and so many binary digits.
-func (b *board) clear(c *classes, planes int) {
-	b.all = grow(b.all, b.words*(len(c.list)+1+planes))
+func (b *Board) clear(c *Classes, planes int) {
+	b.all = reuse.Clear(b.all, b.words*(len(c.List)+1+planes))
 	room := b.all
 	cut := func() []uint64 {
 		row := room[:b.words:b.words]
@@ -106,7 +107,7 @@ func (b *board) clear(c *classes, planes int) {
 		return row
 	}
 	b.class, b.planes = b.class[:0], b.planes[:0]
-	for range c.list {
+	for range c.List {
 		b.class = append(b.class, cut())
 	}
 	b.alive = cut()
@@ -115,24 +116,24 @@ func (b *board) clear(c *classes, planes int) {
 	}
 	// The row of a condition; those that stand for no class have one that nobody reads,
 	// which spares a branch that no processor could predict.
-	b.row = grow(b.row, len(c.of))
+	b.row = reuse.Clear(b.row, c.Conditions)
 	for id := range b.row {
 		b.row[id] = int32(b.rows() - 1)
 	}
-	for k := range c.list {
-		b.row[c.list[k].first] = int32(k)
+	for k := range c.List {
+		b.row[c.List[k].First] = int32(k)
 	}
 }
 
 // rows is how many rows there are: of the classes, of what is alive, of the digits,
 // and one that nobody reads.
-func (b *board) rows() int { return len(b.class) + 2 + len(b.planes) }
+func (b *Board) rows() int { return len(b.class) + 2 + len(b.planes) }
 
 // alone makes rows for so many classes and one more, of at least so many words, in which
 // every entry counts one. What is in them is to be overwritten.
-func (b *board) alone(classes, words int) {
+func (b *Board) alone(classes, words int) {
 	b.words = (words + atOnce - 1) / atOnce * atOnce
-	b.all = room(b.all, b.words*(classes+1))
+	b.all = reuse.Room(b.all, b.words*(classes+1))
 	b.class = b.class[:0]
 	if len(b.planes) != 1 {
 		b.planes = make([][]uint64, 1)
@@ -143,8 +144,8 @@ func (b *board) alone(classes, words int) {
 }
 
 // ends says of each word whether what comes after is another band.
-func (b *board) ends(dst []uint8) []uint8 {
-	dst = grow(dst, b.words)
+func (b *Board) ends(dst []uint8) []uint8 {
+	dst = reuse.Clear(dst, b.words)
 	for i, s := range b.stripes {
 		if i+1 == len(b.stripes) || b.stripes[i+1].band != s.band {
 			dst[s.to-1] = 1
@@ -161,15 +162,15 @@ func (b *board) ends(dst []uint8) []uint8 {
 //
 // A word of every row is collected by band, and put in its place when its 64 entries
 // are there: what is written over and over lies close together that way.
-func (b *board) set(band []int32, part int, entries []position, counts []int64) {
+func (b *Board) set(band []int32, part int, entries []Entry, counts []int64) {
 	rows, row, alive := b.rows(), b.row, len(b.class)
-	b.filling[part] = grow(b.filling[part], mostBands*rows)
-	var next [mostBands]int
+	b.filling[part] = reuse.Clear(b.filling[part], Bands*rows)
+	var next [Bands]int
 	for i := range next {
 		next[i] = b.next[i][part]
 	}
 	for i, at := range entries {
-		s := int(band[at.stratum])
+		s := int(band[at.Stratum])
 		bit := next[s]
 		next[s]++
 		words, m := b.filling[part][s*rows:][:rows], uint64(1)<<(bit%64)
@@ -177,7 +178,7 @@ func (b *board) set(band []int32, part int, entries []position, counts []int64) 
 		for p := range b.planes {
 			words[alive+1+p] |= uint64(counts[i]) >> p & 1 << (bit % 64)
 		}
-		for _, id := range at.conditions {
+		for _, id := range at.Conditions {
 			words[row[id]] |= m
 		}
 		if bit%64 == 63 {
@@ -192,27 +193,33 @@ func (b *board) set(band []int32, part int, entries []position, counts []int64) 
 }
 
 // put puts a word of every row in its place, and leaves zeros in words.
-func (b *board) put(words []uint64, w int) {
+func (b *Board) put(words []uint64, w int) {
 	for r, v := range words[:len(words)-1] {
 		b.all[r*b.words+w] = v
 	}
 	clear(words)
 }
 
+// Alive is the bits that stand for an entry.
+func (b *Board) Alive() []uint64 { return b.alive }
+
+// Class is the bits of the entries that have a class.
+func (b *Board) Class(k int32) []uint64 { return b.class[k] }
+
 // single reports whether every entry counts one. The plane is then all ones.
-func (b *board) single() bool { return len(b.planes) == 1 }
+func (b *Board) single() bool { return len(b.planes) == 1 }
 
 // and sets dst to x AND y and returns what its bits count. dst may be x.
-func (b *board) and(dst, x, y []uint64) (total int64) {
+func (b *Board) and(dst, x, y []uint64) (total int64) {
 	total = popcount.And(dst, x, y)
 	if b.single() {
 		return total
 	}
-	return b.common(dst, dst)
+	return b.Common(dst, dst)
 }
 
-// common counts x AND y.
-func (b *board) common(x, y []uint64) (n int64) {
+// Common counts x AND y, rows of the board.
+func (b *Board) Common(x, y []uint64) (n int64) {
 	if b.single() {
 		return popcount.Common(x, y, y)
 	}
@@ -223,19 +230,19 @@ func (b *board) common(x, y []uint64) (n int64) {
 }
 
 // each counts x AND each of some classes.
-func (b *board) each(dst []int32, x []uint64, classes []int32) {
+func (b *Board) each(dst []int32, x []uint64, classes []int32) {
 	if b.single() {
 		popcount.Each(dst, x, b.slab(), classes)
 		return
 	}
 	for i, k := range classes {
-		dst[i] = int32(b.common(x, b.class[k]))
+		dst[i] = int32(b.Common(x, b.class[k]))
 	}
 }
 
 // weighEach adds up what is in x AND each of some classes, weighted by word, of the
 // first words, as many as there are weights.
-func (b *board) weighEach(dst, weights, x []uint64, classes []int32) {
+func (b *Board) weighEach(dst, weights, x []uint64, classes []int32) {
 	x = x[:len(weights)]
 	if b.single() {
 		popcount.WeighEach(dst, weights, x, b.slab(), classes)
@@ -251,7 +258,7 @@ func (b *board) weighEach(dst, weights, x []uint64, classes []int32) {
 }
 
 // slab is the rows of the classes.
-func (b *board) slab() popcount.Slab { return popcount.Slab{Bits: b.all, Row: b.words} }
+func (b *Board) slab() popcount.Slab { return popcount.Slab{Bits: b.all, Row: b.words} }
 
 // none is no limit for what is weighed.
 const none = math.MaxInt64
@@ -259,7 +266,7 @@ const none = math.MaxInt64
 // weigh counts what is in x, y and z, and adds that up weighted by word; z must be x
 // or y unless every entry counts one. It may stop when the sum is above limit, and
 // gives only such a sum then.
-func (b *board) weigh(weights, x, y, z []uint64, limit uint64) (n int64, sum uint64) {
+func (b *Board) weigh(weights, x, y, z []uint64, limit uint64) (n int64, sum uint64) {
 	if b.single() {
 		return popcount.Weigh(weights, x, y, z, limit)
 	}
@@ -274,7 +281,7 @@ func (b *board) weigh(weights, x, y, z []uint64, limit uint64) (n int64, sum uin
 }
 
 // value is what the bits v of word w count.
-func (b *board) value(v uint64, w int) (n int64) {
+func (b *Board) value(v uint64, w int) (n int64) {
 	for p, plane := range b.planes {
 		n += int64(bits.OnesCount64(v&plane[w])) << p
 	}
@@ -282,8 +289,8 @@ func (b *board) value(v uint64, w int) (n int64) {
 }
 
 // weights gives every word what its band has, in whole numbers of the unit.
-func (b *board) weights(dst []uint64, of []float64, unit float64) []uint64 {
-	dst = grow(dst, b.words)
+func (b *Board) weights(dst []uint64, of []float64, unit float64) []uint64 {
+	dst = reuse.Clear(dst, b.words)
 	for _, s := range b.stripes {
 		for w := s.from; w < s.to; w++ {
 			dst[w] = uint64(of[s.band] / unit)
@@ -293,10 +300,10 @@ func (b *board) weights(dst []uint64, of []float64, unit float64) []uint64 {
 }
 
 // implies reports whether all rows of class a have class b.
-func (b *board) implies(a, of int32) bool { return within(b.class[a], b.class[of]) }
+func (b *Board) implies(a, of int32) bool { return popcount.Within(b.class[a], b.class[of]) }
 
-// sums returns what the bits of x count by band.
-func (b *board) sums(x []uint64) (out [mostBands]int64) {
+// Sums returns what the bits of x count by band.
+func (b *Board) Sums(x []uint64) (out [Bands]int64) {
 	for _, s := range b.stripes {
 		for w := s.from; w < s.to; w++ {
 			out[s.band] += b.value(x[w], w)

@@ -1,8 +1,10 @@
-package interaction
+package search
 
 import (
 	"math"
 	"math/bits"
+
+	"example.test/eddy/internal/reuse"
 )
 
 // A budgets is a table of how many failures may be expected, in units of the rate, of
@@ -32,7 +34,7 @@ const (
 )
 
 // reset empties the table for a search.
-func (b *budgets) reset(s *search) {
+func (b *budgets) reset(s *Search) {
 	b.f, b.n, b.highest = s.f, s.n, s.highest
 	if b.table == nil {
 		b.table = make([]uint64, levels*places+1)
@@ -40,9 +42,9 @@ func (b *budgets) reset(s *search) {
 	for i := range b.table {
 		b.table[i] = unknown
 	}
-	b.stake, b.stakes = grow(b.stake, len(s.classes.list)), 0
-	for k := range s.classes.list {
-		level := int(s.classes.list[k].dear / levelStep)
+	b.stake, b.stakes = reuse.Clear(b.stake, len(s.classes.List)), 0
+	for k := range s.classes.List {
+		level := int(s.classes.List[k].Dear / levelStep)
 		b.stake[k], b.stakes = int32(level*places), max(b.stakes, level)
 	}
 	for failed := len(b.place); s.fails.single() && failed <= int(s.f); failed++ {
@@ -100,7 +102,7 @@ func (b *budgets) afford(a, level float64) uint64 {
 	low, high := 0.0, a
 	for range 8 { // as close as this is close enough
 		e := (low + high) / 2
-		if deviance(a, e, max(a, e/b.highest), b.f, b.n) > level {
+		if Deviance(a, e, max(a, e/b.highest), b.f, b.n) > level {
 			low = e
 		} else {
 			high = e

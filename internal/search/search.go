@@ -1,4 +1,17 @@
-package interaction
+// Package search finds, of all sets of a few classes, those that explain most of the
+// failures of a sample.
+//
+// The sample lies on two boards, one of what failed and one of what did not, as rows of
+// bits by class. A set scores by how many of its observations failed, beside how many of
+// the same time and place were expected to, less what it costs to name it. Two walkers go
+// through the sets from class to class and pass over those that cannot beat the bar: with
+// too few failures, or of which so many are expected that nothing that follows can score.
+// All that is passed over is bounded, not guessed: what is found is what counting every
+// set would find.
+//
+// The best Kept sets are kept. A search that looks at more than Most sets is cut short,
+// and says so; so is one whose context is done.
+package search
 
 import (
 	"cmp"
@@ -8,14 +21,15 @@ import (
 	"sync"
 
 	"example.test/eddy/internal/popcount"
+	"example.test/eddy/internal/reuse"
 )
 
 const (
-	// keepBest is how many sets of a round are verified on all rows at most.
-	keepBest = 64
-	// mostNodes bounds the search; beyond it the result says that it was cut
-	// short. At 600 conditions and order 4 a search takes an eighth of it.
-	mostNodes = 8_000_000
+	// Most is how many sets a search looks at; beyond it, it is cut short. At 600
+	// conditions and order 4 a search takes an eighth of it.
+	Most = 8_000_000
+	// Pure is the share of failures from which a set counts as failing for certain.
+	Pure = 0.95
 
 	// rateUnit and surpriseUnit are what rates and surprises are whole multiples of in
 	// a search: sums of fractions would depend on the order of what is added, and so on
@@ -25,67 +39,35 @@ const (
 	surpriseUnit = 1.0 / (1 << 26)
 )
 
-// A candidate is a set of classes, ascending, and how it scored in the search.
-type candidate struct {
-	set   []int32
-	score float64
+// Terms say which sets count, and for how much.
+type Terms struct {
+	// Order is how many classes a set may have.
+	Order int
+	// Least is how many failures it must cover, in observations of the table.
+	Least Supports
+	// Price is, by order, what it costs to name a set without rare conditions, in deviance.
+	Price []float64
+	// Limit is, by order, the logarithm of the p that it must reach.
+	Limit []float64
+	// Dense says that failures are common, so that sets that nearly always fail are
+	// looked for as well.
+	Dense bool
 }
 
-func compareCandidates(a, b candidate) int {
-	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(len(a.set), len(b.set)),
-		slices.Compare(a.set, b.set))
-}
-
-// A shortlist keeps the best candidates that it is offered.
-type shortlist struct {
-	list  []candidate
-	worst float64 // the score that another one must beat
-}
-
-// reset empties the list; another candidate must beat worst.
-func (l *shortlist) reset(worst float64) { l.list, l.worst = l.list[:0], worst }
-
-func (l *shortlist) offer(set []int32, score float64) {
-	if score <= l.worst {
-		return
-	}
-	set = slices.Clone(set)
-	slices.Sort(set)
-	l.list = append(l.list, candidate{set, score})
-	if len(l.list) >= 2*keepBest {
-		l.trim()
-		l.worst = l.list[keepBest-1].score
-	}
-}
-
-func (l *shortlist) trim() {
-	slices.SortFunc(l.list, compareCandidates)
-	l.list = l.list[:min(len(l.list), keepBest)]
-}
-
-// join adds what another list has, and raises the bar.
-func (l *shortlist) join(o shortlist) {
-	l.list = append(l.list, o.list...)
-	slices.SortFunc(l.list, compareCandidates)
-	l.list = slices.CompactFunc(l.list, func(a, b candidate) bool { return slices.Equal(a.set, b.set) })
-	if len(l.list) >= keepBest {
-		l.list = l.list[:keepBest]
-		l.worst = l.list[keepBest-1].score
-	}
-}
-
-// A search finds the sets of classes that explain most of the failures that
-// are alive, on a sample.
-type search struct {
+// A Search finds the sets of classes that explain most of the failures of a sample. The
+// zero value is ready for Begin; its room is used again by the next. It is for one
+// goroutine, and works in two.
+type Search struct {
 	ctx      context.Context
-	fails    *board
-	oks      *board
+	fails    *Board
+	oks      *Board
 	whole    bool    // the second board has the failures as well
 	failUnit float64 // observations that a failure on the board stands for
 	okUnit   float64 // and a success
-	classes  *classes
+	classes  *Classes
 	order    int
-	least    supports  // failures on the board that a set must cover
+	table    Supports  // failures of the table that a set must cover,
+	least    Supports  // and on the board
 	price    []float64 // by order: of naming a set without rare conditions, in deviance
 	cheapest []float64 // by order: of a set of so many elements or more
 	limit    []float64 // by order: the logarithm of the p that sets of so many elements or more must reach
@@ -112,6 +94,53 @@ type search struct {
 	cut  bool
 }
 
+// Begin sets a search up. Once ctx is done it is cut short.
+func (s *Search) Begin(ctx context.Context, c *Classes, t Terms) {
+	s.ctx, s.classes, s.whole = ctx, c, false
+	s.order, s.table, s.price, s.dense = t.Order, t.Least, t.Price, t.Dense
+	s.limit, s.cheapest = append(s.limit[:0], t.Limit...), append(s.cheapest[:0], t.Price...)
+	for k := t.Order - 1; k > 0; k-- {
+		s.limit[k] = max(s.limit[k], s.limit[k+1])
+		s.cheapest[k] = min(s.cheapest[k], s.cheapest[k+1])
+	}
+}
+
+// Run searches what failed and what did not, of which a count of 1 stands for so many
+// observations of the table.
+func (s *Search) Run(fails, oks *Board, failUnit, okUnit float64) {
+	s.fails, s.oks, s.failUnit, s.okUnit = fails, oks, failUnit, okUnit
+	s.run()
+}
+
+// Best returns the sets that score most, best first; it is good until the next run.
+func (s *Search) Best() []Candidate { return s.best.list }
+
+// Pure returns those of the sets that nearly always fail, best first; it is good until
+// the next run.
+func (s *Search) Pure() []Candidate { return s.pure.list }
+
+// Cut reports whether the last run was cut short.
+func (s *Search) Cut() bool { return s.cut }
+
+// Permuted returns a search for the same classes of sets of up to an order, to run where
+// others failed of the same observations: all of them lie on one board. What it finds, it
+// keeps apart, but it works in the same room, so that s must be run again before it is
+// used for anything but its lists.
+func (s *Search) Permuted(all *Board, order int) *Search {
+	t := *s
+	t.best, t.pure, t.walkers = shortlist{}, shortlist{}, [2]walker{}
+	t.oks, t.whole, t.dense, t.order = all, true, false, min(s.order, order)
+	return &t
+}
+
+// Reaches reports whether any set scores at least score if these are the failures.
+func (s *Search) Reaches(fails *Board, score float64) bool {
+	s.fails, s.floor = fails, score-1e-9
+	defer func() { s.floor = 0 }()
+	s.run()
+	return len(s.best.list) > 0
+}
+
 // A single is a class by itself, and how it scores.
 type single struct {
 	k     int32
@@ -119,19 +148,19 @@ type single struct {
 }
 
 // run fills the shortlists, best first.
-func (s *search) run() {
+func (s *Search) run() {
 	s.prepare()
 	if s.f == 0 || s.n <= s.f {
 		return
 	}
-	s.singles, s.size = s.singles[:0], grow(s.size, len(s.classes.list))
-	for k := range s.classes.list {
-		if s.classes.list[k].context != varies {
+	s.singles, s.size = s.singles[:0], reuse.Clear(s.size, len(s.classes.List))
+	for k := range s.classes.List {
+		if !s.classes.List[k].Alone {
 			continue
 		}
 		fails, oks := s.fails.class[k], s.oks.class[k]
-		a := s.fails.common(fails, fails)
-		if a < s.least.least() {
+		a := s.fails.Common(fails, fails)
+		if a < s.least.Least() {
 			continue
 		}
 		b, e := s.oks.weigh(s.everything.oks.rate, oks, oks, oks, none)
@@ -142,7 +171,7 @@ func (s *search) run() {
 			e += own
 		}
 		s.size[k] = a + b
-		s.singles = append(s.singles, single{int32(k), deviance(float64(a), float64(e)*rateUnit, float64(a+b), s.f, s.n)})
+		s.singles = append(s.singles, single{int32(k), Deviance(float64(a), float64(e)*rateUnit, float64(a+b), s.f, s.n)})
 	}
 	slices.SortFunc(s.singles, func(x, y single) int {
 		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.k, y.k))
@@ -173,7 +202,7 @@ func (s *search) run() {
 
 // together lets each walker do its part, with the bar of all that was found
 // before, and gathers what they find.
-func (s *search) together(part func(w *walker, i int)) {
+func (s *Search) together(part func(w *walker, i int)) {
 	var both sync.WaitGroup
 	for i := range s.walkers {
 		w := &s.walkers[i]
@@ -190,27 +219,18 @@ func (s *search) together(part func(w *walker, i int)) {
 	}
 }
 
-// reaches reports whether any set scores at least score.
-func (s *search) reaches(score float64) bool {
-	s.floor = score - 1e-9
-	defer func() { s.floor = 0 }()
-	s.dense = false
-	s.run()
-	return len(s.best.list) > 0
-}
-
 // prepare sizes the scratch memory and works out the rate of each band.
-func (s *search) prepare() {
+func (s *Search) prepare() {
 	s.cut = false
-	// What the classes ask for is in failures of the table, a count on the board
+	// What a set must cover is in failures of the table, a count on the board
 	// stands for many of them.
-	for i, least := range s.classes.least {
+	for i, least := range s.table {
 		s.least[i] = max(1, int64(float64(least)/s.failUnit))
 	}
 	s.best.reset(s.floor)
 	s.pure.reset(0)
-	fs, bs := s.fails.sums(s.fails.alive), s.oks.sums(s.oks.alive)
-	s.rate, s.surprise = grow(s.rate, len(fs)), grow(s.surprise, len(fs))
+	fs, bs := s.fails.Sums(s.fails.alive), s.oks.Sums(s.oks.alive)
+	s.rate, s.surprise = reuse.Clear(s.rate, len(fs)), reuse.Clear(s.surprise, len(fs))
 	s.f, s.n, s.highest, s.lowest = 0, 0, 0, math.Inf(1)
 	for i := range fs {
 		f, n := float64(fs[i]), float64(fs[i]+bs[i])
@@ -225,10 +245,10 @@ func (s *search) prepare() {
 			s.lowest = min(s.lowest, s.surprise[i])
 		}
 	}
-	s.everything.fails.cover(s.fails, len(s.classes.list), s.rate, s.surprise)
-	s.everything.oks.cover(s.oks, len(s.classes.list), s.rate, nil)
+	s.everything.fails.cover(s.fails, len(s.classes.List), s.rate, s.surprise)
+	s.everything.oks.cover(s.oks, len(s.classes.List), s.rate, nil)
 	s.narrow = s.order > 2 && s.fails.single() && s.oks.single()
-	s.end = grow(s.end, max(s.fails.words, len(s.classes.list), 1))
+	s.end = reuse.Clear(s.end, max(s.fails.words, len(s.classes.List), 1))
 	s.end[len(s.end)-1] = 1
 	for i := range s.walkers {
 		s.walkers[i].prepare(s)
@@ -236,19 +256,19 @@ func (s *search) prepare() {
 }
 
 // oneEnd says of so many words that they are one stripe.
-func (s *search) oneEnd(words int) []uint8 { return s.end[len(s.end)-words:] }
+func (s *Search) oneEnd(words int) []uint8 { return s.end[len(s.end)-words:] }
 
 // pair finds the pairs of classes that a set worth looking at may have: not of one
 // name, nor of which one implies the other, so that no minimal generator has both,
 // nor which too few failures have. Sets with other pairs are passed over at a glance.
-func (s *search) pair() {
+func (s *Search) pair() {
 	n := len(s.searched)
-	s.place = grow(s.place, len(s.classes.list))
+	s.place = reuse.Clear(s.place, len(s.classes.List))
 	for i, k := range s.searched {
 		s.place[k] = int32(i)
 	}
 	s.beside.Row = (n + 63) / 64
-	s.beside.Bits = grow(s.beside.Bits, n*s.beside.Row)
+	s.beside.Bits = reuse.Clear(s.beside.Bits, n*s.beside.Row)
 	var both sync.WaitGroup
 	for half := range 2 {
 		both.Go(func() {
@@ -266,8 +286,8 @@ func (s *search) pair() {
 }
 
 // pairs reports whether a set worth looking at may have two classes.
-func (s *search) pairs(a, b int32) bool {
-	return s.classes.list[a].name != s.classes.list[b].name &&
-		s.fails.common(s.fails.class[a], s.fails.class[b]) >= s.least.least() &&
+func (s *Search) pairs(a, b int32) bool {
+	return s.classes.List[a].Name != s.classes.List[b].Name &&
+		s.fails.Common(s.fails.class[a], s.fails.class[b]) >= s.least.Least() &&
 		(!s.fails.implies(a, b) || !s.oks.implies(a, b)) && (!s.fails.implies(b, a) || !s.oks.implies(b, a))
 }

@@ -1,10 +1,12 @@
-package interaction
+package search
+
+import "example.test/eddy/internal/reuse"
 
 // A walker goes through a part of the sets of a search. Two of them go through
 // all, each with shortlists of its own, so that what they find does not depend
 // on which one is faster.
 type walker struct {
-	*search
+	*Search
 	best, pure shortlist
 	nodes      int
 	cut        bool
@@ -42,32 +44,32 @@ type level struct {
 type tally struct{ failed, ok int64 }
 
 // prepare sizes a walker's room.
-func (w *walker) prepare(s *search) {
-	w.search = s
+func (w *walker) prepare(s *Search) {
+	w.Search = s
 	w.nodes, w.cut, w.prefix = 0, false, w.prefix[:0]
 	for len(w.levels) <= s.order {
 		w.levels = append(w.levels, level{})
 	}
 	for i := range w.levels {
 		l := &w.levels[i]
-		l.fails, l.oks = grow(l.fails, s.fails.words), grow(l.oks, s.oks.words)
+		l.fails, l.oks = reuse.Clear(l.fails, s.fails.words), reuse.Clear(l.oks, s.oks.words)
 	}
-	w.spare, w.spareOK = grow(w.spare, s.fails.words), grow(w.spareOK, s.oks.words)
+	w.spare, w.spareOK = reuse.Clear(w.spare, s.fails.words), reuse.Clear(w.spareOK, s.oks.words)
 	top := &w.levels[0]
 	top.counted, top.laid, top.failsLaid = tally{int64(s.f), int64(s.n - s.f)}, true, true
 	copy(top.fails, s.fails.alive)
 	copy(top.oks, s.oks.alive)
 	w.budgets.reset(s)
-	n := len(s.classes.list)
-	w.some, w.counts, w.places = grow(w.some, n+spareLanes), grow(w.counts, n+spareLanes), grow(w.places, n)
-	w.rows = grow(w.rows, n)
+	n := len(s.classes.List)
+	w.some, w.counts, w.places = reuse.Clear(w.some, n+spareLanes), reuse.Clear(w.counts, n+spareLanes), reuse.Clear(w.places, n)
+	w.rows = reuse.Clear(w.rows, n)
 	for _, g := range []*ground{&w.inside.fails, &w.inside.oks} {
-		if g.board == nil {
-			g.board = &board{}
+		if g.Board == nil {
+			g.Board = &Board{}
 		}
-		g.row = grow(g.row, n)
+		g.row = reuse.Clear(g.row, n)
 	}
-	w.sums = grow(w.sums, n)
+	w.sums = reuse.Clear(w.sums, n)
 }
 
 // begin goes through the sets whose first class is the one at first, and whose
@@ -100,11 +102,11 @@ func (w *walker) allowed(l *level, k int32, failed int64) uint64 {
 func (w *walker) wide(l *level) bool { return w.many(l.counted.failed + l.counted.ok) }
 
 // many reports whether what counts so much is more than half of what succeeded.
-func (s *search) many(n int64) bool { return 2*float64(n) > s.n-s.f }
+func (s *Search) many(n int64) bool { return 2*float64(n) > s.n-s.f }
 
 // dear is what a set costs for naming rare conditions that is the prefix and class k.
 func (w *walker) dear(k int32) float64 {
-	return w.levels[len(w.prefix)].dear + w.classes.list[k].dear
+	return w.levels[len(w.prefix)].dear + w.classes.List[k].Dear
 }
 
 // unlikely reports whether no set of k elements or more, of which the first are so
@@ -126,7 +128,7 @@ func (w *walker) bar() float64 {
 // open scores the prefix with f after it, and reports whether more may follow both.
 func (w *walker) open(f follower) bool {
 	depth := len(w.prefix)
-	return !w.cut && f.atMost > w.bar() && (f.hopeless || w.score(f)) && depth+1 < w.order && f.failed >= w.least.of(depth+2)
+	return !w.cut && f.atMost > w.bar() && (f.hopeless || w.score(f)) && depth+1 < w.order && f.failed >= w.least.Of(depth+2)
 }
 
 // push makes f the last element of the prefix.
@@ -134,7 +136,7 @@ func (w *walker) push(f follower) *level {
 	depth := len(w.prefix)
 	next := &w.levels[depth+1]
 	next.laid, next.failsLaid, next.counted.failed = false, false, f.failed
-	next.dear = w.levels[depth].dear + w.classes.list[f.k].dear
+	next.dear = w.levels[depth].dear + w.classes.List[f.k].Dear
 	w.prefix = append(w.prefix, f.k)
 	return next
 }
@@ -249,7 +251,7 @@ func (w *walker) redundant(now tally) bool {
 }
 
 // lacking counts the prefix less the element at drop.
-func (w *walker) lacking(dst []uint64, b *board, drop int) (n int64) {
+func (w *walker) lacking(dst []uint64, b *Board, drop int) (n int64) {
 	copy(dst, b.alive)
 	for i, p := range w.prefix {
 		if i != drop {
@@ -263,9 +265,9 @@ func (w *walker) lacking(dst []uint64, b *board, drop int) (n int64) {
 func (w *walker) offer(now tally, expected float64) {
 	o := float64(now.failed)
 	n := float64(now.failed + now.ok)
-	score := deviance(o, expected, n, w.f, w.n) - w.price[len(w.prefix)] - w.classes.dear(w.prefix)
+	score := Deviance(o, expected, n, w.f, w.n) - w.price[len(w.prefix)] - w.classes.Dear(w.prefix)
 	better := score > w.best.worst
-	certain := w.dense && w.share(now) >= pure && score > w.pure.worst
+	certain := w.dense && w.share(now) >= Pure && score > w.pure.worst
 	if !better && !certain || w.redundant(now) {
 		return
 	}
