@@ -19,6 +19,7 @@
 //	phase                      announces phases, learns others', and refuses work that a phase forbids
 //	phase/phasegrpc            carries phases over gRPC
 //	internal/wording           writes counts and shares as people read them
+//	internal/reuse             gives slices in room that was used before
 //	internal/access            knows who may do what, by token and role
 //	internal/telemetry         is a span, a log record, a metric point, a change, a window of time
 //	internal/ingest            turns OTLP requests and change events into telemetry, redacted and journaled
@@ -26,7 +27,6 @@
 //	internal/graph             folds requests into who depends on whom, and on which shared resources
 //	internal/condition         keeps which states are in force, and stamps requests with them
 //	internal/popcount          counts the bits that rows of words have in common
-//	internal/reuse             gives slices in room that was used before
 //	internal/search            finds the sets of classes that explain most failures of a sample
 //	internal/interaction       finds the conditions, alone or together, that explain failures
 //	internal/modelcheck        walks every interleaving of a contract and shows the shortest way to break it

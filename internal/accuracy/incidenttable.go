@@ -135,7 +135,7 @@ func incidentTables(ctx context.Context, s *Settings) error {
 		x := scores[k].order
 		orders.add(e.name, x[0].String(), x[1].String(), x[2].String(), x[3].String())
 	}
-	s.heading("rs: incidents of a video service", fmt.Sprintf("n %d. Right at k: every labelled set is among the first k, or as many as there are. "+
+	s.heading("rs: incidents of a video service", fmt.Sprintf("n %d. Right at k: every labelled set is among the first k, or, if more sets than k are labelled, among as many. "+
 		"The method was chosen on the even half.", len(all)))
 	halves.print(s.Out)
 	orders.print(s.Out)
@@ -157,7 +157,7 @@ func (s *Settings) studyTable(ctx context.Context, all []Incident) error {
 		score := scoreIncidents(all, answers[c])
 		t.add(x.name, score.all.String(), score.half[0].String(), score.half[1].String(), fmt.Sprintf("%.2f", score.single.Rate()))
 	}
-	s.heading("rs: what each choice is worth", "The method of the engine in a plain way, with one choice at a time made otherwise.")
+	s.heading("rs: what each choice is worth", "The method of the engine in a plain way, with one choice at a time made otherwise. It has no tests, so that what comes after the first set need not be what the engine lists.")
 	t.print(s.Out)
 	return nil
 }

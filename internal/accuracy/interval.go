@@ -101,7 +101,8 @@ func intervalTable(ctx context.Context, s *Settings) error {
 	}
 	s.heading("Intervals of risks",
 		"Share of the 95 % intervals, of cells of findings that name the planted set, that hold the true risk: of the whole set, "+
-			"and of the cells with conditions missing, where risks differ by entry and hour and the mean is meant.")
+			"and of the cells with conditions missing, where risks differ by entry and hour and the mean is meant. "+
+			"Where successes are sampled, the mean risk of what was not kept is not known.")
 	t := &table{}
 	t.add("order", "risk inside", "successes kept", "whole set", "other cells")
 	var all covered

@@ -146,7 +146,8 @@ func powerTable(ctx context.Context, s *Settings) error {
 			"A set counts as found if it is exactly the planted one, conditions that never part being one. "+
 			"Type is the share of those found first whose verdict is right. "+
 			"Could be told is the share of worlds in which the planted set is more probable than all that differ from it by one condition, "+
-			"to an oracle that knows the risk of every request with and without a cause: over all orders, no method is right more often.",
+			"to an oracle that knows the risk of every request with and without a cause: in the long run, over all orders, no method is right more often. "+
+			"F1 is that of the conditions of the first finding against the planted ones.",
 			s.Rows, order, order+1, s.Worlds, s.Seed(0)))
 	t := &table{}
 	t.add("order", "base", "risk inside", "failures", "first", "first three", "could be told", "type", "F1 of conditions")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.test/eddy/attr"
+	"example.test/eddy/internal/reuse"
 	"example.test/eddy/internal/telemetry"
 )
 
@@ -42,14 +43,14 @@ func (t *tree) build(spans []*telemetry.Span) (duplicates int) {
 	})
 
 	n := len(t.spans)
-	t.byID = sized(t.byID, n)
+	t.byID = reuse.Clear(t.byID, n)
 	for i := range n {
 		t.byID[i] = int32(i)
 	}
 	slices.SortFunc(t.byID, func(x, y int32) int { return compareSpanIDs(t.spans[x].ID, t.spans[y].ID) })
-	t.parent = sized(t.parent, n)
-	t.entry = sized(t.entry, n)
-	t.driver = sized(t.driver, n)
+	t.parent = reuse.Clear(t.parent, n)
+	t.entry = reuse.Clear(t.entry, n)
+	t.driver = reuse.Clear(t.driver, n)
 	for i, s := range t.spans {
 		switch p := t.find(s.Parent); {
 		case s.Parent.IsZero():
@@ -94,7 +95,7 @@ func (t *tree) find(id telemetry.SpanID) int {
 // come out in it too.
 func (t *tree) link() {
 	n := len(t.spans)
-	t.from = sized(t.from, n+2)
+	t.from = reuse.Clear(t.from, n+2)
 	for _, p := range t.parent {
 		if p >= 0 {
 			t.from[p+2]++
@@ -103,7 +104,7 @@ func (t *tree) link() {
 	for i := 2; i < len(t.from); i++ {
 		t.from[i] += t.from[i-1]
 	}
-	t.children = sized(t.children, int(t.from[n+1]))
+	t.children = reuse.Clear(t.children, int(t.from[n+1]))
 	for i, p := range t.parent {
 		if p >= 0 {
 			t.children[t.from[p+1]] = int32(i)
@@ -118,7 +119,7 @@ func (t *tree) below(i int32) []int32 { return t.children[t.from[i]:t.from[i+1]]
 // came. Cycles come from broken emitters only.
 func (t *tree) breakCycles() {
 	n := len(t.spans)
-	t.seen = sized(t.seen, n)
+	t.seen = reuse.Clear(t.seen, n)
 	reached := 0
 	for i := range n {
 		if t.parent[i] < 0 {
@@ -360,14 +361,4 @@ func (t *tree) nearest(entries []int32, at time.Time) int32 {
 		return -1
 	})
 	return entries[max(0, n-1)]
-}
-
-// sized returns s with n zero elements, in its own memory if that is enough.
-func sized[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/2)
-	}
-	s = s[:n]
-	clear(s)
-	return s
 }
