@@ -12,7 +12,7 @@ import (
 )
 
 // A Board holds rows as bits: one row of words for each class, in which a bit
-// is an entry of the ledger that has the class. Entries of one band are a stripe
+// is an entry of the sample that has the class. Entries of one band are a stripe
 // of words of their own, so that a count by band is a count of whole words.
 //
 // A band is the strata with about the same share of failures. How many failures
@@ -67,7 +67,8 @@ func (b *Board) fill(sizes [][2]int) {
 	b.words = (b.words + atOnce - 1) / atOnce * atOnce
 }
 
-// Lay lays out entries, with what each counts, by the band of their stratum.
+// Lay lays out entries, with what each counts, by the band of their stratum (see BandOf),
+// in the room of what was there before.
 func (b *Board) Lay(c *Classes, band []int32, entries []Entry, counts []int64) {
 	middle := len(entries) / 2
 	if len(entries) < fewLaid {
@@ -200,10 +201,10 @@ func (b *Board) put(words []uint64, w int) {
 	clear(words)
 }
 
-// Alive is the bits that stand for an entry.
+// Alive is the bits that stand for an entry; it is not to be changed.
 func (b *Board) Alive() []uint64 { return b.alive }
 
-// Class is the bits of the entries that have a class.
+// Class is the bits of the entries that have a class; it is not to be changed.
 func (b *Board) Class(k int32) []uint64 { return b.class[k] }
 
 // single reports whether every entry counts one. The plane is then all ones.

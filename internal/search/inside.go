@@ -11,7 +11,7 @@ import (
 type inside struct {
 	grounds
 	class  []int32 // by row
-	place  []int32 // of it (see search)
+	place  []int32 // of it (see Search)
 	set    []uint64
 	lanes  popcount.Lanes // the failures once more, close together, a lane for each row,
 	packed popcount.Slab  // and as rows
