@@ -19,6 +19,8 @@ type nullKind struct {
 	// changed says that it is asked what changed in the middle of the time, and not
 	// what tells those that failed from the others.
 	changed bool
+	// small says that only tables of few requests are made.
+	small bool
 }
 
 func nullKinds() []nullKind {
@@ -26,7 +28,7 @@ func nullKinds() []nullKind {
 		p.Shape = func(d *Draft) { d.retried = 1 }
 		return p
 	}
-	return []nullKind{
+	kinds := []nullKind{
 		{name: "permuted within ten seconds and entry", plan: func(p Plan) Plan {
 			p.Orders, p.Risk = []int{2}, 10*p.Base
 			return p
@@ -41,23 +43,48 @@ func nullKinds() []nullKind {
 			return p
 		}, make: func(*World, *rand.Rand) {}, changed: true},
 	}
+	for _, long := range []struct {
+		name string
+		like Bursts
+	}{
+		{"in bursts of 20 in a row, 40 s at most", Bursts{Requests: 20, Lasts: 40 * time.Second}},
+		{"in bursts of 20 within 40 s", Bursts{Requests: 20, Lasts: 40 * time.Second, Spread: true}},
+		{"in bursts of 40 within 80 s", Bursts{Requests: 40, Lasts: 80 * time.Second, Spread: true}},
+		{"in bursts of 60 within 3 min", Bursts{Requests: 60, Lasts: 3 * time.Minute, Spread: true}},
+	} {
+		kinds = append(kinds, nullKind{
+			name: long.name, plan: alone, small: true,
+			make: func(w *World, rng *rand.Rand) { w.BurstLike(long.like, rng) },
+		})
+	}
+	return kinds
 }
 
-// A burst reaches as many requests as mostBurst at most, half of which fail, and
-// lasts no longer than burstLasts.
-const (
-	mostBurst  = 8
-	burstLasts = 10 * time.Second
-)
+// Bursts say how failures come in bursts: each of a tenant or an instance, of some
+// requests within some time, half of which fail.
+type Bursts struct {
+	// Requests is how many a burst reaches at most, and Lasts how long it is at most.
+	Requests int
+	Lasts    time.Duration
+	// Spread says that where a tenant or an instance has more requests in that time the
+	// burst reaches some of all of them, and not the first ones.
+	Spread bool
+}
+
+// short bursts are over within a bucket of time.
+func short() Bursts { return Bursts{Requests: 8, Lasts: 10 * time.Second} }
 
 // Burst deals as many failures as there are out again, in bursts.
-func (w *World) Burst(rng *rand.Rand) {
+func (w *World) Burst(rng *rand.Rand) { w.BurstLike(short(), rng) }
+
+// BurstLike does so in bursts that may be long.
+func (w *World) BurstLike(b Bursts, rng *rand.Rand) {
 	failures := 0
 	for i := range w.Table.Rows {
 		failures += w.Table.Rows[i].Failed
 		w.Table.Rows[i].Failed = 0
 	}
-	w.Disturb(rng, failures)
+	w.disturb(b, rng, failures)
 }
 
 // BurstOthers deals the failures that no cause makes out again, in bursts.
@@ -78,7 +105,9 @@ func (w *World) BurstOthers(rng *rand.Rand) {
 // one possible burst of its tenant and in one of each instance, and each of them
 // is as likely. Bursts from a request on would be longer where there are more
 // requests, and large tenants would fail more often than small ones.
-func (w *World) Disturb(rng *rand.Rand, failures int) {
+func (w *World) Disturb(rng *rand.Rand, failures int) { w.disturb(short(), rng, failures) }
+
+func (w *World) disturb(b Bursts, rng *rand.Rand, failures int) {
 	var possible [columns][][]int
 	for failures > 0 {
 		col := colTenant
@@ -86,7 +115,7 @@ func (w *World) Disturb(rng *rand.Rand, failures int) {
 			col = s*perService + instance
 		}
 		if possible[col] == nil {
-			possible[col] = w.bursts(col)
+			possible[col] = w.bursts(b, col)
 		}
 		for _, i := range possible[col][rng.IntN(len(possible[col]))] {
 			if r := &w.Table.Rows[i]; failures > 0 && r.Failed == 0 && rng.IntN(2) == 0 {
@@ -99,17 +128,33 @@ func (w *World) Disturb(rng *rand.Rand, failures int) {
 
 // bursts parts the requests into those that a burst of a column's value reaches
 // together.
-func (w *World) bursts(col int) (all [][]int) {
+func (w *World) bursts(b Bursts, col int) (all [][]int) {
 	last := make(map[condition.ID]int) // the latest burst of each value
 	for i := range w.Table.Rows {
 		r := &w.Table.Rows[i]
 		k, begun := last[r.Conditions[col]]
-		if !begun || len(all[k]) == mostBurst || r.Time.Sub(w.Table.Rows[all[k][0]].Time) >= burstLasts {
+		if !begun || !b.Spread && len(all[k]) == b.Requests || r.Time.Sub(w.Table.Rows[all[k][0]].Time) >= b.Lasts {
 			k = len(all)
 			last[r.Conditions[col]] = k
 			all = append(all, nil)
 		}
 		all[k] = append(all[k], i)
+	}
+	if b.Spread {
+		return b.thin(all)
+	}
+	return all
+}
+
+// thin parts bursts of too many requests into several of the same time.
+func (b Bursts) thin(bursts [][]int) (all [][]int) {
+	for _, rows := range bursts {
+		n := (len(rows) + b.Requests - 1) / b.Requests
+		parts := make([][]int, n)
+		for i, row := range rows {
+			parts[i%n] = append(parts[i%n], row)
+		}
+		all = append(all, parts...)
 	}
 	return all
 }
@@ -122,12 +167,15 @@ func nullTable(ctx context.Context, s *Settings) error {
 	}
 	t := &table{}
 	t.add("failures are", "requests", "failures", "any finding", "an interaction")
-	kinds := nullKinds()
 	for _, size := range []struct {
 		requests, part int
 		base           float64
 	}{{30_000, 1, 0.003}, {30_000, 1, 0.03}, {100_000, 10, 0.1}} {
 		n := max(1, s.Nulls/size.part)
+		kinds := nullKinds()
+		if size.part > 1 {
+			kinds = slices.DeleteFunc(kinds, func(k nullKind) bool { return k.small })
+		}
 		out, err := grid(ctx, s, fmt.Sprintf("null, base %v", size.base), len(kinds), n, func(ctx context.Context, k, i int) (outcome, error) {
 			p := kinds[k].plan(Plan{Seed: s.Seed(i), Requests: size.requests, Base: size.base})
 			w := p.Build()

@@ -45,6 +45,35 @@ func TestBurstsOfATenantAreNoCause(t *testing.T) {
 	}
 }
 
+func TestATenantThatRetriedForAWhileIsNoCause(t *testing.T) {
+	// Eight of its requests within forty seconds or little more, and no others; of those of
+	// other tenants one in two hundred fails.
+	alarms := 0
+	for seed := range uint64(40) {
+		w := newWorld(seed)
+		const rows, tenants = 12_000, 60
+		from, left := 2000+w.rng.IntN(8000), 8
+		for i := range rows {
+			failed := w.chance(0.005)
+			if i%tenants == 0 {
+				if failed = i >= from && left > 0 && w.chance(0.6); failed {
+					left--
+				}
+			}
+			w.add(10*time.Minute*time.Duration(i)/rows, failed, fmt.Sprintf("tenant=t%d", i%tenants),
+				fmt.Sprintf("zone=%d", w.rng.IntN(3)), fmt.Sprintf("flag x=%v", w.chance(0.5)))
+		}
+		if r := mine(t, w.done(), interaction.Options{}); len(r.Findings) > 0 {
+			alarms++
+			t.Logf("seed %d: %s", seed, describe(r))
+		}
+	}
+	// At 5 % each, 40 tables exceed 6 in 1 of 100 such tests.
+	if alarms > 6 {
+		t.Errorf("%d of 40 tables in which one tenant retried have a finding", alarms)
+	}
+}
+
 func TestACauseThatComesInTheMiddleIsNoBurst(t *testing.T) {
 	for seed := range uint64(4) {
 		w := newWorld(seed)

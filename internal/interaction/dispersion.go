@@ -9,12 +9,19 @@ const (
 	// fewTimes is below how many buckets of time nothing is said about how
 	// failures vary from one to the next.
 	fewTimes = 8
-	// fewInSet is below how many failures those of one bucket count as one.
-	fewInSet = 30
+	// fewInSet is how many failures those of one stretch of time may stand for one of,
+	// and longestStretch how many buckets such a stretch has at most.
+	fewInSet       = 30
+	longestStretch = 8
+	// manyInSet is how many failures there are beside which so few do not matter.
+	manyInSet = 20 * fewInSet
 	// byChance is by how many standard deviations of its own a dispersion must
 	// exceed 1 to be more than chance, and perhaps by how many it may be more.
 	byChance = 2.5
 	perhaps  = 1
+	// rather is the most that it takes for stretches of time: fewer of them by chance make
+	// little difference.
+	rather = 2
 	// strays is the part of the failures at either end of the time that is left
 	// out of it: a cause that came in the middle did not come in bursts.
 	strays = 0.2
@@ -28,41 +35,70 @@ const (
 // deviations above 1 counts as 1.
 //
 // A handful of failures shows little variation. So long as there are no more, those
-// of one bucket count as one, as far as chance would have spread them over more of
-// the whole time: so few that came at once may be a burst, wherever they are.
+// of one stretch of time count as one, as far as chance would have spread them over more
+// of the time: so few that came at once may be a burst, wherever they are. Of more
+// failures that is so for as many.
 func dispersion(times []sum, chance float64) float64 {
 	if len(times) < fewTimes {
 		return 1
 	}
+	middle := core(times)
+	phi := max(pearson(middle, 1, chance), pearson(middle, 2, chance))
 	var f int64
 	for _, t := range times {
 		f += t.failed
 	}
-	middle := core(times)
-	phi := max(pearson(middle, 1, chance), pearson(middle, 2, chance))
-	if f < fewInSet {
-		phi = max(phi, clumping(times, chance))
+	if f == 0 || f >= manyInSet {
+		return phi
 	}
-	return phi
+	clump, since := 1.0, ongoing(times, f)
+	chance = min(chance, rather)
+	for together := 1; together <= longestStretch; together *= 2 {
+		clump = max(clump, clumping(since, together, chance))
+	}
+	few := min(float64(f), fewInSet)
+	return max(phi, float64(f)/(float64(f)-few+few/clump))
 }
 
-// clumping is how many buckets of time chance would spread the failures over, for
-// each one that they are in; 1 if it could be chance.
-func clumping(times []sum, chance float64) float64 {
+// ongoing is the time since so many failures began, if that is longer than a burst and
+// they go on to the end: the last one is no longer ago than one is from the next. What
+// has begun is no burst for that.
+func ongoing(times []sum, f int64) []sum {
+	failed := func(t sum) bool { return t.failed > 0 }
+	from, after := max(slices.IndexFunc(times, failed), 0), 0
+	for after < len(times) && !failed(times[len(times)-1-after]) {
+		after++
+	}
+	if since := times[from:]; len(since) > longestStretch && f*int64(after) <= int64(len(since)) {
+		return since
+	}
+	return times
+}
+
+// clumping is how many stretches of so many buckets of time chance would spread the
+// failures over, for each one that they are in; 1 if it could be chance.
+func clumping(times []sum, together int, chance float64) float64 {
 	var f, n, hit, expected, variance float64
 	for _, t := range times {
 		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
-		if t.failed > 0 {
+	}
+	for part := range slices.Chunk(times, together) {
+		var s sum
+		for _, t := range part {
+			s = s.plus(t)
+		}
+		if s.failed > 0 {
 			hit++
 		}
-	}
-	for _, t := range times {
 		// Of Poisson counts with a sum that is given (the occupancy problem).
-		mean := f * (float64(t.failed) + t.units) / max(n, 1)
-		expected -= math.Expm1(-mean)
-		variance += math.Exp(-mean) * (1 - (1+mean)*math.Exp(-mean))
+		mean := f * (float64(s.failed) + s.units) / max(n, 1)
+		none := math.Exp(-mean)
+		expected += 1 - none
+		variance += none * (1 - (1+mean)*none)
 	}
-	if hit >= expected-chance*math.Sqrt(variance) {
+	// How many come where another one is already is nearly a Poisson count, skewed as such
+	// counts are (see pearson).
+	if hit >= expected-chance*math.Sqrt(variance)-(chance*chance-1)/6 {
 		return 1
 	}
 	return expected / hit

@@ -52,8 +52,8 @@ func (m *miner) argue(f *Finding, j judgement, t *cross, by contrast) {
 	}
 	if j.phi >= bursty {
 		f.Against = append(f.Against, fmt.Sprintf(
-			"Its %s came in bursts: from one stretch of %s to the next they vary %.1f times as much as by chance, which its p allows for.",
-			words.Nouns, m.options.Bucket, j.phi))
+			"Its %s came in bursts: from one time to the next they vary %.1f times as much as by chance, which its p allows for.",
+			words.Nouns, j.phi))
 	}
 	if j.aside > 0 {
 		f.Against = append(f.Against, fmt.Sprintf(
