@@ -78,6 +78,7 @@ func Measurements() []Measurement {
 		{"power", "planted sets, by order and risk inside", powerTable},
 		{"failures", "planted sets, by order, risk inside and number of failures", failureTables},
 		{"bursts", "planted sets among bursts of failures that have nothing to do with them", burstTable},
+		{"episodes", "planted sets that do harm for a part of the time", episodeTable},
 		{"null", "tables without a cause: how many have a finding", nullTable},
 		{"withheld", "is it said when the cause is not in the table", withheldTable},
 		{"intervals", "how often the intervals of risks hold the true risk", intervalTable},

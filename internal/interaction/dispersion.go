@@ -54,7 +54,7 @@ func dispersion(times []sum, chance float64) float64 {
 	clump, since := 1.0, ongoing(times, f)
 	chance = min(chance, rather)
 	for together := 1; together <= longestStretch; together *= 2 {
-		clump = max(clump, clumping(since, together, chance))
+		clump = max(clump, clumping(since, float64(f), together, chance))
 	}
 	few := min(float64(f), fewInSet)
 	return max(phi, float64(f)/(float64(f)-few+few/clump))
@@ -75,30 +75,42 @@ func ongoing(times []sum, f int64) []sum {
 	return times
 }
 
-// clumping is how many stretches of so many buckets of time chance would spread the
+// clumping is how many stretches of so many buckets of time chance would spread so many
 // failures over, for each one that they are in; 1 if it could be chance.
-func clumping(times []sum, together int, chance float64) float64 {
-	var f, n, hit, expected, variance float64
-	for _, t := range times {
-		f, n = f+float64(t.failed), n+float64(t.failed)+t.units
-	}
-	for part := range slices.Chunk(times, together) {
-		var s sum
-		for _, t := range part {
-			s = s.plus(t)
+func clumping(times []sum, f float64, together int, chance float64) float64 {
+	stretches, hit := 0.0, 0.0
+	for from := 0; from < len(times); from += together {
+		stretches++
+		for i := from; i < min(from+together, len(times)); i++ {
+			if times[i].failed > 0 {
+				hit++
+				break
+			}
 		}
-		if s.failed > 0 {
-			hit++
+	}
+	// How many come where another one is already is nearly a Poisson count, skewed as such
+	// counts are (see pearson).
+	skewed := (chance*chance - 1) / 6
+	if hit >= -stretches*math.Expm1(-f/stretches)-skewed {
+		return 1 // they would be in no more if there were as many requests in each
+	}
+	n := f
+	for i := range times {
+		n += times[i].units
+	}
+	var expected, variance float64
+	for from := 0; from < len(times); from += together {
+		of := 0.0
+		for i := from; i < min(from+together, len(times)); i++ {
+			of += float64(times[i].failed) + times[i].units
 		}
 		// Of Poisson counts with a sum that is given (the occupancy problem).
-		mean := f * (float64(s.failed) + s.units) / max(n, 1)
+		mean := f * of / n
 		none := math.Exp(-mean)
 		expected += 1 - none
 		variance += none * (1 - (1+mean)*none)
 	}
-	// How many come where another one is already is nearly a Poisson count, skewed as such
-	// counts are (see pearson).
-	if hit >= expected-chance*math.Sqrt(variance)-(chance*chance-1)/6 {
+	if hit >= expected-chance*math.Sqrt(variance)-skewed {
 		return 1
 	}
 	return expected / hit
