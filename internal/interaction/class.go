@@ -42,12 +42,15 @@ type classes struct {
 // chance, of as many sets as there are, unless it fails far more often than the rest.
 const fewInFour = 20
 
-// offer lists the classes for a search, in the room of to.
-func (c *classes) offer(to *search.Classes) {
+// offer lists the classes for a search, in the room of to, with which of them follow from
+// failures.
+func (c *classes) offer(to *search.Classes, follows func(k int32) bool) {
 	to.List, to.Conditions = to.List[:0], len(c.of)
 	for i := range c.list {
 		k := &c.list[i]
-		to.List = append(to.List, search.Class{First: k.first, Name: k.name, Alone: k.context == varies, Dear: k.dear})
+		to.List = append(to.List, search.Class{
+			First: k.first, Name: k.name, Alone: k.context == varies, Follows: follows(int32(i)), Dear: k.dear,
+		})
 	}
 	c.searched = to
 }

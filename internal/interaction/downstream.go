@@ -1,6 +1,10 @@
 package interaction
 
-import "slices"
+import (
+	"slices"
+
+	"example.test/eddy/internal/search"
+)
 
 // late is 1 for what comes after all other findings.
 func (m *miner) late(j judgement) int {
@@ -49,4 +53,15 @@ func (m *miner) downstream(set []int32) bool {
 		}
 	}
 	return true
+}
+
+// withFollowing puts before sets that name nothing that follows from a failure each
+// condition that does, by itself.
+func (m *miner) withFollowing(sets []search.Candidate) (all []search.Candidate) {
+	for k := range m.classes.searched.List {
+		if c := &m.classes.searched.List[k]; c.Alone && c.Follows {
+			all = append(all, search.Candidate{Set: []int32{int32(k)}})
+		}
+	}
+	return append(all, sets...)
 }

@@ -86,7 +86,6 @@ func (m *miner) judgeIn(t *near, set counted, shown int) judgement {
 		return j // most are, and the rest of the judgement costs more
 	}
 	t.begin(m.exact, j.set, len(j.set), set.whole)
-	j.excess = t.excess(m.ledger.typical)
 	if len(j.set) > 1 {
 		needed := necessity
 		if j.p > doubtful {
@@ -104,7 +103,7 @@ func (m *miner) judgeIn(t *near, set counted, shown int) judgement {
 			}
 		}
 	}
-	j.cells = t.table()
+	j.excess, j.cells = t.excess(m.ledger.typical), t.table()
 	j.thin = m.thin(j)
 	return j
 }
@@ -125,9 +124,12 @@ func (m *miner) widestFirst(set []int32) []int {
 // prejudge tests a set that has been counted against the rest of the traffic.
 func (m *miner) prejudge(t *near, whole *question, set []int32) judgement {
 	t.begin(m.exact, set, 0, whole)
-	j := judgement{set: set, test: t.others(), phi: dispersion(t.clock(m.exact, whole), byChance)}
-	j.p = min(1, j.test.dispersed(j.phi)*m.multiplicity(set))
+	j := judgement{set: set, test: t.others(), p: 1}
 	j.score = j.test.deviance() - m.price[len(set)] - m.classes.searched.Dear(set)
+	if j.score > 0 { // or it is hopeless
+		j.phi = dispersion(t.clock(m.exact, whole), byChance)
+		j.p = min(1, j.test.dispersed(j.phi)*m.multiplicity(set))
+	}
 	return j
 }
 

@@ -70,7 +70,7 @@ func (m *miner) prepare() {
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger)
 	m.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
-	m.classes.offer(&m.scratch.searched)
+	m.classes.offer(&m.scratch.searched, func(k int32) bool { return m.downstream([]int32{k}) })
 	m.tests = make([]float64, o.MaxOrder+1)
 	for k := range m.tests {
 		m.tests[k] = combinations(m.classes.sizes[search.Width(k)], k)[k]
@@ -130,17 +130,8 @@ func (m *miner) look(s *search.Search, again bool) *sampled {
 func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	s := m.begin(ctx)
 	var found []judgement
-	for len(found) < m.options.Top {
-		sample := m.look(s, len(found) > 0)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		j, ok := m.next(s)
-		if !ok && len(found) == 0 && m.ledger.failed < fewFailures {
-			if j, ok = m.nearly(ctx, s, sample); !ok {
-				j, ok = m.once(ctx, s, sample)
-			}
-		}
+	for aside := false; len(found) < m.options.Top; { // what only follows has just been put aside
+		j, ok := m.round(ctx, s, found, aside)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -150,11 +141,30 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 		j.after = len(found)
 		found = append(found, j)
 		m.exact.remove(j.set)
+		aside = m.downstream(j.set)
 	}
 	slices.SortStableFunc(found, func(a, b judgement) int {
 		return cmp.Compare(m.late(a), m.late(b))
 	})
 	return found, nil
+}
+
+// round returns the best of what there is to find after some findings.
+func (m *miner) round(ctx context.Context, s *search.Search, found []judgement, aside bool) (judgement, bool) {
+	if next, kept := s.Next(); kept && aside {
+		return m.amend(m.pick(m.withFollowing(next), m.upstream))
+	}
+	sample := m.look(s, len(found) > 0)
+	if ctx.Err() != nil {
+		return judgement{}, false
+	}
+	j, ok := m.next(s)
+	if !ok && len(found) == 0 && m.ledger.failed < fewFailures {
+		if j, ok = m.nearly(ctx, s, sample); !ok {
+			j, ok = m.once(ctx, s, sample)
+		}
+	}
+	return j, ok
 }
 
 // nearly returns the best set that only misses the bound over all sets, if a

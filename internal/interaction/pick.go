@@ -33,7 +33,15 @@ func (m *miner) next(s *search.Search) (judgement, bool) {
 			return full, true
 		}
 	}
-	return m.accompany(m.widen(j)), true
+	return m.amend(j, true)
+}
+
+// amend drops what a set can do without, and adds what it keeps to.
+func (m *miner) amend(j judgement, ok bool) (judgement, bool) {
+	if ok {
+		j = m.accompany(m.widen(j))
+	}
+	return j, ok
 }
 
 // pick returns the best of the candidates, as all rows have it, that holds and is
@@ -43,6 +51,9 @@ func (m *miner) pick(list []search.Candidate, suitable func(judgement) bool) (ju
 	var other []judgement
 	for part := range slices.Chunk(list, together) {
 		ranked := m.rank(part)
+		if len(ranked) == 0 {
+			break // as so many are hopeless, those that looked worse will be
+		}
 		// Mostly it is one of the first, or none.
 		for n := len(m.exact.room); len(ranked) > 0; n = together {
 			next := ranked[:min(n, len(ranked))]

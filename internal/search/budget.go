@@ -26,6 +26,7 @@ type budgets struct {
 const (
 	levelStep   = 2 // of deviance, from one level to the next
 	levels      = 256
+	negative    = short / levelStep // how many of them are below 0
 	placesExact = 64 // up to how many failures each number has a place of its own
 	octave      = 8  // places for twice as many, above
 	places      = placesExact + 16*octave
@@ -55,13 +56,13 @@ func (b *budgets) reset(s *Search) {
 // row is where the budgets of sets begin that beat a score so great without what their
 // last element costs for being rare: stake is to be added.
 func (b *budgets) row(score float64) int {
-	return min(max(int(score/levelStep), 0), max(levels-1-b.stakes, 0)) * places
+	return min(max(int(score/levelStep+negative), 0), max(levels-1-b.stakes, 0)) * places
 }
 
 // known works out the budget at a place of the table, if it was not before.
 func (b *budgets) known(at int) uint64 {
 	if b.table[at] == unknown {
-		b.table[at] = b.afford(min(greatest(at%places), b.f), float64(at/places*levelStep))
+		b.table[at] = b.afford(min(greatest(at%places), b.f), float64((at/places-negative)*levelStep))
 	}
 	return b.table[at]
 }

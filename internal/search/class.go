@@ -2,6 +2,7 @@ package search
 
 import (
 	"math"
+	"slices"
 
 	"example.test/eddy/internal/condition"
 )
@@ -12,6 +13,8 @@ type Class struct {
 	Name  int          // no set has two of one name
 	// Alone says that it may be an element by itself; others are only laid out.
 	Alone bool
+	// Follows says that failures bring it about, so that a set of such classes explains none.
+	Follows bool
 	// Dear is what naming it costs, in deviance, for being rare.
 	Dear float64
 }
@@ -28,6 +31,11 @@ func (c *Classes) Dear(set []int32) (sum float64) {
 		sum += c.List[k].Dear
 	}
 	return sum
+}
+
+// follows reports whether a set has a class that follows from failures.
+func (c *Classes) follows(set []int32) bool {
+	return slices.ContainsFunc(set, func(k int32) bool { return c.List[k].Follows })
 }
 
 // Widths is how many kinds of sets there are by how much they must cover to be looked

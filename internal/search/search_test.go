@@ -45,6 +45,7 @@ type plan struct {
 	thin                                  int  // one success in so many is sampled
 	share                                 float64
 	just                                  bool // the set that fails covers just as much as it must
+	follows                               bool // in half of the failures, and few others, a try is the second
 }
 
 // build makes a sample in which a set of three fails, among columns of so many values,
@@ -68,7 +69,9 @@ func (p plan) build(seed uint64) *sample {
 				if _, known := names[name]; !known {
 					names[name] = len(names)
 				}
-				s.classes.List = append(s.classes.List, search.Class{First: id, Name: names[name], Alone: name != "lone", Dear: rng.Float64() * 3})
+				s.classes.List = append(s.classes.List, search.Class{
+					First: id, Name: names[name], Alone: name != "lone", Follows: name == "try", Dear: rng.Float64() * 3,
+				})
 			}
 			e.Conditions = append(e.Conditions, id)
 		}
@@ -89,6 +92,9 @@ func (p plan) build(seed uint64) *sample {
 		}
 		risk := 0.01 * float64(1+e.Stratum)
 		fails := rng.Float64() < risk || v && z && f && rng.Float64() < p.risk
+		if p.follows {
+			add("try", fails && rng.IntN(2) == 0 || rng.IntN(20) == 0)
+		}
 		total[e.Stratum] += float64(count)
 		switch {
 		case fails:
@@ -156,8 +162,9 @@ func (s *sample) count(set []int32, rate []float64) (t tally) {
 	return t
 }
 
-// exhaust scores every set of classes that has enough failures, from the entries alone.
-func (s *sample) exhaust() []search.Candidate {
+// exhaust scores every set of classes that has enough failures, from the entries alone: the
+// best of all, and the best of those that name nothing that follows from failures.
+func (s *sample) exhaust() (found, next []search.Candidate) {
 	var failed, total [search.Bands]float64
 	for i, e := range s.fails {
 		failed[s.band[e.Stratum]] += float64(s.failCounts[i])
@@ -172,7 +179,6 @@ func (s *sample) exhaust() []search.Candidate {
 	}
 	all := s.count(nil, rate)
 	f, n := float64(all.failed), float64(all.failed+all.ok)
-	var found []search.Candidate
 	var extend func(set []int32, first int)
 	extend = func(set []int32, first int) {
 		for k := int32(first); int(k) < len(s.classes.List); k++ {
@@ -189,8 +195,14 @@ func (s *sample) exhaust() []search.Candidate {
 			score := search.Deviance(float64(now.failed), now.expected, float64(now.failed+now.ok), f, n) - s.terms.Price[len(with)] - dear
 			limit := slices.Max(s.terms.Limit[len(with):]) // of so many elements or more
 			likely := -now.surprise*max(1, s.failUnit, s.okUnit) <= limit-dear/2
-			if likely && now.failed >= s.terms.Least.Of(len(with)) && score > 0 && s.minimal(with, now, rate) {
-				found = append(found, search.Candidate{Set: with, Score: score})
+			following := slices.DeleteFunc(slices.Clone(with), func(k int32) bool { return !s.classes.List[k].Follows })
+			if likely && now.failed >= s.terms.Least.Of(len(with)) && score > -search.Short && s.minimal(with, now, rate) {
+				if score > 0 && s.beyond(with, following, now, rate) {
+					found = append(found, search.Candidate{Set: with, Score: score})
+				}
+				if len(following) == 0 && float64(now.failed) > now.expected {
+					next = append(next, search.Candidate{Set: with, Score: score})
+				}
 			}
 			if len(with) < s.terms.Order {
 				extend(with, int(k)+1)
@@ -199,7 +211,20 @@ func (s *sample) exhaust() []search.Candidate {
 	}
 	extend(nil, 0)
 	slices.SortFunc(found, search.Compare)
-	return found[:min(len(found), search.Kept)]
+	slices.SortFunc(next, search.Compare)
+	return found[:min(len(found), search.Kept)], next[:min(len(next), search.Kept)]
+}
+
+// beyond reports whether a set explains more than the one thing in it that follows from
+// failures: that those failures which have this keep to the rest of the set.
+func (s *sample) beyond(set, following []int32, now tally, rate []float64) bool {
+	if len(following) != 1 || len(set) == 1 {
+		return true
+	}
+	alone := s.count(following, rate)
+	all := float64(alone.failed)
+	within := search.Deviance(float64(now.failed), now.expected*all/alone.expected, float64(now.failed+now.ok), all, float64(alone.failed+alone.ok))
+	return within > s.terms.Price[len(set)-1]+s.classes.Dear(set)-s.classes.Dear(following)-search.Short
 }
 
 // minimal reports whether a set has other entries than it has without any of its classes.
@@ -224,6 +249,9 @@ func TestASearchFindsWhatCountingAllSetsFinds(t *testing.T) {
 		{"fours", plan{rows: 2000, columns: 3, values: 2, order: 4, risk: 0.3}},
 		{"rare values, and larger sets that must cover more", plan{rows: 3000, columns: 2, values: 60, order: 3, risk: 0.6, share: 0.3}},
 		{"a set that covers just as much as it must", plan{rows: 2000, columns: 3, values: 6, order: 3, risk: 0.3, just: true}},
+		{"what follows from failures, among pairs", plan{rows: 2000, columns: 4, values: 8, order: 2, risk: 0.2, follows: true}},
+		{"what follows from failures, among threes", plan{rows: 2000, columns: 3, values: 4, order: 3, risk: 0.3, follows: true}},
+		{"nothing to find but what follows", plan{rows: 2000, columns: 3, values: 4, order: 3, follows: true}},
 		{"nothing to find", plan{rows: 2000, columns: 3, values: 6, order: 3}},
 		{"fives", plan{rows: 2000, columns: 2, values: 2, order: 5, risk: 0.5}},
 		{"more pairs than are counted at once", plan{rows: 500, columns: 36, values: 3, order: 3, risk: 0.5}},
@@ -237,15 +265,28 @@ func TestASearchFindsWhatCountingAllSetsFinds(t *testing.T) {
 				var found search.Search
 				found.Begin(t.Context(), &s.classes, s.terms)
 				found.Run(fails, oks, s.failUnit, s.okUnit)
-				got, want := found.Best(), s.exhaust()
-				same := slices.EqualFunc(got, want, func(a, b search.Candidate) bool { return math.Abs(a.Score-b.Score) < 1e-6 })
-				for _, g := range got {
-					same = same && slices.ContainsFunc(want, func(w search.Candidate) bool { return slices.Equal(w.Set, g.Set) })
+				best, next := s.exhaust()
+				same(t, fmt.Sprintf("seed %d", seed), found.Best(), best)
+				got, kept := found.Next()
+				if kept != p.follows {
+					t.Errorf("seed %d: sets without what follows are kept: %v", seed, kept)
 				}
-				if !same {
-					t.Errorf("seed %d: the search gave %d sets, counting all %d:\n%v\n%v", seed, len(got), len(want), got, want)
+				if kept {
+					same(t, fmt.Sprintf("seed %d, without what follows", seed), got, next)
 				}
 			}
 		})
+	}
+}
+
+// same reports an error if candidates are not the same, in the same order of scores.
+func same(t *testing.T, what string, got, want []search.Candidate) {
+	t.Helper()
+	ok := slices.EqualFunc(got, want, func(a, b search.Candidate) bool { return math.Abs(a.Score-b.Score) < 1e-6 })
+	for _, g := range got {
+		ok = ok && slices.ContainsFunc(want, func(w search.Candidate) bool { return slices.Equal(w.Set, g.Set) })
+	}
+	if !ok {
+		t.Errorf("%s: the search gave %d sets, counting all %d:\n%v\n%v", what, len(got), len(want), got, want)
 	}
 }

@@ -8,6 +8,7 @@ import "example.test/eddy/internal/reuse"
 type walker struct {
 	*Search
 	best, pure shortlist
+	next       shortlist
 	nodes      int
 	cut        bool
 	prefix     []int32
@@ -37,6 +38,7 @@ type level struct {
 	after           []uint64   // the lanes that may follow it
 	counted         tally      // ok only once laid
 	dear            float64    // what it costs for naming rare conditions
+	follows         bool       // it has what follows from failures
 	rest            []follower // classes that may follow it
 }
 
@@ -117,10 +119,13 @@ func (w *walker) unlikely(k int, dear, surprise float64) bool {
 	return -surprise*max(1, w.failUnit, w.okUnit) > w.limit[k]-dear/2
 }
 
-// bar is the score that a set must beat to be on a shortlist.
+// bar is the score that a set with the prefix must beat to be on a shortlist.
 func (w *walker) bar() float64 {
-	if w.dense {
+	switch {
+	case w.dense:
 		return min(w.best.worst, w.pure.worst)
+	case w.apart && !w.levels[len(w.prefix)].follows:
+		return min(w.best.worst, w.next.worst)
 	}
 	return w.best.worst
 }
@@ -137,6 +142,7 @@ func (w *walker) push(f follower) *level {
 	next := &w.levels[depth+1]
 	next.laid, next.failsLaid, next.counted.failed = false, false, f.failed
 	next.dear = w.levels[depth].dear + w.classes.List[f.k].Dear
+	next.follows = w.levels[depth].follows || w.classes.List[f.k].Follows
 	w.prefix = append(w.prefix, f.k)
 	return next
 }
@@ -266,9 +272,10 @@ func (w *walker) offer(now tally, expected float64) {
 	o := float64(now.failed)
 	n := float64(now.failed + now.ok)
 	score := Deviance(o, expected, n, w.f, w.n) - w.price[len(w.prefix)] - w.classes.Dear(w.prefix)
-	better := score > w.best.worst
+	better := score > w.best.worst && w.beyond(now, expected)
 	certain := w.dense && w.share(now) >= Pure && score > w.pure.worst
-	if !better && !certain || w.redundant(now) {
+	next := w.apart && score > w.next.worst && o > expected && !w.classes.follows(w.prefix)
+	if !better && !certain && !next || w.redundant(now) {
 		return
 	}
 	if better {
@@ -277,6 +284,34 @@ func (w *walker) offer(now tally, expected float64) {
 	if certain {
 		w.pure.offer(w.prefix, score)
 	}
+	if next {
+		w.next.offer(w.prefix, score)
+	}
+}
+
+// beyond reports whether the prefix, if something in it follows from failures, may explain
+// more than that alone does: those failures that have what follows must keep to the rest of
+// it, by as much as it costs to name the rest.
+func (w *walker) beyond(now tally, expected float64) bool {
+	if !w.apart {
+		return true
+	}
+	var alone counted
+	dear, follow := 0.0, 0
+	for _, k := range w.prefix {
+		if c := &w.classes.List[k]; c.Follows {
+			alone = w.following[k]
+			follow++
+		} else {
+			dear += c.Dear
+		}
+	}
+	if follow != 1 || len(w.prefix) == 1 {
+		return true
+	}
+	o, all := float64(now.failed), float64(alone.failed)
+	within := Deviance(o, expected*all/alone.expected, float64(now.failed+now.ok), all, float64(alone.failed+alone.ok))
+	return within > w.price[len(w.prefix)-1]+dear-short
 }
 
 // share is the share of the observations that failed, in the table as far as
