@@ -126,7 +126,8 @@ func (m *miner) look(s *search.Search, again bool) *sampled {
 
 // rounds peels off one finding after the other: the best set that holds is
 // taken, all rows that have it are put aside, and the rest is searched again.
-// What only went along with an earlier finding is at the base risk there.
+// What only went along with an earlier finding is at the base risk there. After what only
+// follows from failures nothing is searched (see round).
 func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	s := m.begin(ctx)
 	var found []judgement
@@ -149,7 +150,9 @@ func (m *miner) rounds(ctx context.Context) ([]judgement, error) {
 	return found, nil
 }
 
-// round returns the best of what there is to find after some findings.
+// round returns the best of what there is to find after some findings. If the last one,
+// just put aside, only follows from failures, what it may have hidden is among the sets that
+// the search which found it kept beside: they are counted again as it has left them.
 func (m *miner) round(ctx context.Context, s *search.Search, found []judgement, aside bool) (judgement, bool) {
 	if next, kept := s.Next(); kept && aside {
 		return m.amend(m.pick(m.withFollowing(next), m.upstream))
