@@ -94,14 +94,18 @@ func (w *walker) rowsOf(g *ground) []int32 {
 	return rows
 }
 
+// sure is the part of what failures usually surprise by that they are taken to, where
+// only work is saved by knowing more.
+const sure = 0.75
+
 // certain reports whether sets with all classes taken up are so promising already by
-// how many failures they have, each of which surprises as much as the least surprising
-// one at least, that there is no need to add up by how much.
+// how many failures they have that there is no need to add up how much each of them
+// surprises: sets with more elements may score unless many surprise far less than usual.
 func (w *walker) certain() bool {
-	depth := len(w.prefix)
+	depth, usual := len(w.prefix), sure*w.usual
 	for i, k := range w.some {
-		surprise, dear := float64(w.counts[i])*w.lowest, w.dear(k)
-		if w.unlikely(depth+1, dear, surprise) || 2*surprise-w.cheapest[depth+1]-dear <= w.bar() {
+		failed, dear := float64(w.counts[i]), w.dear(k)
+		if w.unlikely(depth+1, dear, failed*w.lowest) || 2*failed*usual-w.cheapest[depth+1]-dear <= w.bar() {
 			return false
 		}
 	}

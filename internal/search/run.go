@@ -113,7 +113,7 @@ func (s *Search) prepare() {
 	s.apart = !s.dense && s.floor == 0 && slices.ContainsFunc(s.classes.List, func(c Class) bool { return c.Alone && c.Follows })
 	fs, bs := s.fails.Sums(s.fails.alive), s.oks.Sums(s.oks.alive)
 	s.rate, s.surprise = reuse.Clear(s.rate, len(fs)), reuse.Clear(s.surprise, len(fs))
-	s.f, s.n, s.highest, s.lowest = 0, 0, 0, math.Inf(1)
+	s.f, s.n, s.highest, s.lowest, s.usual = 0, 0, 0, math.Inf(1), 0
 	for i := range fs {
 		f, n := float64(fs[i]), float64(fs[i]+bs[i])
 		if s.whole {
@@ -125,8 +125,10 @@ func (s *Search) prepare() {
 			s.surprise[i] = math.Round(-math.Log(s.rate[i])/surpriseUnit) * surpriseUnit
 			s.highest = max(s.highest, s.rate[i])
 			s.lowest = min(s.lowest, s.surprise[i])
+			s.usual += f * s.surprise[i]
 		}
 	}
+	s.usual /= max(1, s.f)
 	s.everything.fails.cover(s.fails, len(s.classes.List), s.rate, s.surprise)
 	s.everything.oks.cover(s.oks, len(s.classes.List), s.rate, nil)
 	s.narrow = s.order > 2 && s.fails.single() && s.oks.single()

@@ -28,9 +28,9 @@ const (
 
 	// short is how much less than nothing a set may score to be kept for when what only
 	// follows from failures is put aside. That takes a tenth or two of the failures away,
-	// and as much of what is expected of others: of a set with 60 failures, 30 of them
-	// expected, it makes the deviance 10 more.
-	short = 8
+	// and as much of what is expected of others: of a set with 20 failures, 2 of them
+	// expected, it makes the deviance 6 more.
+	short = 6
 
 	// rateUnit and surpriseUnit are what rates and surprises are whole multiples of in
 	// a search: sums of fractions would depend on the order of what is added, and so on
@@ -86,6 +86,7 @@ type Search struct {
 	surprise   []float64 // minus its logarithm
 	highest    float64   // of the rates,
 	lowest     float64   // and of the surprises
+	usual      float64   // the surprise of a failure, on average
 	everything grounds   // all of both boards
 	narrow     bool      // larger sets are counted inside their first class
 	end        []uint8   // for oneEnd
