@@ -23,7 +23,7 @@ func (m *miner) upstream(j judgement) bool {
 	var follows []int32
 	mask := 0
 	for i, k := range j.set {
-		if m.downstream([]int32{k}) {
+		if m.follows(k) {
 			follows = append(follows, k)
 			mask |= 1 << i
 		}
@@ -47,13 +47,11 @@ func (m *miner) upstream(j judgement) bool {
 
 // downstream reports whether a set names only what follows from a failure.
 func (m *miner) downstream(set []int32) bool {
-	for _, k := range set {
-		if !slices.Contains(m.options.Downstream, m.condition(k).Dimension) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(set, func(k int32) bool { return !m.follows(k) })
 }
+
+// follows reports whether a class follows from a failure.
+func (m *miner) follows(k int32) bool { return m.classes.searched.List[k].Follows }
 
 // withFollowing puts before sets that name nothing that follows from a failure each
 // condition that does, by itself.

@@ -70,7 +70,9 @@ func (m *miner) prepare() {
 	m.exact.view(m.ledger, m.classes)
 	m.classes.settle(m.ledger)
 	m.dense = 20*float64(m.ledger.failed) >= m.ledger.requests
-	m.classes.offer(&m.scratch.searched, func(k int32) bool { return m.downstream([]int32{k}) })
+	m.classes.offer(&m.scratch.searched, func(k int32) bool {
+		return slices.Contains(m.options.Downstream, m.condition(k).Dimension)
+	})
 	m.tests = make([]float64, o.MaxOrder+1)
 	for k := range m.tests {
 		m.tests[k] = combinations(m.classes.sizes[search.Width(k)], k)[k]

@@ -26,9 +26,9 @@ type budgets struct {
 const (
 	levelStep   = 2 // of deviance, from one level to the next
 	levels      = 256
-	negative    = short / levelStep // how many of them are below 0
-	placesExact = 64                // up to how many failures each number has a place of its own
-	octave      = 8                 // places for twice as many, above
+	negative    = (short + levelStep - 1) / levelStep // how many of them are below 0
+	placesExact = 64                                  // up to how many failures each number has a place of its own
+	octave      = 8                                   // places for twice as many, above
 	places      = placesExact + 16*octave
 	unknown     = math.MaxUint64
 	boundless   = levels * places // the place of what may be expected to have any number
